@@ -1,0 +1,40 @@
+"""Handwritten digits, no download: SimpleCNN trained, pruned and distilled, made quantization-aware, exported as int8."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import tfcompress as tfc
+
+
+@dataclass(frozen=True)
+class Settings(tfc.Settings):
+    """A tour that takes about a minute: the pictures are 8x8 and there are 1,437 of them to train on."""
+
+    epochs: int = tfc.setting(60, "passes over the training examples in the baseline; later stages take half of it")
+    final_sparsity: float = tfc.setting(0.75, "share of zeros in each kernel, in [0, 1)")
+    temperature: float = tfc.setting(4.0, "softness of the teacher's answers, above 0")
+
+
+def recipe(settings: Settings) -> tfc.Recipe:
+    """Trains a baseline, which then teaches its own smaller selves."""
+    data = tfc.Digits(num_examples=settings.num_examples)
+    fit = tfc.KerasFit(data, epochs=settings.epochs, learning_rate=tfc.CosineDecay(0.05), seed=settings.seed)
+    short = tfc.KerasFit(
+        data, epochs=max(1, settings.epochs // 2), learning_rate=tfc.CosineDecay(0.01), seed=settings.seed + 1
+    )
+    taught = tfc.distilled(short, teacher="baseline", loss=tfc.SoftTargets(settings.temperature))
+    return tfc.Recipe(
+        data=data,
+        stages=(
+            tfc.Stage("baseline", tfc.Train(), fit, start=partial(tfc.simple_cnn, input_shape=data.input_shape)),
+            tfc.Stage("pruned", tfc.PruneLowMagnitude(settings.final_sparsity), taught),
+            tfc.Stage("quantized", tfc.QuantizeAware(), taught),
+        ),
+        exports={
+            "baseline": (tfc.Float32(),),
+            "pruned": (tfc.Float16(), tfc.DynamicRange(), tfc.Int8()),
+            "quantized": (tfc.Int8(),),
+        },
+        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.GpuDelegate()),
+        seed=settings.seed,
+    )

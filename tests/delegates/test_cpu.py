@@ -1,0 +1,104 @@
+"""The CPU checks on real files."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tfcompress.core.errors import InvalidValue
+from tfcompress.core.types import Check
+from tfcompress.delegates import judge, runtimes
+from tfcompress.delegates.cpu import CpuBuiltin, CpuReference, CpuXnnpack
+
+CHECKS = [CpuXnnpack, CpuBuiltin, CpuReference]
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_a_good_file_passes_with_all_its_figures(kind, cnn):
+    found = kind().run(cnn.artifact, cnn.data, {"keras": cnn.keras_outputs})
+    assert (found.status, found.reason) == ("pass", "")
+    assert found.check == kind().name
+    assert found.num_examples == len(cnn.data.test)
+    assert found.accuracy == np.mean(cnn.keras_outputs.argmax(-1) == cnn.data.test.labels)
+    assert found.agreement["keras"].equal_answers == 1
+    assert found.agreement["keras"].largest_difference < 1e-5
+    assert 0 < found.latency.median_ms <= found.latency.p90_ms
+    assert (found.latency.num_threads, found.num_ops) == (1, 3)
+    assert 0 < found.peak_memory_bytes < 100e6
+    assert found.outputs.shape == (len(cnn.data.test), 5)
+
+
+def test_names_and_contract():
+    assert [kind().name for kind in CHECKS] == ["cpu-xnnpack", "cpu-builtin", "cpu-reference"]
+    assert all(isinstance(kind(), Check) for kind in CHECKS)
+    assert dataclasses.asdict(CpuXnnpack()) == {"num_threads": 1, "time_limit_s": 600.0, "min_agreement": 0.9}
+
+
+def test_accuracy_of_int8_equals_a_plain_loop(cnn_int8):
+    data = cnn_int8.data
+    runtime = runtimes.CpuRuntime(cnn_int8.artifact.path, "builtin")
+    right = 0
+    for image, label in zip(data.test.inputs, data.test.labels, strict=True):
+        tensor = (image.astype("int16") - 128).astype("int8")[None]  # scale 1/255, zero point -128
+        right += int(runtime.run(tensor)[0].argmax() == label)
+    found = CpuBuiltin().run(cnn_int8.artifact, data, {})
+    assert found.accuracy == right / len(data.test)
+
+
+def test_xnnpack_tells_how_many_operations_it_took(gathering):
+    found = CpuXnnpack().run(gathering.artifact, gathering.data, {})
+    builtin = CpuBuiltin().run(gathering.artifact, gathering.data, {})
+    assert 0 < found.num_delegated_ops < found.num_ops  # GATHER stays
+    assert (builtin.num_delegated_ops, builtin.num_ops) == (0, found.num_ops)
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_a_truncated_file_fails_with_a_clear_reason(kind, truncated, cnn):
+    found = kind().run(truncated, cnn.data, {})
+    assert found.status == "fail"
+    assert "not a valid Flatbuffer" in found.reason
+    assert found.accuracy is None
+
+
+def test_a_missing_file_fails_with_its_name(cnn, tmp_path):
+    missing = dataclasses.replace(cnn.artifact, path=tmp_path / "gone.tflite")
+    found = CpuBuiltin().run(missing, cnn.data, {})
+    assert found.status == "fail"
+    assert "gone.tflite" in found.reason
+
+
+def test_too_slow_fails_and_says_so(cnn):
+    found = CpuReference(time_limit_s=0.01).run(cnn.artifact, cnn.data, {})
+    assert found.status == "fail"
+    assert "did not finish within 0.01 s" in found.reason
+
+
+def test_other_answers_fail(cnn):
+    found = CpuBuiltin().run(cnn.artifact, cnn.data, {"keras": -cnn.keras_outputs})
+    assert found.status == "fail"
+    assert "0.0% of its answers equal those of keras, fewer than 90.0%" in found.reason
+    assert found.accuracy is not None  # the figures are told all the same
+
+
+def test_numbers_that_are_none_fail(cnn):
+    outputs = cnn.keras_outputs.copy()
+    outputs[3, 0] = np.nan
+    seen = judge.Seen(outputs=outputs)
+    found = judge.finding("cpu-builtin", seen, cnn.data.test.labels, {}, 0.9, "CPU")
+    assert (found.status, found.reason) == (
+        "fail",
+        f"1 of {len(outputs)} examples have an output that is not a finite number",
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_threads": 0}, "CpuXnnpack.num_threads must be 1 or more. Received: 0."),
+        ({"time_limit_s": 0}, "CpuXnnpack.time_limit_s must be above 0 seconds. Received: 0."),
+        ({"min_agreement": 1.5}, r"CpuXnnpack.min_agreement must be in \[0, 1\]. Received: 1.5."),
+    ],
+)
+def test_a_bad_setting_is_named(settings, message):
+    with pytest.raises(InvalidValue, match=message):
+        CpuXnnpack(**settings)

@@ -1,0 +1,62 @@
+"""tfcompress makes Keras models small and fast, and proves on the exported file that they still answer right.
+
+The way of the data, one module a step:
+
+- `Data` (`Digits`, `Cifar10`): what to train and judge on.
+- A builder (`simple_cnn`, `resnet`) or a model of your own: a functional tf_keras model that gives logits.
+- A `Fit`: how to train. `KerasFit` is `compile` and `fit`; `distilled(fit, teacher)` is the same under a teacher.
+- A technique (`Train`, `PruneLowMagnitude`, `QuantizeAware`): `apply(model, fit)` gives the changed model.
+- An exporter (`Float32`, `Float16`, `DynamicRange`, `Int8`): `convert(model, data, path)` writes a .tflite.
+- A check (`CpuXnnpack`, `CpuBuiltin`, `CpuReference`, `GpuDelegate`): `run(artifact, data, against)` gives a `Finding`.
+- A `Recipe` of `Stage`s puts these in order; `python -m tfcompress.recipe NAME` runs one and writes a report.
+
+Names are loaded when first used: importing tfcompress imports neither TensorFlow nor NumPy.
+
+>>> import tfcompress as tfc
+>>> tfc.PruneLowMagnitude(final_sparsity=0.5).final_sparsity
+0.5
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "core.types": "Agreement Artifact Check Data Exporter Finding Fit Latency Promise Recipe Split Stage Technique",
+    "core.settings": "Settings setting",
+    "core.measure": "Measurement measure",
+    "core.errors": "TfcompressError InvalidValue UnsupportedModel NothingHappened ConversionFailed DataUnavailable",
+    "data.digits": "Digits",
+    "data.cifar10": "Cifar10",
+    "models.simple_cnn": "simple_cnn",
+    "models.resnet": "resnet",
+    "fitting": "KerasFit Train StepDecay CosineDecay",
+    "pruning.magnitude": "PruneLowMagnitude",
+    "pruning.schedules": "PolynomialDecay ConstantSparsity Compounding",
+    "quantization.aware": "QuantizeAware",
+    "distillation.distilled": "distilled DistilledFit",
+    "distillation.distiller": "Distiller",
+    "distillation.soft_targets": "SoftTargets",
+    "export.float32": "Float32",
+    "export.float16": "Float16",
+    "export.dynamic_range": "DynamicRange",
+    "export.int8": "Int8",
+    "delegates.cpu": "CpuXnnpack CpuBuiltin CpuReference",
+    "delegates.gpu": "GpuDelegate",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'tfcompress' has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

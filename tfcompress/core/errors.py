@@ -1,0 +1,143 @@
+"""Everything that can go wrong, each kind with the exit code of the command line.
+
+```
+TfcompressError                1   (also: any error that is none of these, a bug)
+├── Usage                      2   the command line itself; argparse exits with the same code
+├── RecipeError
+│   ├── UnknownRecipe         10   no recipe and no file of that name
+│   ├── UnknownSetting        11   --set names a setting that the recipe lacks
+│   ├── InvalidValue          12   a setting out of its range (a ValueError in Python)
+│   └── InvalidRecipe         13   stages that cannot follow each other, a recipe file without recipe()
+├── DataError
+│   ├── DataUnavailable       20   not on this machine, and no network to fetch it
+│   └── DataCorrupt           21   there, but unreadable
+├── OutputError
+│   ├── OutputNotWritable     30   the folder cannot be made or written
+│   └── OutputFull            31   no space left
+├── UnsupportedModel          40   a model that a technique cannot take
+├── NothingHappened           41   a schedule that never fired, a pattern that matched no layer
+├── PromiseBroken             42   a stage did not make or keep what it promised
+├── ConversionFailed          50   the TFLite converter gave up
+└── VerdictFailed             60   an exported file failed a check
+Interrupted                  130   Ctrl-C (a KeyboardInterrupt)
+```
+"""
+
+
+class TfcompressError(Exception):
+    """The root: catch this to catch everything that tfcompress raises on purpose."""
+
+    exit_code = 1
+
+
+class Usage(TfcompressError):
+    """The command line does not make sense."""
+
+    exit_code = 2
+
+
+class RecipeError(TfcompressError):
+    """Something is wrong with what was asked for."""
+
+
+class UnknownRecipe(RecipeError):
+    """No recipe and no file has this name."""
+
+    exit_code = 10
+
+
+class UnknownSetting(RecipeError):
+    """The recipe has no setting of this name."""
+
+    exit_code = 11
+
+
+class InvalidValue(RecipeError, ValueError):
+    """An argument is outside its range."""
+
+    exit_code = 12
+
+
+class InvalidRecipe(RecipeError):
+    """The stages of a recipe cannot follow each other, or the file holds no recipe."""
+
+    exit_code = 13
+
+
+class DataError(TfcompressError):
+    """The examples cannot be had."""
+
+
+class DataUnavailable(DataError):
+    """The data set is not on this machine and cannot be fetched."""
+
+    exit_code = 20
+
+
+class DataCorrupt(DataError):
+    """The data set is there but cannot be read."""
+
+    exit_code = 21
+
+
+class OutputError(TfcompressError):
+    """Results cannot be written."""
+
+
+class OutputNotWritable(OutputError):
+    """The output folder cannot be made or written."""
+
+    exit_code = 30
+
+
+class OutputFull(OutputError):
+    """The disk of the output folder is full."""
+
+    exit_code = 31
+
+
+class UnsupportedModel(TfcompressError):
+    """A technique cannot take this model."""
+
+    exit_code = 40
+
+
+class NothingHappened(TfcompressError):
+    """A technique ran and changed nothing."""
+
+    exit_code = 41
+
+
+class PromiseBroken(TfcompressError):
+    """A stage did not make, or did not keep, what it promised."""
+
+    exit_code = 42
+
+
+class ConversionFailed(TfcompressError):
+    """The TFLite converter could not convert the model."""
+
+    exit_code = 50
+
+
+class VerdictFailed(TfcompressError):
+    """An exported file failed a check."""
+
+    exit_code = 60
+
+
+INTERRUPTED_EXIT_CODE = 130
+
+
+def expect(condition: bool, owner: object, field: str, expectation: str, fix: str) -> None:
+    """Raises `InvalidValue` in the project's one form unless `condition` holds.
+
+    >>> from types import SimpleNamespace
+    >>> expect(False, SimpleNamespace(rate=2), "rate", "must be in [0, 1)", "Use 0.5.")
+    Traceback (most recent call last):
+    ...
+    tfcompress.core.errors.InvalidValue: SimpleNamespace.rate must be in [0, 1). Received: 2. Use 0.5.
+    """
+    if not condition:
+        name = type(owner).__name__
+        raise InvalidValue(f"{name}.{field} {expectation}. Received: {getattr(owner, field)!r}. {fix}")

@@ -1,0 +1,132 @@
+"""What a Keras model is: parameters, multiply-accumulates, and the zeros in its kernels. All measured, none believed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .keras import is_quantization_aware, keras
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KERNEL_NAMES = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """A model's figures: `num_macs` for one example; `sparsity` is the share of zeros over all kernels."""
+
+    num_parameters: int
+    num_macs: int
+    uncounted_layers: tuple[str, ...]  # layers with kernels whose multiply-accumulates are not counted
+    sparsity: float
+    kernel_sparsity: Mapping[str, float]
+    quantization_aware: bool
+
+
+def measure(model: Any) -> Measurement:
+    """Measures `model`, a functional tf_keras model, wrapped by tfmot or not.
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="answer")])
+    >>> figures = measure(model)
+    >>> figures.num_parameters, figures.num_macs, figures.kernel_sparsity["answer/kernel"]
+    (15, 12, 0.0)
+    """
+    found = kernels(model)
+    macs = list(_layer_macs(model))
+    return Measurement(
+        num_parameters=count_parameters(model),
+        num_macs=sum(count for _, count in macs if count is not None),
+        uncounted_layers=tuple(name for name, count in macs if count is None),
+        sparsity=overall_sparsity(found),
+        kernel_sparsity={name: zero_share(values) for name, values in found.items()},
+        quantization_aware=is_quantization_aware(model),
+    )
+
+
+def zero_share(values: np.ndarray) -> float:
+    """The share of exact zeros in an array of any shape."""
+    return float((values == 0).mean()) if values.size else 0.0
+
+
+def overall_sparsity(kernels: Mapping[str, np.ndarray]) -> float:
+    """Zeros of all kernels over the entries of all kernels."""
+    size = sum(values.size for values in kernels.values())
+    return sum(int((values == 0).sum()) for values in kernels.values()) / size if size else 0.0
+
+
+def kernels(model: Any) -> dict[str, np.ndarray]:
+    """Every kernel of `model` by "layer/kernel", as trained (float), whatever wraps it.
+
+    The layer's name is without tfmot's prefixes, so that one kernel has one name through all stages.
+    """
+    found = {}
+    for layer in leaf_layers(model):
+        name = plain_name(layer)
+        for variable in _variables(layer):
+            kind = variable.name.split(":")[0].split("/")[-1]
+            if kind in KERNEL_NAMES:
+                found.setdefault(f"{name}/{kind}", variable.numpy())
+    return found
+
+
+def plain_name(layer: Any) -> str:
+    """The name that the layer had before tfmot wrapped it."""
+    return layer.layer.name if isinstance(layer, keras.layers.Wrapper) else layer.name
+
+
+def leaf_layers(model: Any) -> Iterator[Any]:
+    """The layers of `model` and of the models nested in it, each once."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaf_layers(layer)
+        else:
+            yield layer
+
+
+def count_parameters(model: Any) -> int:
+    """Weights that the exported model needs: a wrapper's masks, steps and ranges are not among them."""
+    return sum(int(variable.shape.num_elements()) for layer in leaf_layers(model) for variable in _variables(layer))
+
+
+def _variables(layer: Any) -> list[Any]:
+    """The layer's own weights. A quantization wrapper swaps its layer's kernel for a tensor, and keeps the variable."""
+    if not isinstance(layer, keras.layers.Wrapper):
+        return [] if type(layer).__name__ == "QuantizeLayer" else layer.weights
+    own = list(layer.layer.weights)
+    swapped = [weight for weight, _, _ in getattr(layer, "_weight_vars", [])]
+    return own + [weight for weight in swapped if all(weight is not other for other in own)]
+
+
+def _layer_macs(model: Any) -> Iterator[tuple[str, int | None]]:
+    """Multiply-accumulates by call, so that a layer used twice counts twice; None where we do not know the formula."""
+    for nodes in model._nodes_by_depth.values():
+        for node in nodes:
+            layer = node.layer
+            if isinstance(layer, keras.Model):
+                yield from _layer_macs(layer)
+                continue
+            shapes = {kind.name.split(":")[0].split("/")[-1]: tuple(kind.shape) for kind in _variables(layer)}
+            shapes = {kind: shape for kind, shape in shapes.items() if kind in KERNEL_NAMES}
+            if shapes:
+                yield plain_name(layer), _macs(layer, shapes, node.input_shapes, node.output_shapes)
+
+
+def _macs(layer: Any, shapes: Mapping[str, tuple[int, ...]], input_shape: Any, output_shape: Any) -> int | None:
+    """A kernel entry is used once at each position of the output (of the input, when convolution is transposed)."""
+    inner = getattr(layer, "layer", layer)
+    layers = keras.layers
+    if isinstance(inner, layers.Embedding):
+        return 0
+    if isinstance(inner, layers.Dense):
+        return math.prod(output_shape[1:-1]) * math.prod(shapes["kernel"])
+    transposed = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+    depthwise = (layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.SeparableConv1D, layers.SeparableConv2D)
+    if isinstance(inner, (layers.Conv1D, layers.Conv2D, layers.Conv3D, *transposed, *depthwise)):
+        shape = input_shape if isinstance(inner, transposed) else output_shape
+        positions = math.prod(shape[1:-1] if inner.data_format == "channels_last" else shape[2:])
+        return positions * sum(math.prod(kernel) for kernel in shapes.values())
+    return None

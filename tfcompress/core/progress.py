@@ -1,0 +1,35 @@
+"""How a run tells that it is alive: the runner knows this protocol, and not the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+Advance = Callable[[int, str], None]  # (steps done so far, a short note) -> None
+
+
+class Progress(Protocol):
+    """Where a run's messages go."""
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+
+    def task(self, label: str, total: int | None) -> contextlib.AbstractContextManager[Advance]:
+        """A piece of long work of `total` steps (None: not known); gives the function to tell how far it is."""
+
+
+class Silent:
+    """Tells nothing.
+
+    >>> with Silent().task("training", total=10) as advance:
+    ...     advance(1, "loss 2.3")
+    """
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    @contextlib.contextmanager
+    def task(self, label: str, total: int | None) -> Iterator[Advance]:
+        """Nothing."""
+        yield lambda done, note: None

@@ -1,0 +1,60 @@
+"""Holding a model, and the file made of it, to what the stages promised."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+from .measure import Measurement
+from .tflite import Contents
+from .types import INT8_RANGES, SPARSITY, Promise
+
+TOLERANCE = 0.005  # of sparsity: half a percent, more than any rounding of a kernel's share to whole weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """A promise beside what was measured: for sparsity the share of zeros over all the kernels it names."""
+
+    kind: str
+    promised: float
+    measured: float
+    kept: bool
+
+
+def judge_model(promise: Promise, measurement: Measurement, sizes: Mapping[str, int]) -> Verdict:
+    """Compares a promise with a measured Keras model; each kernel must keep its own share."""
+    if promise.kind == INT8_RANGES:
+        return Verdict(promise.kind, 1.0, float(measurement.quantization_aware), measurement.quantization_aware)
+    shares = {name: measurement.kernel_sparsity.get(name, 0.0) for name in promise.kernels}
+    kept = all(share >= promise.at_least - _tolerance(sizes.get(name, 1)) for name, share in shares.items())
+    measured = _weighted(shares, sizes)
+    return Verdict(promise.kind, promise.at_least, measured, kept)
+
+
+def judge_file(promises: Sequence[Promise], contents: Contents, sizes: Mapping[str, int]) -> tuple[Verdict, ...]:
+    """Compares what was promised with the tensors stored in a .tflite; `sizes` are all kernels of the Keras model.
+
+    Names do not survive the converter, so zeros are counted over the whole file, and expected over the whole model.
+    """
+    verdicts = []
+    sparse = [promise for promise in promises if promise.kind == SPARSITY]
+    if sparse:
+        expected = {name: promise.at_least for promise in sparse for name in promise.kernels}
+        promised = _weighted({name: expected.get(name, 0.0) for name in sizes}, sizes)
+        verdicts.append(Verdict(SPARSITY, promised, contents.sparsity, contents.sparsity >= promised - TOLERANCE))
+    if any(promise.kind == INT8_RANGES for promise in promises):
+        total = sum(kernel.values.size for kernel in contents.kernels)
+        share = sum(kernel.values.size for kernel in contents.kernels if kernel.values.dtype == "int8") / max(total, 1)
+        verdicts.append(Verdict(INT8_RANGES, 1.0, share, math.isclose(share, 1.0)))
+    return tuple(verdicts)
+
+
+def _tolerance(size: int) -> float:
+    return max(TOLERANCE, 1.0 / size)
+
+
+def _weighted(shares: Mapping[str, float], sizes: Mapping[str, int]) -> float:
+    total = sum(sizes.get(name, 0) for name in shares)
+    return sum(share * sizes.get(name, 0) for name, share in shares.items()) / total if total else 0.0

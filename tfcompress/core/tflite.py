@@ -1,0 +1,137 @@
+"""Reading a .tflite file as data: its operations, and the kernels as they are stored. No native code runs.
+
+The verdict on a stage is taken here: zeros that Keras reports may be lost on the way into the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import zlib
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from .errors import TfcompressError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+# Input of the operation that holds its kernel.
+KERNEL_INPUT = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1, "CONV_3D": 1, "EMBEDDING_LOOKUP": 1}
+
+
+class UnreadableFile(TfcompressError):
+    """A file that is no whole .tflite."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A kernel in a file: `values` as stored (int8, float16, float32), of which `zero_point` stands for zero."""
+
+    name: str
+    op: str
+    values: np.ndarray
+    zero_point: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """What is in a .tflite: the names of its operations in order, and its kernels."""
+
+    ops: tuple[str, ...]
+    kernels: tuple[Kernel, ...]
+
+    @property
+    def sparsity(self) -> float:
+        """Zeros of all kernels over the entries of all kernels."""
+        size = sum(kernel.values.size for kernel in self.kernels)
+        zeros = sum(int((kernel.values == kernel.zero_point).sum()) for kernel in self.kernels)
+        return zeros / size if size else 0.0
+
+
+def read(path: Path) -> Contents:
+    """Reads the main graph of a .tflite file.
+
+    Raises:
+      UnreadableFile: when the file is no .tflite, or is cut off.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    data = path.read_bytes()
+    if data[4:8] != b"TFL3":
+        raise UnreadableFile(f"{path} is not a .tflite file: its identifier is {data[4:8]!r}, not b'TFL3'.")
+    try:
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+        return _contents(model, model.subgraphs[0])
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:  # flatbuffers checks nothing
+        raise UnreadableFile(f"{path} is not a whole .tflite file ({len(data)} bytes): {error}. Export it again.") from error
+    except Exception as error:
+        if type(error).__module__ == "struct":
+            raise UnreadableFile(f"{path} is cut off at {len(data)} bytes: {error}. Export it again.") from error
+        raise
+
+
+def _contents(model: Any, graph: Any) -> Contents:
+    names = [_op_name(model.operatorCodes[op.opcodeIndex]) for op in graph.operators]
+    producers = {output: (name, op) for name, op in zip(names, graph.operators, strict=True) for output in op.outputs}
+    found = {}
+    for name, op in zip(names, graph.operators, strict=True):
+        if name in KERNEL_INPUT:
+            index = op.inputs[KERNEL_INPUT[name]]
+            while index in producers and producers[index][0] in ("DEQUANTIZE", "DENSIFY"):  # float16 and sparse storage
+                index = producers[index][1].inputs[0]
+            values = _values(model, graph.tensors[index])
+            if values is not None and index not in found:
+                found[index] = Kernel(_text(graph.tensors[index].name), name, values, _zero_point(graph.tensors[index]))
+    return Contents(tuple(names), tuple(found.values()))
+
+
+@cache
+def _op_names() -> dict[int, str]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+
+
+def _op_name(code: Any) -> str:
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    return _text(code.customCode) if code.customCode else _op_names()[number]
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def _values(model: Any, tensor: Any) -> np.ndarray | None:
+    """The constant stored for `tensor`; None when it is computed, or stored in a type that NumPy lacks."""
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    kinds = {
+        schema.TensorType.FLOAT32: np.float32,
+        schema.TensorType.FLOAT16: np.float16,
+        schema.TensorType.INT8: np.int8,
+        schema.TensorType.UINT8: np.uint8,
+        schema.TensorType.INT16: np.int16,
+    }
+    data = model.buffers[tensor.buffer].data
+    if data is None or tensor.type not in kinds or tensor.sparsity is not None:
+        return None
+    return np.asarray(data, np.uint8).view(kinds[tensor.type]).reshape(tensor.shape)
+
+
+def _zero_point(tensor: Any) -> int:
+    points = tensor.quantization.zeroPoint if tensor.quantization is not None else None
+    return 0 if points is None or not len(points) else int(points[0])
+
+
+def zipped_bytes(data: bytes) -> int:
+    """Size after DEFLATE at its best level, as an app store or a firmware image compresses it."""
+    return len(zlib.compress(data, 9))
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

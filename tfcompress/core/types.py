@@ -1,0 +1,215 @@
+"""The nouns of the project: data, fit, technique, stage, artifact, check, finding, recipe.
+
+Values are frozen dataclasses, so that their settings can be printed, compared and stored; what does the work is a
+protocol, so that a user's own class needs no base class of ours. Nothing here imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Model = Any  # a tf_keras.Model; the name is for the reader, core/keras.py is the only importer
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Examples and their answers: `inputs` of shape (N, ...) as stored (compact), `labels` of shape (N,)."""
+
+    inputs: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def head(self, num_examples: int | None) -> Split:
+        """The first `num_examples` (all when None)."""
+        return Split(self.inputs[:num_examples], self.labels[:num_examples])
+
+
+class Data:
+    """A data set as a value: what it is is known at once, its examples are read when first asked for.
+
+    A subclass is a frozen dataclass with `title`, `num_train`, `num_classes`, `input_shape`, and `load()`. Stored inputs
+    become what a model sees by one multiplication, `scale`, so that images stay in memory as bytes.
+    """
+
+    title: str
+    num_train: int
+    num_classes: int
+    input_shape: tuple[int, ...]
+    scale: float = 1.0
+
+    def load(self) -> tuple[Split, Split]:
+        """Reads the training and the test split. Raises `DataUnavailable` or `DataCorrupt`."""
+        raise NotImplementedError
+
+    @cached_property
+    def _splits(self) -> tuple[Split, Split]:
+        return self.load()
+
+    @property
+    def train(self) -> Split:
+        """The split that models are trained and calibrated on."""
+        return self._splits[0]
+
+    @property
+    def test(self) -> Split:
+        """The split that accuracy is told on; nothing is ever fitted to it."""
+        return self._splits[1]
+
+    def model_inputs(self, stored: np.ndarray) -> np.ndarray:
+        """What the model sees of stored inputs: float32, `stored * scale`, the same shape."""
+        return stored.astype("float32") * self.scale
+
+
+@runtime_checkable
+class Fit(Protocol):
+    """How we train: `compile` and `fit`, the Keras way. Distillation is a way of fitting, so it is a `Fit` too."""
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in one call."""
+
+    def __call__(self, model: Model, callbacks: Sequence[Any] = ()) -> Any:
+        """Trains `model` in place and returns the Keras History."""
+
+
+SPARSITY = "sparsity"  # zeros in kernels
+INT8_RANGES = "int8 ranges"  # fake quantization, with the ranges that int8 needs
+
+
+@dataclasses.dataclass(frozen=True)
+class Promise:
+    """What a stage makes of a model: a kind, and for `SPARSITY` the least share of zeros in each of `kernels`."""
+
+    kind: str
+    at_least: float = 1.0
+    kernels: tuple[str, ...] = ()  # "layer/kernel", as core/measure.py names them
+
+
+@runtime_checkable
+class Technique(Protocol):
+    """One method of compression: its fields are its settings, `apply` wraps, fits and unwraps."""
+
+    @property
+    def makes(self) -> frozenset[str]:
+        """The kinds of promise that this technique gives."""
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """The kinds of promise of earlier stages that survive it."""
+
+    def promises(self, model: Model) -> tuple[Promise, ...]:
+        """What this very model will have afterwards."""
+
+    def apply(self, model: Model, fit: Fit) -> Model:
+        """Gives the compressed model; the one that came in is unchanged."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """A step of a recipe: from the previous stage's model (or `start`), by `technique`, trained by `fit`."""
+
+    name: str
+    technique: Technique
+    fit: Fit
+    start: Callable[[], Model] | str | None = None  # a builder, an earlier stage's name, or None: the previous stage
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact:
+    """An exported file and what it claims to be."""
+
+    path: Path
+    mode: str  # "float32", "float16", "dynamic_range", "int8"
+    raw_bytes: int
+    zipped_bytes: int
+    sha256: str
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """A way of writing a model as a file."""
+
+    @property
+    def mode(self) -> str:
+        """What the file is, for its name."""
+
+    def convert(self, model: Model, data: Data, path: Path) -> Artifact:
+        """Writes `path` whole or not at all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Latency:
+    """Time of one inference at batch 1, in milliseconds."""
+
+    median_ms: float
+    p90_ms: float
+    num_runs: int
+    num_threads: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """How two runs of one model compare: the share of equal answers, and the largest difference of an output."""
+
+    equal_answers: float
+    largest_difference: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """An operation that a delegate would not take, and its own words for why."""
+
+    op: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What a check saw. `status` is "pass", "fail" or "not run"; a "not run" says why in `reason` and what to do in `fix`."""
+
+    check: str
+    status: str
+    reason: str = ""
+    fix: str = ""
+    device: str = ""
+    num_examples: int = 0
+    accuracy: float | None = None
+    agreement: Mapping[str, Agreement] = dataclasses.field(default_factory=dict)
+    latency: Latency | None = None
+    peak_memory_bytes: int | None = None
+    num_ops: int | None = None  # operations in the file
+    num_delegated_ops: int | None = None  # of these, run by the delegate that is asked about
+    refusals: tuple[Refusal, ...] = ()
+    outputs: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)  # (N, classes), not stored
+
+
+@runtime_checkable
+class Check(Protocol):
+    """A judge of an exported file."""
+
+    @property
+    def name(self) -> str:
+        """As the report calls it."""
+
+    def run(self, artifact: Artifact, data: Data, against: Mapping[str, np.ndarray]) -> Finding:
+        """Runs the file on the test split; `against` names outputs (N, classes) to compare with."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What is made of what, in which order, and how it is judged."""
+
+    data: Data
+    stages: tuple[Stage, ...]
+    exports: Mapping[str, tuple[Exporter, ...]]  # stage name -> the files made of its model
+    checks: tuple[Check, ...]
+    seed: int = 0

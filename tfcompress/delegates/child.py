@@ -1,0 +1,128 @@
+"""Runs a command in a child process with a time limit, and says in words how it died.
+
+Native code can crash, hang and take its process with it. Here that process is a child, and a crash is a sentence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+# A child tells what it begins with on stderr, so that a crash can be placed: "crashed with SIGSEGV while loading ...".
+PHASE_MARK = "tfcompress-phase: "
+
+# What native libraries print when nothing is wrong, and what Python prints around the one line that matters.
+_NOISE = re.compile(
+    r"\s*$|INFO:|VERBOSE:|I\d{4} |WARNING: Logging before|Traceback|\s+File \"|[\s^~]+$|    |" + PHASE_MARK
+)
+# Where the native line was written says nothing to a reader: "ERROR: [model_load.cc:316] ..." keeps only its words.
+_PLACE = re.compile(r"^(└ )?((ERROR|WARNING): ?)?(\[[^\]]*\.\w+:\d+\] ?)?|^[WE]\d{4} \S+ +\d+ \S+\] ")
+
+
+@dataclasses.dataclass(frozen=True)
+class Exit:
+    """How a child ended: `death` is "" for exit code 0, else a sentence without a subject; `log` is what it printed."""
+
+    death: str
+    log: str
+
+
+def run_limited(
+    command: Sequence[str], time_limit_s: float, folder: Path, environment: Mapping[str, str] | None = None
+) -> Exit:
+    """Runs `command` in `folder` and waits at most `time_limit_s`; then it, and what it started, is killed.
+
+    They are killed too when the wait ends in any other way, Ctrl-C for one.
+
+    Args:
+      command: the program and its arguments.
+      time_limit_s: seconds, above 0.
+      folder: its working folder; its stdout and stderr go to `log.txt` there.
+      environment: variables on top of this process's own.
+
+    Returns:
+      An `Exit`.
+
+    >>> import sys
+    >>> run_limited([sys.executable, "-c", "raise SystemExit(3)"], 60, Path("/tmp")).death
+    'ended with exit code 3'
+    """
+    log_path = folder / "log.txt"
+    with log_path.open("wb") as log:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,  # a group of its own, so that killing reaches what it started
+        )
+        try:
+            exit_code = child.wait(time_limit_s)
+        except subprocess.TimeoutExpired:
+            exit_code = None
+        finally:
+            _kill_group(child)
+    text = log_path.read_text(errors="replace")
+    return Exit(describe_death(exit_code, time_limit_s, text), text)
+
+
+def describe_death(exit_code: int | None, time_limit_s: float, log: str) -> str:
+    """How a process ended, from its exit code as `subprocess` gives it (negative: a signal; None: it was too slow).
+
+    >>> describe_death(-11, 60, "tfcompress-phase: loading the file\\nsegmentation is ahead")
+    'crashed with SIGSEGV (signal 11) while loading the file; its last words: "segmentation is ahead"'
+    >>> describe_death(None, 60, "")
+    'did not finish within 60 s'
+    >>> describe_death(0, 60, "INFO: all is well")
+    ''
+    """
+    if exit_code == 0:
+        return ""
+    if exit_code is None:
+        death = f"did not finish within {time_limit_s:g} s"
+    elif exit_code < 0:
+        death = f"{_signal_verb(-exit_code)} {_signal_name(-exit_code)} (signal {-exit_code})"
+    else:
+        death = f"ended with exit code {exit_code}"
+    phase, words = last_phase(log), last_words(log)
+    return death + (f" while {phase}" if phase else "") + (f'; its last words: "{words}"' if words else "")
+
+
+def last_phase(log: str) -> str:
+    """What the child last said that it begins with, or ""."""
+    return next((line[len(PHASE_MARK) :] for line in reversed(log.splitlines()) if line.startswith(PHASE_MARK)), "")
+
+
+def last_words(log: str) -> str:
+    """The last line of a log that tells something, without the source file and line number it came from.
+
+    >>> last_words("INFO: created\\nERROR: [model_load.cc:316] Variable tensors not yet supported.\\nINFO: destroyed")
+    'Variable tensors not yet supported.'
+    """
+    lines = (_PLACE.sub("", line).strip() for line in reversed(log.splitlines()) if not _NOISE.match(line))
+    return next((line for line in lines if line), "")
+
+
+def _kill_group(child: subprocess.Popen) -> None:
+    if child.poll() is None:  # not waited for yet: its number, and so its group's, still belongs to it
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "a signal without a name"
+
+
+def _signal_verb(number: int) -> str:
+    # The kernel's answer to a machine without memory is SIGKILL; the code itself cannot raise it by a bug.
+    return "was killed (out of memory?) by" if number == signal.SIGKILL else "crashed with"

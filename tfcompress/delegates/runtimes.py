@@ -1,0 +1,152 @@
+"""A .tflite file, loaded: by the CPU interpreter under one of three kernel sets, or by the GPU accelerator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from .tensors import TensorType
+
+KERNELS = {
+    "xnnpack": OpResolverType.BUILTIN,
+    "builtin": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    "reference": OpResolverType.BUILTIN_REF,
+}
+
+
+class CpuRuntime:
+    """The interpreter with one kernel set, for a fixed number of examples at a time.
+
+    Args:
+      model: the file, or its bytes when they are a changed copy.
+      kernels: a key of `KERNELS`.
+      num_threads: threads of the kernels.
+      batch_size: examples in one run; None for what the file says.
+
+    Raises:
+      ValueError, RuntimeError: the file does not load, or its tensors cannot be resized to that batch.
+    """
+
+    def __init__(self, model: Path | bytes, kernels: str, num_threads: int = 1, batch_size: int | None = None):
+        source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        self._interpreter = Interpreter(
+            **source, num_threads=num_threads, experimental_op_resolver_type=KERNELS[kernels]
+        )
+        details = _only("input", self._interpreter.get_input_details())
+        if batch_size is not None:
+            self._interpreter.resize_tensor_input(details["index"], [batch_size, *details["shape"][1:]])
+        self._interpreter.allocate_tensors()
+        self.input = TensorType.of(_only("input", self._interpreter.get_input_details()))
+        self.output = TensorType.of(_only("output", self._interpreter.get_output_details()))
+        self._input_index = details["index"]
+        self._output_index = self._interpreter.get_output_details()[0]["index"]
+
+    def run(self, tensor: np.ndarray) -> np.ndarray:
+        """One run from forgotten state: a recurrent layer's variables would otherwise remember the example before."""
+        self._interpreter.reset_all_variables()
+        self._interpreter.set_tensor(self._input_index, tensor)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output_index)
+
+    def run_again(self) -> None:
+        """The last run once more, without moving data: what the latency of a CPU is taken of."""
+        self._interpreter.invoke()
+
+    @property
+    def num_ops(self) -> int:
+        """How many operations the file's main graph holds."""
+        return count_ops(self._interpreter._get_ops_details())
+
+    @property
+    def num_delegated_ops(self) -> int:
+        """How many of them a delegate has taken over."""
+        return count_delegated(self._interpreter._get_ops_details())
+
+
+class GpuRuntime:
+    """LiteRT's GPU accelerator, asked for *alone*: with the CPU beside it, it would hide what it cannot do.
+
+    Raises:
+      ValueError, RuntimeError: the file does not load, or the accelerator does not take the whole of it.
+    """
+
+    def __init__(self, model: Path):
+        # The interpreter reads first: it knows scales and zero points, and says of a damaged file what is wrong with
+        # it, where the accelerator would crash.
+        interpreter = Interpreter(str(model), experimental_op_resolver_type=KERNELS["builtin"])
+        self.input = TensorType.of(_only("input", interpreter.get_input_details()))
+        self.output = TensorType.of(_only("output", interpreter.get_output_details()))
+        self.num_ops = self.num_delegated_ops = count_ops(interpreter._get_ops_details())  # all of them, or an error
+
+        from ai_edge_litert.compiled_model import CompiledModel  # late: it loads the GPU libraries
+        from ai_edge_litert.cpu_options import CpuOptions
+        from ai_edge_litert.gpu_options import GpuOptions
+        from ai_edge_litert.hardware_accelerator import HardwareAccelerator
+        from ai_edge_litert.options import Options
+
+        self._model = CompiledModel.from_file(
+            str(model),
+            options=Options(
+                hardware_accelerators=HardwareAccelerator.GPU,
+                cpu_options=CpuOptions(num_threads=1),
+                gpu_options=GpuOptions(enforce_f32=True),
+            ),
+        )
+        self._inputs = self._model.create_input_buffers(0)
+        self._outputs = self._model.create_output_buffers(0)
+        self._last: np.ndarray | None = None
+
+    def run(self, tensor: np.ndarray) -> np.ndarray:
+        """Write, run, read: the GPU works on its own, and only reading waits for it."""
+        self._last = tensor
+        self._inputs[0].write(tensor)
+        self._model.run_by_index(0, self._inputs, self._outputs)
+        num_values = int(np.prod(self.output.shape))
+        return np.asarray(self._outputs[0].read(num_values, self.output.dtype.type)).reshape(self.output.shape)
+
+    def run_again(self) -> None:
+        """The last run once more, writing and reading included."""
+        if self._last is not None:
+            self.run(self._last)
+
+
+def count_ops(ops: list[Mapping[str, Any]]) -> int:
+    """How many operations a file holds, from the interpreter's list, without the DELEGATEs that stand for several."""
+    return sum(op["op_name"] != "DELEGATE" for op in ops)
+
+
+def count_delegated(ops: list[Mapping[str, Any]]) -> int:
+    """How many operations the delegates took, from the interpreter's list of operations.
+
+    The list keeps the operations that were replaced and adds one DELEGATE for each part of the graph. What lies
+    between a DELEGATE's outputs and its inputs is what it replaced.
+
+    >>> conv = {"op_name": "CONV_2D", "inputs": [0], "outputs": [1]}
+    >>> gather = {"op_name": "GATHER", "inputs": [1], "outputs": [2]}
+    >>> count_delegated([conv, gather, {"op_name": "DELEGATE", "inputs": [0], "outputs": [1]}])
+    1
+    """
+    originals = [op for op in ops if op["op_name"] != "DELEGATE"]
+    maker = {int(tensor): number for number, op in enumerate(originals) for tensor in op["outputs"]}
+    taken: set[int] = set()
+    for delegate in (op for op in ops if op["op_name"] == "DELEGATE"):
+        given = {int(tensor) for tensor in delegate["inputs"]}
+        waiting = [int(tensor) for tensor in delegate["outputs"]]
+        while waiting:
+            tensor = waiting.pop()
+            number = maker.get(tensor)
+            if tensor not in given and number is not None and number not in taken:
+                taken.add(number)
+                waiting += [int(source) for source in originals[number]["inputs"]]
+    return len(taken)
+
+
+def _only(kind: str, details: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(details) != 1:
+        names = ", ".join(str(entry["name"]) for entry in details)
+        raise ValueError(f"the file has {len(details)} {kind}s ({names}); a check knows files with one {kind}")
+    return details[0]

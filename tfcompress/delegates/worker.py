@@ -1,0 +1,161 @@
+"""The child process in which a file is loaded and run, and `observe`, which starts it and collects what it saw.
+
+`python -m tfcompress.delegates.worker FOLDER` reads `job.json` and `inputs.npy` there and writes `outputs.npy` and
+`seen.json`. It imports NumPy and ai_edge_litert, never TensorFlow: it starts in a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..core.types import Latency
+from . import child, latency, memory
+
+_PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
+_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What the child is asked: which file, which runtime, and how stored inputs become what the model sees."""
+
+    model: str
+    runtime: str  # "xnnpack", "builtin", "reference" or "gpu"
+    scale: float = 1.0
+    num_threads: int = 1  # of the latency; the pass over all examples uses every core
+    with_latency: bool = True
+    preload: tuple[str, ...] = ()  # shared libraries that the runtime must find already loaded
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What the child saw.
+
+    `failure` is "" or why there are no outputs. `peak_memory_bytes` is how far the child's resident memory rose above
+    what it was just before the file was loaded, through loading and running it at batch 1: the file, the runtime's own
+    buffers, and for a software GPU the "device" memory too. The pass over all examples comes later and is not in it.
+    """
+
+    failure: str = ""
+    num_ops: int | None = None
+    num_delegated_ops: int | None = None
+    latency: Latency | None = None
+    peak_memory_bytes: int | None = None
+    batch_size: int = 1
+    num_workers: int = 1
+    pass_s: float | None = None  # all examples: choosing and proving the batch, encoding, running, decoding
+    outputs: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
+    log: str = dataclasses.field(default="", repr=False)
+
+
+def observe(job: Job, stored: np.ndarray, time_limit_s: float, environment: Mapping[str, str] | None = None) -> Seen:
+    """Runs a file over all examples in a child process.
+
+    Args:
+      job: what to do.
+      stored: inputs as stored, shape (N, ...), at least one.
+      time_limit_s: seconds, after which the child is killed.
+      environment: variables for the child, on top of this process's own.
+
+    Returns:
+      What the child saw; `failure` tells an error of the runtime, a crash, or that the time was not enough.
+    """
+    with tempfile.TemporaryDirectory(prefix="tfcompress-") as name:
+        folder = Path(name)
+        (folder / "job.json").write_text(json.dumps(dataclasses.asdict(job)))
+        np.save(folder / "inputs.npy", np.ascontiguousarray(stored))
+        path = os.pathsep.join(filter(None, [_PACKAGE_PARENT, os.environ.get("PYTHONPATH", "")]))
+        end = child.run_limited(
+            [sys.executable, "-m", "tfcompress.delegates.worker", name],
+            time_limit_s,
+            folder,
+            {**(environment or {}), "PYTHONPATH": path},
+        )
+        if end.death:
+            return Seen(failure=f"the child process {end.death}", log=end.log)
+        fields = json.loads((folder / "seen.json").read_text())
+        if fields.get("latency"):
+            fields["latency"] = Latency(**fields["latency"])
+        outputs = None if fields["failure"] else np.load(folder / "outputs.npy")
+        return Seen(**fields, outputs=outputs, log=end.log)
+
+
+def main(folder: Path) -> None:
+    """The child: from `job.json` to `seen.json`. An error of the runtime is an answer, not a crash."""
+    _die_with_parent()
+    fields = json.loads((folder / "job.json").read_text())
+    job = Job(**{**fields, "preload": tuple(fields["preload"])})
+    try:
+        seen = _look(job, folder)
+    except (ValueError, RuntimeError, OSError) as error:
+        seen = Seen(failure=child.last_words(str(error)) or type(error).__name__)
+    answer = dataclasses.asdict(dataclasses.replace(seen, outputs=None))
+    (folder / "seen.json").write_text(json.dumps({k: v for k, v in answer.items() if k not in ("outputs", "log")}))
+    # The answer is on disk: a driver that crashes while it is taken down has nothing left to spoil.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _look(job: Job, folder: Path) -> Seen:
+    # Late imports: a broken native library then fails as an answer of this job, with its reason.
+    from . import batching, runtimes
+    from .tensors import Encoder
+
+    for library in job.preload:
+        ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+    path = Path(job.model)
+    _begin("loading the file")
+    before = memory.start_of_peak()
+    on_gpu = job.runtime == "gpu"
+    runtime = runtimes.GpuRuntime(path) if on_gpu else runtimes.CpuRuntime(path, job.runtime, job.num_threads)
+
+    _begin("running it at batch 1")
+    stored = np.load(folder / "inputs.npy", mmap_mode="r")  # mapped: the examples are no memory of the model's
+    encoder = Encoder(job.scale, runtime.input)
+    _expect_shape(runtime.input.shape, stored.shape)
+    runtime.run(encoder(stored[:1]))
+    peak = memory.peak_bytes() - before  # before the many measured times, which need memory of their own
+    measured = latency.measure(runtime.run_again, job.num_threads) if job.with_latency else None
+
+    _begin(f"running all {len(stored)} examples")
+    begin = time.perf_counter()
+    num_workers, batch_size = 1, 1
+    if on_gpu:
+        outputs = batching.run_one_by_one(runtime, encoder, stored)
+    else:
+        num_workers = batching.num_usable_cores()
+        plan = batching.find_plan(path, job.runtime, encoder, stored)
+        batch_size = plan.batch_size
+        outputs = batching.run_all(plan, encoder, stored, num_workers)
+    pass_s = time.perf_counter() - begin
+    np.save(folder / "outputs.npy", outputs)
+    return Seen("", runtime.num_ops, runtime.num_delegated_ops, measured, peak, batch_size, num_workers, pass_s)
+
+
+def _expect_shape(file_shape: tuple[int, ...], stored_shape: tuple[int, ...]) -> None:
+    if file_shape != (1, *stored_shape[1:]):
+        raise ValueError(f"the file takes shape {file_shape}, and one example of the data is {(1, *stored_shape[1:])}")
+
+
+def _begin(phase: str) -> None:
+    print(f"{child.PHASE_MARK}{phase}", file=sys.stderr, flush=True)
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":  # a parent that is killed cannot clean up; the kernel does it then
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,90 @@
+"""Distillation as a way of fitting: whatever trains by a `Fit` can train under a teacher, pruning and QAT included."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..core.errors import InvalidRecipe, expect
+from ..core.types import Fit
+from .soft_targets import SoftTargets
+
+
+@dataclasses.dataclass(frozen=True)
+class DistilledFit:
+    """What `distilled` gives: `fit`, but listening to `teacher`."""
+
+    fit: Fit
+    teacher: Any
+    loss: Callable[[Any, Any], Any] = SoftTargets()
+    student_loss_weight: float = 0.1
+
+    def __post_init__(self) -> None:
+        weight = self.student_loss_weight
+        expect(0 <= weight <= 1, self, "student_loss_weight", "must be in [0, 1]", "Use 0.1.")
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in one call: those of `fit`."""
+        return self.fit.steps
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the stages whose models this fit asks for."""
+        return (self.teacher,) if isinstance(self.teacher, str) else ()
+
+    def resolve(self, models: Mapping[str, Any]) -> DistilledFit:
+        """The same fit with the teacher's name replaced by its model."""
+        return dataclasses.replace(self, teacher=models[self.teacher]) if self.needs else self
+
+    def identity(self) -> dict[str, Any]:
+        """For the report: a teacher given as a model is told by its weights."""
+        named = {"fit": self.fit, "loss": self.loss, "student_loss_weight": self.student_loss_weight}
+        return {"type": "DistilledFit", "teacher": self.teacher if self.needs else _weights_digest(self.teacher), **named}
+
+    def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
+        """Trains `model` in place as the student and returns the Keras History."""
+        from .distiller import Distiller  # a Keras class: only now is TensorFlow needed
+
+        if self.needs:
+            raise InvalidRecipe(
+                f"distilled(teacher=...) expects a Keras model outside a recipe. Received: {self.teacher!r}. "
+                "Load the model and give it instead of a stage's name."
+            )
+        return self.fit(Distiller(model, self.teacher, self.loss, self.student_loss_weight), callbacks)
+
+
+def distilled(
+    fit: Fit, teacher: Any, loss: Callable[[Any, Any], Any] = SoftTargets(), student_loss_weight: float = 0.1
+) -> DistilledFit:
+    """Makes `fit` listen to a teacher: the student sees the labels with `student_loss_weight`, and `loss` with the rest.
+
+    Args:
+      fit: how the student trains.
+      teacher: a Keras model with the student's inputs and classes; in a recipe, the name of an earlier stage.
+      loss: (teacher logits, student logits) -> loss of each example. Defaults to `SoftTargets()`.
+      student_loss_weight: weight of the labels, in [0, 1]. Defaults to 0.1.
+
+    Returns:
+      A `Fit`. To prune while distilling, give it to `PruneLowMagnitude.apply`; for QAT, to `QuantizeAware.apply`.
+
+    Example:
+
+    >>> import tfcompress as tfc
+    >>> fit = distilled(tfc.KerasFit(tfc.Digits(), epochs=1), teacher="baseline", loss=SoftTargets(temperature=2.0))
+    >>> fit.steps, fit.needs
+    (22, ('baseline',))
+
+    Reference: Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015,
+    https://arxiv.org/abs/1503.02531
+    """
+    return DistilledFit(fit, teacher, loss, student_loss_weight)
+
+
+def _weights_digest(model: Any) -> str:
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(weight.tobytes())
+    return digest.hexdigest()[:16]

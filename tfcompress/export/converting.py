@@ -1,0 +1,45 @@
+"""What all exporters share: a model of batch 1, TensorFlow's converter, and a file that is whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ConversionFailed
+from ..core.keras import copy_model, tf
+from ..core.native import captured_stderr
+from ..core.tflite import zipped_bytes
+from ..core.types import Artifact
+
+
+def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None]) -> Artifact:
+    """Writes `model` to `path` by TensorFlow's converter as `configure` sets it.
+
+    Raises:
+      ConversionFailed: with the converter's own last words.
+    """
+    converter = tf.lite.TFLiteConverter.from_keras_model(copy_model(model, batch_size=1))
+    configure(converter)
+    try:
+        with warnings.catch_warnings(), captured_stderr():
+            # A quantization-aware model comes without a representative data set: that is its point.
+            warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
+            data = converter.convert()
+    except Exception as error:  # the converter raises classes of its own, MLIR's and plain RuntimeErrors
+        reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+        raise ConversionFailed(
+            f"The TFLite converter could not write {mode}. Its reason: {reason.strip()} Look for a layer that TFLite "
+            "has no operation for."
+        ) from error
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Artifact(path, mode, len(data), zipped_bytes(data), hashlib.sha256(data).hexdigest())
+

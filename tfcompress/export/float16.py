@@ -1,0 +1,34 @@
+"""float16: half the bytes; CPU kernels widen the weights to float32 when the file is loaded, GPUs compute in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ..core.keras import tf
+from ..core.types import Artifact, Data
+from .converting import convert
+
+
+@dataclasses.dataclass(frozen=True)
+class Float16:
+    """Stores weights in float16; inputs, outputs and (on the CPU) arithmetic stay float32.
+
+    >>> Float16().mode
+    'float16'
+    """
+
+    @property
+    def mode(self) -> str:
+        """What the file is."""
+        return "float16"
+
+    def convert(self, model: Any, data: Data, path: Path) -> Artifact:
+        """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
+
+        def configure(converter: Any) -> None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+
+        return convert(model, path, self.mode, configure)

@@ -1,0 +1,28 @@
+"""float32: the model as it is, the yardstick of all other exports."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ..core.types import Artifact, Data
+from .converting import convert
+
+
+@dataclasses.dataclass(frozen=True)
+class Float32:
+    """Writes weights and activations in float32.
+
+    >>> Float32().mode
+    'float32'
+    """
+
+    @property
+    def mode(self) -> str:
+        """What the file is."""
+        return "float32"
+
+    def convert(self, model: Any, data: Data, path: Path) -> Artifact:
+        """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
+        return convert(model, path, self.mode, lambda converter: None)

@@ -1,0 +1,167 @@
+"""How we train: `compile` and `fit`, where a Keras user can see them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from .core.errors import expect
+from .core.keras import copy_model, keras, tf
+from .core.types import INT8_RANGES, Data, Fit, Promise
+
+
+@dataclasses.dataclass(frozen=True)
+class StepDecay:
+    """A learning rate that is multiplied by `factor` at each of the fractions of training in `at`.
+
+    >>> StepDecay(0.1).at
+    (0.5, 0.75)
+    """
+
+    initial: float = 0.1
+    factor: float = 0.1
+    at: tuple[float, ...] = (0.5, 0.75)
+
+    def __post_init__(self) -> None:
+        expect(self.initial > 0, self, "initial", "must be above 0", "Use 0.1.")
+        expect(0 < self.factor < 1, self, "factor", "must be in (0, 1)", "Use 0.1 to divide by ten.")
+        in_order = list(self.at) == sorted(self.at) and all(0 < at < 1 for at in self.at)
+        expect(in_order, self, "at", "must be fractions of training in (0, 1), in order", "Use (0.5, 0.75).")
+
+    def over(self, steps: int) -> Any:
+        """The Keras schedule for a training of `steps` optimizer steps."""
+        boundaries = [round(at * steps) for at in self.at]
+        rates = [self.initial * self.factor**power for power in range(len(self.at) + 1)]
+        return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
+
+
+@dataclasses.dataclass(frozen=True)
+class CosineDecay:
+    """A learning rate that falls from `initial` to 0 along half a cosine (Loshchilov and Hutter, "SGDR", 2017).
+
+    >>> CosineDecay(0.05)
+    CosineDecay(initial=0.05)
+    """
+
+    initial: float = 0.05
+
+    def __post_init__(self) -> None:
+        expect(self.initial > 0, self, "initial", "must be above 0", "Use 0.05.")
+
+    def over(self, steps: int) -> Any:
+        """The Keras schedule for a training of `steps` optimizer steps."""
+        return keras.optimizers.schedules.CosineDecay(self.initial, decay_steps=max(steps, 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class KerasFit:
+    """Plain training of a classifier that gives logits: SGD with momentum on cross-entropy.
+
+    Each epoch's order of examples is a function of (seed, epoch) alone; a last batch that is not full is left out.
+
+    Args:
+      data: what to train on; its training split has N examples.
+      epochs: passes over it, at least 1.
+      batch_size: examples in a step, at least 1; N where N is smaller. Defaults to 64.
+      learning_rate: a number, or a schedule over this training. Defaults to `CosineDecay(0.05)`.
+      momentum: of SGD, in [0, 1). Defaults to 0.9.
+      seed: of the order of examples. Defaults to 0.
+
+    Example:
+
+    >>> import tfcompress as tfc
+    >>> tfc.KerasFit(tfc.Digits(), epochs=2).steps
+    44
+    """
+
+    data: Data
+    epochs: int = 10
+    batch_size: int = 64
+    learning_rate: float | StepDecay | CosineDecay = CosineDecay()
+    momentum: float = 0.9
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        expect(self.epochs >= 1, self, "epochs", "must be at least 1", "Use 10.")
+        expect(self.batch_size >= 1, self, "batch_size", "must be at least 1", "Use 64.")
+        expect(0 <= self.momentum < 1, self, "momentum", "must be in [0, 1)", "Use 0.9.")
+        if isinstance(self.learning_rate, int | float):
+            expect(self.learning_rate > 0, self, "learning_rate", "must be above 0", "Use 0.05.")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one epoch."""
+        return self.data.num_train // self._batch_size
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in one call."""
+        return self.epochs * self.steps_per_epoch
+
+    def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
+        """Trains `model` in place and returns the Keras History."""
+        constant = isinstance(self.learning_rate, int | float)
+        rate = self.learning_rate if constant else self.learning_rate.over(self.steps)
+        model.compile(
+            optimizer=keras.optimizers.SGD(rate, momentum=self.momentum),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        return model.fit(
+            self._batches(),
+            epochs=self.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            callbacks=list(callbacks),
+            verbose=0,
+        )
+
+    @property
+    def _batch_size(self) -> int:
+        return min(self.batch_size, self.data.num_train)
+
+    def _batches(self) -> Any:
+        """All epochs' batches in one tf.data pipeline; examples stay in memory as stored (images: bytes)."""
+        split = self.data.train
+        inputs, labels = tf.constant(split.inputs), tf.constant(split.labels, tf.int32)
+
+        def order(epoch: Any) -> Any:
+            shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(split)), seed=(self.seed, epoch))
+            return tf.data.Dataset.from_tensor_slices(shuffled).batch(self._batch_size, drop_remainder=True)
+
+        def examples(indices: Any) -> Any:
+            return tf.cast(tf.gather(inputs, indices), tf.float32) * self.data.scale, tf.gather(labels, indices)
+
+        epochs = tf.data.Dataset.range(self.epochs, output_type=tf.int32)
+        return epochs.flat_map(order).map(examples, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """Training and nothing else: the baseline, a teacher, or fine-tuning.
+
+    It promises nothing, and of what earlier stages made it keeps fake quantization only: plain training fills zeros.
+
+    >>> Train().keeps
+    frozenset({'int8 ranges'})
+    """
+
+    @property
+    def makes(self) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """Fake quantization, which is part of the model."""
+        return frozenset({INT8_RANGES})
+
+    def promises(self, model: Any) -> tuple[Promise, ...]:
+        """None."""
+        return ()
+
+    def apply(self, model: Any, fit: Fit) -> Any:
+        """Gives a trained copy of `model`."""
+        trained = copy_model(model)
+        fit(trained)
+        return trained

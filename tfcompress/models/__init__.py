@@ -1,0 +1,1 @@
+"""Builders of small models to compress, each with its parameters and multiply-accumulates told."""

@@ -1,0 +1,1 @@
+"""Fewer weights: zeros in kernels (magnitude.py, on the timetables of schedules.py)."""

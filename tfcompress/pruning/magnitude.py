@@ -1,0 +1,164 @@
+"""Magnitude pruning, by tfmot: the smallest weights of each kernel become zeros while the model trains."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import fnmatch
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.errors import InvalidValue, NothingHappened, UnsupportedModel, expect
+from ..core.keras import copy_model, keras, tfmot
+from ..core.measure import kernels, leaf_layers, zero_share
+from ..core.types import SPARSITY, Fit, Promise
+from .schedules import Compounding, ConstantSparsity, PolynomialDecay
+
+# tfmot accepts DepthwiseConv2D, and the depthwise half of a SeparableConv, without pruning them: they are not promised.
+PRUNED_KERNELS = ("kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
+PRUNABLE = (
+    *("Dense", "Embedding", "LSTM", "GRU", "SimpleRNN", "SeparableConv1D", "SeparableConv2D"),
+    *("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class PruneLowMagnitude:
+    """Zeroes the weights of least magnitude in each kernel while the model trains, and keeps them zero to the end.
+
+    For a kernel w the mask is m = [|w| >= the (1 - s) quantile of |w|], with s the schedule's sparsity; training goes
+    on with w * m. What comes out is a plain Keras model with zeros in its kernels.
+
+    Args:
+      final_sparsity: share of zeros in each kernel at the end, in [0, 1). Defaults to 0.75.
+      schedule: how it is reached. Defaults to `PolynomialDecay()`; or `ConstantSparsity`, `Compounding`.
+      per_layer: final sparsities that differ, by layer name or pattern; 0 leaves a layer whole; the first match counts.
+      block_size: (rows, columns) of the blocks that go together in Dense kernels; other kernels are pruned weight by
+        weight, as tfmot knows no other way. Defaults to (1, 1).
+      m_by_n: (M, N): of each N weights in a row along the input channels M are zero, chosen once, at the first step;
+        `final_sparsity` must then be M / N. Kernels whose input channels N does not divide are left whole.
+
+    Raises:
+      InvalidValue: for a value out of range.
+
+    Example:
+
+    >>> PruneLowMagnitude(final_sparsity=0.5, per_layer={"logits": 0.0}).final_sparsity
+    0.5
+
+    References: Han et al., "Learning both weights and connections", 2015, https://arxiv.org/abs/1506.02626;
+    Zhu and Gupta, "To prune, or not to prune", 2017, https://arxiv.org/abs/1710.01878; Mishra et al., "Accelerating
+    sparse deep neural networks" (N:M), 2021, https://arxiv.org/abs/2104.08378
+    """
+
+    final_sparsity: float = 0.75
+    schedule: PolynomialDecay | ConstantSparsity | Compounding = PolynomialDecay()
+    per_layer: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    block_size: tuple[int, int] = (1, 1)
+    m_by_n: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        fix = "Use 0.75 to zero three quarters of each kernel."
+        expect(0 <= self.final_sparsity < 1, self, "final_sparsity", "must be in [0, 1)", fix)
+        shares = self.per_layer.values()
+        expect(all(0 <= share < 1 for share in shares), self, "per_layer", "must hold sparsities in [0, 1)", fix)
+        blocks = len(self.block_size) == 2 and all(isinstance(size, int) and size >= 1 for size in self.block_size)
+        expect(blocks, self, "block_size", "must be two whole numbers of at least 1", "Use (1, 4).")
+        if self.m_by_n is not None:
+            m, n = self.m_by_n
+            expect(0 < m < n, self, "m_by_n", "must be (M, N) with 0 < M < N", "Use (2, 4).")
+            matches = abs(self.final_sparsity - m / n) < 1e-9
+            expect(matches, self, "final_sparsity", f"must be M / N = {m / n:g} with m_by_n", f"Use {m / n:g}.")
+
+    @property
+    def makes(self) -> frozenset[str]:
+        """Zeros."""
+        return frozenset({SPARSITY})
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """Nothing but zeros: tfmot cannot wrap a quantization-aware model."""
+        return frozenset({SPARSITY})
+
+    def promises(self, model: Any) -> tuple[Promise, ...]:
+        """The share of zeros of each kernel that is pruned, grouped by share."""
+        groups: dict[float, list[str]] = {}
+        sparsities = self._sparsities(model)
+        for name in kernels(model):
+            layer, _, kind = name.rpartition("/")
+            if sparsities.get(layer, 0) > 0 and kind in PRUNED_KERNELS:
+                groups.setdefault(sparsities[layer], []).append(name)
+        return tuple(Promise(SPARSITY, share, tuple(names)) for share, names in groups.items())
+
+    def apply(self, model: Any, fit: Fit) -> Any:
+        """Gives a plain model with zeros, trained by `fit`.
+
+        Raises:
+          UnsupportedModel: when the model has no layer that can be pruned, or is quantization-aware.
+          NothingHappened: when the schedule did not fire.
+        """
+        sparsities = self._sparsities(model)
+        promises = self.promises(model)
+
+        def wrap(layer: Any) -> Any:
+            if isinstance(layer, keras.Model):
+                return keras.models.clone_model(layer, clone_function=wrap)
+            share = sparsities.get(layer.name, 0)
+            return layer if share == 0 else tfmot.sparsity.keras.prune_low_magnitude(layer, **self._options(layer, share, fit))
+
+        wrapped = wrap(copy_model(model))
+        fit(wrapped, callbacks=[tfmot.sparsity.keras.UpdatePruningStep()])
+        pruned = tfmot.sparsity.keras.strip_pruning(wrapped)
+        _require_zeros(promises, kernels(pruned), fit.steps)
+        return pruned
+
+    def _options(self, layer: Any, share: float, fit: Fit) -> dict[str, Any]:
+        options: dict[str, Any] = {"pruning_schedule": self.schedule.over(fit.steps, share)}
+        if isinstance(layer, keras.layers.Dense):
+            options["block_size"] = self.block_size
+        if self.m_by_n is not None:
+            options["sparsity_m_by_n"] = self.m_by_n
+        return options
+
+    def _sparsities(self, model: Any) -> dict[str, float]:
+        """The final sparsity of each layer that can be pruned, by its name."""
+        prunable = [layer for layer in leaf_layers(model) if self._can_prune(layer)]
+        if not prunable:
+            found = ", ".join(sorted({type(layer).__name__ for layer in leaf_layers(model)}))
+            raise UnsupportedModel(
+                f"PruneLowMagnitude expects a layer with a kernel it can prune ({', '.join(PRUNABLE)}). "
+                f"Received: {found}. Prune before quantization, and a float model."
+            )
+        names = [layer.name for layer in prunable]
+        for pattern in self.per_layer:
+            if not fnmatch.filter(names, pattern):
+                near = difflib.get_close_matches(pattern, names, n=3) or names[:6]
+                raise InvalidValue(
+                    f"PruneLowMagnitude.per_layer expects names or patterns of layers that can be pruned. "
+                    f"Received: {pattern!r}, which matches none. Near it: {', '.join(near)}."
+                )
+        return {name: self._sparsity(name) for name in names}
+
+    def _sparsity(self, name: str) -> float:
+        matches = (share for pattern, share in self.per_layer.items() if fnmatch.fnmatch(name, pattern))
+        return next(matches, self.final_sparsity)
+
+    def _can_prune(self, layer: Any) -> bool:
+        if type(layer).__name__ not in PRUNABLE:
+            return False
+        if self.m_by_n is None:
+            return True
+        kernel = getattr(layer, "kernel", None)  # N:M is laid along the input channels, TFLite's innermost dimension
+        return kernel is not None and len(kernel.shape) in (2, 4) and kernel.shape[-2] % self.m_by_n[1] == 0
+
+
+def _require_zeros(promises: tuple[Promise, ...], found: Mapping[str, Any], steps: int) -> None:
+    for promise in promises:
+        for name in promise.kernels:
+            if zero_share(found[name]) < promise.at_least / 2:
+                raise NothingHappened(
+                    f"PruneLowMagnitude expects {promise.at_least:.0%} zeros in {name}. Received: "
+                    f"{zero_share(found[name]):.0%} after {steps} steps. Train longer, or end the schedule earlier."
+                )
+
+

@@ -1,0 +1,190 @@
+"""What was gained and lost, for people (report.md) and for programs (report.json)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from .core.records import FileRecord, Report, StageRecord, to_json
+from .core.store import Store
+from .core.types import Agreement, Finding
+
+HEADINGS = (
+    *("variant", "accuracy, Keras", "accuracy, TFLite", "raw bytes", "zipped bytes", "parameters", "MACs", "sparsity"),
+    *("latency, ms (p90)", "CPU", "GPU"),
+)
+
+
+def write(report: Report, store: Store) -> None:
+    """Writes report.json and report.md into the run folder."""
+    value = {"verdict": report.verdict, "failures": list(report.failures), **to_json(report)}
+    store.write_text("report.json", json.dumps(value, indent=2) + "\n")
+    store.write_text("report.md", to_markdown(report))
+
+
+def rows(report: Report) -> list[tuple[str, ...]]:
+    """The table of the report: a row a file, under `HEADINGS`."""
+    stages = {stage.name: stage for stage in report.stages}
+    return [_row(file, stages[file.stage]) for file in report.files]
+
+
+def _row(file: FileRecord, stage: StageRecord) -> tuple[str, ...]:
+    first = file.findings[0] if file.findings else None
+    latency = first.latency if first else None
+    return (
+        file.variant,
+        f"{stage.accuracy:.2%}",
+        "not available" if first is None or first.accuracy is None else f"{first.accuracy:.2%}",
+        f"{file.raw_bytes:,}",
+        f"{file.zipped_bytes:,}",
+        f"{stage.measurement.num_parameters:,}",
+        f"{stage.measurement.num_macs:,}",
+        f"{file.sparsity:.1%}",
+        "not available" if latency is None else f"{latency.median_ms:.3f} ({latency.p90_ms:.3f})",
+        _cpu_cell(file.findings),
+        _gpu_cell(file.findings),
+    )
+
+
+def _cpu_cell(findings: Iterable[Finding]) -> str:
+    on_cpu = [finding for finding in findings if finding.check != "gpu"]
+    bad = [f"{finding.check.removeprefix('cpu-')} {finding.status}" for finding in on_cpu if finding.status != "pass"]
+    return ", ".join(bad) or (f"pass ({len(on_cpu)} of {len(on_cpu)})" if on_cpu else "not run")
+
+
+def _gpu_cell(findings: Iterable[Finding]) -> str:
+    finding = next((finding for finding in findings if finding.check == "gpu"), None)
+    if finding is None:
+        return "not run"
+    return f"refused ({len(finding.refusals)} ops)" if finding.refusals else finding.status
+
+
+def headline(report: Report) -> str:
+    """The smallest file beside the first one, which is the yardstick; empty when there is one file only."""
+    if len(report.files) < 2:
+        return ""
+    first, small = report.files[0], min(report.files[1:], key=lambda file: file.zipped_bytes)
+    points = _points(first, small)
+    change = "" if points is None else f", accuracy {points:+.2f} points"
+    return (
+        f"{small.variant} against {first.variant}: {first.raw_bytes / small.raw_bytes:.1f}x smaller, "
+        f"{first.zipped_bytes / small.zipped_bytes:.1f}x smaller zipped{change}"
+    )
+
+
+def _points(before: FileRecord, after: FileRecord) -> float | None:
+    accuracies = [file.findings[0].accuracy if file.findings else None for file in (before, after)]
+    return None if None in accuracies else 100 * (accuracies[1] - accuracies[0])
+
+
+def to_markdown(report: Report) -> str:
+    """The whole of report.md."""
+    parts = [
+        f"# {report.recipe}: {report.verdict}",
+        report.title,
+        markdown_table(HEADINGS, rows(report)),
+        headline(report),
+        _legend(report),
+        *(["## Why the verdict is fail", *(f"- {reason}" for reason in report.failures)] if report.failures else []),
+        "## Checks",
+        *(_checks(file) for file in report.files),
+        "## Settings",
+        markdown_table(("setting", "value"), [(name, str(value)) for name, value in report.settings.items()]),
+        "## Versions and machine",
+        markdown_table(("what", "value"), [(k, str(v)) for k, v in {**report.versions, **report.machine}.items()]),
+        f"Made by `{report.command}` in {report.seconds:.0f} s.",
+        "## Training",
+        markdown_table(("stage", "from", "technique", "steps", "seconds"), [_training(stage) for stage in report.stages]),
+        "## Promised and measured",
+        _promises(report),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _legend(report: Report) -> str:
+    count = report.stages[-1].num_examples if report.stages else 0
+    latency = next((f.latency for file in report.files for f in file.findings if f.latency), None)
+    timing = (
+        f" Latency: one example on the CPU with XNNPACK, {latency.num_threads} thread(s), median of {latency.num_runs} runs."
+        if latency
+        else ""
+    )
+    return (
+        f"Accuracy: {report.data}, {count:,} test examples. Sparsity: zeros among the kernel entries stored in the file. "
+        f"Zipped: DEFLATE, level 9. MACs: multiply-accumulates of kernels for one example, zeros included.{timing}"
+    )
+
+
+def _checks(file: FileRecord) -> str:
+    headings = (
+        *("check", "status", "accuracy", "same answers as Keras", "largest difference to Keras", "same answers as CPU"),
+        *("median ms (p90), threads", "peak memory", "ops run here", "where"),
+    )
+    table = markdown_table(headings, [_check_row(finding) for finding in file.findings])
+    notes = [
+        f"- {finding.check}: {finding.reason}{' ' + finding.fix if finding.fix else ''}"
+        for finding in file.findings
+        if finding.reason
+    ]
+    refused = [
+        f"- {finding.check} refused {refusal.op}: {refusal.reason}" for finding in file.findings for refusal in finding.refusals
+    ]
+    return "\n\n".join(part for part in (f"### {file.path}", table, "\n".join([*notes, *refused])) if part)
+
+
+def _check_row(finding: Finding) -> tuple[str, ...]:
+    keras, cpu = finding.agreement.get("keras"), finding.agreement.get("cpu")
+    latency = finding.latency
+    return (
+        finding.check,
+        finding.status,
+        "-" if finding.accuracy is None else f"{finding.accuracy:.2%} of {finding.num_examples:,}",
+        _same(keras),
+        "-" if keras is None else f"{keras.largest_difference:.2g}",
+        _same(cpu),
+        "-" if latency is None else f"{latency.median_ms:.3f} ({latency.p90_ms:.3f}), {latency.num_threads}",
+        "-" if finding.peak_memory_bytes is None else f"{finding.peak_memory_bytes / 2**20:.1f} MiB",
+        "-" if finding.num_delegated_ops is None else f"{finding.num_delegated_ops} of {finding.num_ops}",
+        finding.device or "-",
+    )
+
+
+def _same(agreement: Agreement | None) -> str:
+    return "-" if agreement is None else f"{agreement.equal_answers:.2%}"
+
+
+def _training(stage: StageRecord) -> tuple[str, ...]:
+    return stage.name, stage.start, stage.technique, f"{stage.steps:,}", f"{stage.seconds:.0f}"
+
+
+def _promises(report: Report) -> str:
+    lines = [
+        (where, verdict.kind, _share(verdict.kind, verdict.promised), _share(verdict.kind, verdict.measured),
+         "kept" if verdict.kept else "broken")
+        for where, verdicts in (
+            *((f"{stage.name} (Keras)", stage.verdicts) for stage in report.stages),
+            *((file.path, file.verdicts) for file in report.files),
+        )
+        for verdict in verdicts
+    ]  # fmt: skip
+    if not lines:
+        return "No stage promised anything."
+    note = "In a file zeros are counted over all of its kernels, and the promise is over all kernels of the model."
+    return markdown_table(("where", "what", "promised", "measured", ""), lines) + "\n\n" + note
+
+
+def _share(kind: str, value: float) -> str:
+    return f"{value:.2%}" if kind == "sparsity" else ("yes" if value == 1.0 else f"{value:.1%} of kernels")
+
+
+def markdown_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown.
+
+    >>> print(markdown_table(("a", "b"), [("1", "2|3")]))
+    | a | b |
+    |---|---|
+    | 1 | 2\\|3 |
+    """
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in (headings, *lines)]
+    drawn = ["| " + " | ".join(line) + " |" for line in cells]
+    return "\n".join([drawn[0], "|" + "---|" * len(headings), *drawn[1:]])
