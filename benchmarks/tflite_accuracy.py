@@ -19,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,9 @@ class Row:
 
 def tutorial_loop(path: Path, images: np.ndarray) -> np.ndarray:
     """`run_tflite_model` of the tutorial, for int8 and uint8 inputs; rounds where the tutorial truncates."""
-    interpreter = tf.lite.Interpreter(model_path=str(path))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")  # it is the peer, on purpose
+        interpreter = tf.lite.Interpreter(model_path=str(path))
     interpreter.allocate_tensors()
     input_details = interpreter.get_input_details()[0]
     output_details = interpreter.get_output_details()[0]
@@ -145,7 +148,11 @@ def measure_all(data: Data, folder: Path, repeats: int) -> list[Row]:
 
 def print_table(rows: list[Row], repeats: int) -> None:
     """Medians of all repeats, and the machine they hold for."""
-    print(f"{NUM_IMAGES} images, {batching.num_usable_cores()} cores, medians of {repeats} runs in turn\n")
+    load = os.getloadavg()[
+        0
+    ]  # above 0 before the benchmark, others were at work too and the figures are theirs as well
+    cores = batching.num_usable_cores()
+    print(f"{NUM_IMAGES} images, {cores} cores, load average {load:.1f}, medians of {repeats} runs in turn\n")
     print(f"{'file':44} {'loop':>8} {'check':>8} {'ratio':>6} {'with start':>11}  different answers")
     for row in rows:
         print(

@@ -1,4 +1,4 @@
-"""CIFAR-10: SimpleCNN trained, pruned to a quarter of its weights under a teacher, made quantization-aware, exported as int8."""
+"""CIFAR-10: SimpleCNN trained, pruned under a teacher to a quarter of its weights, made quantization-aware, int8."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,9 @@ import tfcompress as tfc
 class Settings(tfc.Settings):
     """Defaults that fit into half an hour on two cores, checks included."""
 
-    epochs: int = tfc.setting(40, "passes over the training examples in the baseline; pruning takes half, QAT a quarter of it")
+    epochs: int = tfc.setting(
+        40, "passes over the training examples in the baseline; pruning takes half, QAT a quarter of it"
+    )
     width: int = tfc.setting(16, "channels of the first convolution, at least 1")
     activation: str | None = tfc.setting("relu", "after each layer but the last; None gives the textbook's linear form")
     final_sparsity: float = tfc.setting(0.75, "share of zeros in each kernel, in [0, 1)")
@@ -30,7 +32,9 @@ def recipe(settings: Settings) -> tfc.Recipe:
         stages=(
             tfc.Stage("baseline", tfc.Train(), baseline, start=build),
             tfc.Stage(
-                "pruned", tfc.PruneLowMagnitude(settings.final_sparsity), tfc.distilled(pruning, "baseline", soft_targets)
+                "pruned",
+                tfc.PruneLowMagnitude(settings.final_sparsity),
+                tfc.distilled(pruning, "baseline", soft_targets),
             ),
             tfc.Stage("quantized", tfc.QuantizeAware(), tfc.distilled(quantizing, "baseline", soft_targets)),
         ),

@@ -12,8 +12,12 @@ class Settings(tfc.Settings):
 
     epochs: int = tfc.setting(200, "passes over the training examples, in each of the two trainings")
     activation: str | None = tfc.setting("relu", "after each layer but the last; None gives the textbook's linear form")
-    learning_rate: float = tfc.setting(0.1, "of SGD at the start, above 0; a tenth of it from 1/2 on, a hundredth from 3/4 on")
-    direction: str = tfc.setting("student||teacher", "of the KL divergence: the textbook's, or teacher||student, the common one")
+    learning_rate: float = tfc.setting(
+        0.1, "of SGD at the start, above 0; a tenth of it from 1/2 on, a hundredth from 3/4 on"
+    )
+    direction: str = tfc.setting(
+        "student||teacher", "of the KL divergence: the textbook's, or teacher||student, the common one"
+    )
     temperature: float = tfc.setting(4.0, "softness of the teacher's answers, above 0")
 
 

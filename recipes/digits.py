@@ -1,4 +1,4 @@
-"""Handwritten digits, no download: SimpleCNN trained, pruned and distilled, made quantization-aware, exported as int8."""
+"""Handwritten digits, no download: SimpleCNN trained, pruned and distilled, made quantization-aware, int8."""
 
 from dataclasses import dataclass
 from functools import partial

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
-import importlib.util
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .core.errors import INTERRUPTED_EXIT_CODE, InvalidRecipe, TfcompressError, UnknownRecipe, UnknownSetting, VerdictFailed
+from . import recipe_file
+from .core.errors import INTERRUPTED_EXIT_CODE, TfcompressError, Usage, VerdictFailed
 
 if TYPE_CHECKING:
+    from .core.progress import Progress
     from .core.types import Recipe
 
+DESCRIPTION = """\
+Compresses a Keras model by a recipe: trains, prunes, distils and quantizes it, exports TFLite, checks the files on CPU
+and GPU delegates, and writes a report.
+"""
 EXAMPLES = """\
 examples:
   python -m tfcompress.recipe digits                          a tour in about a minute, no download
@@ -36,17 +40,19 @@ exit codes: 0 all is well; 2 command line; 10 unknown recipe; 11 unknown setting
 disorder; 20 data unavailable; 21 data corrupt; 30 output not writable; 31 disk full; 40 model unsupported; 41 nothing
 happened; 42 promise broken; 50 conversion failed; 60 a file failed a check; 130 interrupted
 """
-SMOKE_EXAMPLES = 256
-SMOKE_EPOCHS = 2
+SMOKE = {"num_examples": "256", "epochs": "2"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line and gives its exit code."""
-    options, parser = _parse(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
         return _run(options, parser)
     except KeyboardInterrupt:
-        print("\nInterrupted. Finished stages are kept: the same command continues.", file=sys.stderr)
+        if options.debug:
+            raise
+        print("\ntfcompress: Interrupted. Finished stages are kept: the same command continues.", file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
     except TfcompressError as error:
         if options.debug:
@@ -60,11 +66,10 @@ def main(arguments: list[str] | None = None) -> int:
         return TfcompressError.exit_code
 
 
-def _parse(arguments: list[str]) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tfcompress.recipe",
-        description="Compresses a Keras model by a recipe: trains, prunes, distils and quantizes it, exports TFLite, checks "
-        "the files on CPU and GPU delegates, and writes a report.",
+        description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
@@ -74,7 +79,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, argparse.ArgumentP
     add("-h", "--help", action="store_true", help="show this, and the settings of NAME when it is given")
     add("--list", action="store_true", help="list the recipes")
     add("--plan", action="store_true", help="show the stages, what each makes and keeps, and stop")
-    add("--smoke", action="store_true", help=f"use {SMOKE_EXAMPLES} examples and {SMOKE_EPOCHS} epochs")
+    add("--smoke", action="store_true", help="use {num_examples} examples and {epochs} epochs".format(**SMOKE))
     add("--out", metavar="DIR", type=Path, help="the run folder (default: saved_models/NAME)")
     add("--data-dir", metavar="DIR", help="the folder of the prepared data set (default: TFDS_DATA_DIR, or tfds's own)")
     add("--epochs", metavar="N", help="epochs of the first training; the other stages scale with it")
@@ -82,32 +87,48 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, argparse.ArgumentP
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting of the recipe; may be repeated")
     add("--fresh", action="store_true", help="start over; what was made is moved to earlier/ in the run folder")
     add("--debug", action="store_true", help="show the traceback of an error")
-    return parser.parse_args(arguments), parser
+    return parser
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.list:
-        print("\n".join(f"{name:<18}{_summary(path)}" for name, path in _built_in().items()))
+        for name, path in recipe_file.built_in().items():
+            print(f"{name:<18}{recipe_file.summary(path)}")
         return 0
-    if options.help or options.recipe is None:
-        print(parser.format_help() + (_settings_help(_load(options.recipe)) if options.recipe else ""), end="")
-        return 0 if options.help else 2
-    module = _load(options.recipe)
-    name = Path(options.recipe).stem
-    settings = _settings(module, options, name)
-    recipe = module.recipe(settings)
+    if options.recipe is None:
+        parser.print_help(None if options.help else sys.stderr)
+        return 0 if options.help else Usage.exit_code
+    file = recipe_file.load(options.recipe)
+    if options.help:
+        print(f"{parser.format_help()}\n{file.name}: {file.settings_help()}", end="")
+        return 0
+    settings = file.settings(_assignments(options))
+    recipe = file.recipe(settings)
     from .run import require_order
 
     require_order(recipe)
     if options.plan:
-        _plan(recipe, name)
+        _print_plan(recipe, file.name)
         return 0
-    folder = options.out or Path("saved_models") / (f"{name}-smoke" if options.smoke else name)
-    return _execute(recipe, module, settings, name, folder, options.fresh)
+    folder = options.out or Path("saved_models") / (f"{file.name}-smoke" if options.smoke else file.name)
+    return _execute(recipe, file, settings, folder, options.fresh)
 
 
-def _execute(recipe: Recipe, module: ModuleType, settings: Any, name: str, folder: Path, fresh: bool) -> int:
+def _assignments(options: argparse.Namespace) -> dict[str, str]:
+    """What the options say of the settings, as texts; the more particular option wins."""
+    named = {"epochs": options.epochs, "seed": options.seed, "data_dir": options.data_dir}
+    assignments = {**(SMOKE if options.smoke else {}), **{key: text for key, text in named.items() if text is not None}}
+    for text in options.set:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Usage(f"--set must be NAME=VALUE. Received: {text!r}. Use --set epochs=20.")
+        assignments[name.strip()] = value.strip()
+    return assignments
+
+
+def _execute(recipe: Recipe, file: recipe_file.RecipeFile, settings: Any, folder: Path, fresh: bool) -> int:
     from .core.describe import describe
+    from .core.keras import start_quietly
     from .core.store import Store
     from .report import write
     from .run import run
@@ -115,117 +136,50 @@ def _execute(recipe: Recipe, module: ModuleType, settings: Any, name: str, folde
 
     store, progress = Store(folder), TerminalProgress()
     store.open(fresh)
-    described = {field: describe(getattr(settings, field)) for field in _fields(settings)}
+    described = {field.name: describe(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
     _tell_changes(store.read_json("recipe.json"), described, progress)
-    store.write_json("recipe.json", {"recipe": name, "settings": described})
-    progress.say(f"{name}: {len(recipe.stages)} stages, results in {folder}")
-    _ = recipe.data.train  # missing data is told before TensorFlow is asked to do anything
-    report = run(recipe, store, name, _first_line(module), described, _command(), progress)
+    progress.say(f"{file.name}: {len(recipe.stages)} stages, results in {folder}")
+    recipe.data.require()  # missing data is told before TensorFlow's seconds of start-up
+    store.write_json("recipe.json", {"recipe": file.name, "settings": described})
+    start_quietly()
+    command = shlex.join(["python", "-m", "tfcompress.recipe", *sys.argv[1:]])
+    report = run(recipe, store, file.name, file.summary, described, command, progress)
     write(report, store)
-    print_report(report, str(folder))
+    print_report(report, folder)
     if report.failures:
-        raise VerdictFailed(f"{len(report.failures)} of the run's checks failed; the first: {report.failures[0]}.")
+        raise VerdictFailed(f"{len(report.failures)} things are wrong; the first: {report.failures[0]}.")
     return 0
 
 
-def _tell_changes(before: Any, settings: dict[str, Any], progress: Any) -> None:
+def _tell_changes(before: Any, settings: Mapping[str, Any], progress: Progress) -> None:
     """Says which settings differ from the last run in this folder: the stages they touch run again."""
     old = before.get("settings", {}) if isinstance(before, dict) else {}
-    changed = [f"{name} {old[name]} -> {value}" for name, value in settings.items() if name in old and old[name] != value]
+    changed = [f"{name} {old[name]} -> {value}" for name, value in settings.items() if old.get(name, value) != value]
     if changed:
-        progress.say(f"Changed since the last run here: {', '.join(changed)}. Stages that depend on it run again; what they "
-                     "made before is kept in earlier/.")  # fmt: skip
+        progress.say(
+            f"Changed since the last run here: {', '.join(changed)}. Stages that depend on it run again; what they "
+            "made before is kept in earlier/."
+        )
 
 
-# -- finding and reading recipes -----------------------------------------------------------------------------------------
-
-
-def _built_in() -> dict[str, Path]:
-    """The recipes that come with tfcompress: in the package when installed, beside it in a checkout."""
-    package = Path(__file__).parent
-    folders = [folder for folder in (package / "recipes", package.parent / "recipes") if folder.is_dir()]
-    return {path.stem: path for folder in folders[:1] for path in sorted(folder.glob("[a-z]*.py"))}
-
-
-def _load(name: str) -> ModuleType:
-    known = _built_in()
-    path = known.get(name, Path(name))
-    if not path.is_file():
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"Use one of {', '.join(known)}, or the path of a recipe file."
-        raise UnknownRecipe(f"There is no recipe and no file {name!r}. {hint}")
-    spec = importlib.util.spec_from_loader(
-        f"tfcompress_recipe_{path.stem}", importlib.machinery.SourceFileLoader(f"tfcompress_recipe_{path.stem}", str(path))
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    try:
-        spec.loader.exec_module(module)
-    except TfcompressError:
-        raise
-    except Exception as error:
-        raise InvalidRecipe(f"{path} cannot be read as a recipe: {type(error).__name__}: {error}. --debug shows where.") from error
-    if not callable(getattr(module, "recipe", None)):
-        raise InvalidRecipe(f"{path} must define recipe(settings) -> tfcompress.Recipe. See recipes/digits.py for one.")
-    return module
-
-
-def _settings(module: ModuleType, options: argparse.Namespace, name: str) -> Any:
-    from .core.settings import Settings, parse_settings
-
-    cls = getattr(module, "Settings", Settings)
-    assignments = {}
-    if options.smoke:
-        assignments = {"num_examples": str(SMOKE_EXAMPLES), "epochs": str(SMOKE_EPOCHS)}
-    named = {"epochs": options.epochs, "seed": options.seed, "data_dir": options.data_dir}
-    assignments |= {setting: value for setting, value in named.items() if value is not None}
-    for text in options.set:
-        setting, equals, value = text.partition("=")
-        if not equals:
-            raise UnknownSetting(f"--set must be NAME=VALUE. Received: {text!r}. Use --set epochs=20.")
-        assignments[setting.strip()] = value.strip()
-    return parse_settings(cls, assignments, name)
-
-
-def _fields(settings: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(settings)]
-
-
-def _settings_help(module: ModuleType) -> str:
-    from .core.settings import Settings
-
-    fields = dataclasses.fields(getattr(module, "Settings", Settings))
-    lines = [f"  {field.name + '=' + str(field.default):<28}{field.metadata.get('help', '')}" for field in fields]
-    return f"\n{_first_line(module)}\n\nsettings (--set NAME=VALUE):\n" + "\n".join(lines) + "\n"
-
-
-def _first_line(module: ModuleType) -> str:
-    return (module.__doc__ or "").strip().partition("\n")[0]
-
-
-def _summary(path: Path) -> str:
-    """The first line of a recipe's docstring, read without running it."""
-    import ast
-
-    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
-
-
-def _plan(recipe: Recipe, name: str) -> None:
+def _print_plan(recipe: Recipe, name: str) -> None:
     from .core.describe import short
     from .run import start_name
-    from .terminal import print_plan
 
-    lines = []
+    print(f"{name} on {recipe.data.title}")
     for position, stage in enumerate(recipe.stages):
-        files = ", ".join(exporter.mode for exporter in recipe.exports.get(stage.name, ()))
-        start = start_name(recipe, position) or short(stage.start)
-        makes, keeps = (", ".join(sorted(kinds)) or "-" for kinds in (stage.technique.makes, stage.technique.keeps))
-        lines.append((stage.name, start, short(stage.technique), makes, keeps, f"{stage.fit.steps:,}", files or "-"))
-    print_plan(f"{name} on {recipe.data.title}; each file is checked on {', '.join(c.name for c in recipe.checks)}", lines)
-
-
-def _command() -> str:
-    return shlex.join(["python", "-m", "tfcompress.recipe", *sys.argv[1:]])
+        lines = {
+            "from": start_name(recipe, position) or short(stage.start),
+            "does": short(stage.technique, defaults=True),
+            "trains": f"{stage.fit.steps:,} steps, {short(stage.fit)}",
+            "makes": ", ".join(sorted(stage.technique.makes)),
+            "keeps": ", ".join(sorted(stage.technique.keeps)),
+            "files": ", ".join(exporter.mode for exporter in recipe.exports.get(stage.name, ())),
+        }
+        print(f"\n{position + 1}. {stage.name}")
+        for label, text in lines.items():
+            print(f"   {label:<8}{text or 'nothing'}")
+    print(f"\nEach file is checked on {', '.join(check.name for check in recipe.checks)}.")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def rows(report: Report) -> list[tuple[str, ...]]:
 
 
 def _row(file: FileRecord, stage: StageRecord) -> tuple[str, ...]:
-    first = file.findings[0] if file.findings else None
+    first = _first(file)
     latency = first.latency if first else None
     return (
         file.variant,
@@ -41,9 +41,14 @@ def _row(file: FileRecord, stage: StageRecord) -> tuple[str, ...]:
         f"{stage.measurement.num_macs:,}",
         f"{file.sparsity:.1%}",
         "not available" if latency is None else f"{latency.median_ms:.3f} ({latency.p90_ms:.3f})",
-        _cpu_cell(file.findings),
-        _gpu_cell(file.findings),
+        _cpu_cell(file.findings.values()),
+        _gpu_cell(file.findings.values()),
     )
+
+
+def _first(file: FileRecord) -> Finding | None:
+    """What the first check saw: the CPU as phones run it."""
+    return next(iter(file.findings.values()), None)
 
 
 def _cpu_cell(findings: Iterable[Finding]) -> str:
@@ -73,7 +78,7 @@ def headline(report: Report) -> str:
 
 
 def _points(before: FileRecord, after: FileRecord) -> float | None:
-    accuracies = [file.findings[0].accuracy if file.findings else None for file in (before, after)]
+    accuracies = [first.accuracy if (first := _first(file)) else None for file in (before, after)]
     return None if None in accuracies else 100 * (accuracies[1] - accuracies[0])
 
 
@@ -94,7 +99,9 @@ def to_markdown(report: Report) -> str:
         markdown_table(("what", "value"), [(k, str(v)) for k, v in {**report.versions, **report.machine}.items()]),
         f"Made by `{report.command}` in {report.seconds:.0f} s.",
         "## Training",
-        markdown_table(("stage", "from", "technique", "steps", "seconds"), [_training(stage) for stage in report.stages]),
+        markdown_table(
+            ("stage", "from", "technique", "steps", "seconds"), [_training(stage) for stage in report.stages]
+        ),
         "## Promised and measured",
         _promises(report),
     ]
@@ -103,14 +110,15 @@ def to_markdown(report: Report) -> str:
 
 def _legend(report: Report) -> str:
     count = report.stages[-1].num_examples if report.stages else 0
-    latency = next((f.latency for file in report.files for f in file.findings if f.latency), None)
+    latency = next((f.latency for file in report.files for f in file.findings.values() if f.latency), None)
     timing = (
-        f" Latency: one example on the CPU with XNNPACK, {latency.num_threads} thread(s), median of {latency.num_runs} runs."
+        f" Latency: one example on the CPU with XNNPACK, {latency.num_threads} thread(s), median of "
+        f"{latency.num_runs:,} runs or so."
         if latency
         else ""
     )
     return (
-        f"Accuracy: {report.data}, {count:,} test examples. Sparsity: zeros among the kernel entries stored in the file. "
+        f"Accuracy: {report.data}, {count:,} test examples. Sparsity: zeros among the kernel entries in the file. "
         f"Zipped: DEFLATE, level 9. MACs: multiply-accumulates of kernels for one example, zeros included.{timing}"
     )
 
@@ -120,14 +128,16 @@ def _checks(file: FileRecord) -> str:
         *("check", "status", "accuracy", "same answers as Keras", "largest difference to Keras", "same answers as CPU"),
         *("median ms (p90), threads", "peak memory", "ops run here", "where"),
     )
-    table = markdown_table(headings, [_check_row(finding) for finding in file.findings])
+    table = markdown_table(headings, [_check_row(finding) for finding in file.findings.values()])
     notes = [
         f"- {finding.check}: {finding.reason}{' ' + finding.fix if finding.fix else ''}"
-        for finding in file.findings
+        for finding in file.findings.values()
         if finding.reason
     ]
     refused = [
-        f"- {finding.check} refused {refusal.op}: {refusal.reason}" for finding in file.findings for refusal in finding.refusals
+        f"- {finding.check} refused {refusal.op}: {refusal.reason}"
+        for finding in file.findings.values()
+        for refusal in finding.refusals
     ]
     return "\n\n".join(part for part in (f"### {file.path}", table, "\n".join([*notes, *refused])) if part)
 

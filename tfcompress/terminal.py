@@ -5,10 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from .core.progress import Advance
@@ -18,7 +27,18 @@ from .report import HEADINGS, headline, rows
 # A copy of the descriptor: bars go on while the chatter of native code is kept off stderr (core/native.py).
 MESSAGES = Console(file=os.fdopen(os.dup(2), "w", encoding="utf-8"), highlight=False, soft_wrap=True)
 RESULTS = Console(highlight=False)
-NARROW = ("variant", "accuracy, TFLite", "zipped bytes", "sparsity", "latency, ms (p90)", "CPU", "GPU")
+WIDE = 150  # columns that the whole table needs
+NARROW = {
+    "variant": "variant",
+    "accuracy, TFLite": "accuracy",
+    "raw bytes": "bytes",
+    "zipped bytes": "zipped",
+    "sparsity": "zeros",
+    "latency, ms (p90)": "ms",
+    "CPU": "CPU",
+    "GPU": "GPU",
+}
+LEFT = ("variant", "CPU", "GPU")
 
 
 class TerminalProgress:
@@ -42,31 +62,28 @@ class TerminalProgress:
             yield lambda done, text: bar.update(task, completed=done, note=text)
 
 
-def print_plan(title: str, lines: list[tuple[str, ...]]) -> None:
-    """Prints the stages of a recipe before anything is trained."""
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
-    for heading in ("stage", "from", "technique", "makes", "keeps", "steps", "files"):
-        table.add_column(heading, overflow="fold")
-    for line in lines:
-        table.add_row(*line)
-    RESULTS.print(table)
+def print_report(report: Report, folder: Path) -> None:
+    """Prints the table, what was gained, what could not be run, the verdict, and where the report lies."""
+    RESULTS.print(_table(report, wide=RESULTS.width >= WIDE))
+    not_run = {f"{f.reason}. {f.fix}" for file in report.files for f in file.findings.values() if f.status == "not run"}
+    lines = (
+        headline(report),
+        *(f"Not run: {reason}" for reason in sorted(not_run)),
+        *(f"Fails: {reason}" for reason in report.failures),
+        f"Verdict: {report.verdict}. Report: {folder}/report.md",
+    )
+    for line in filter(None, lines):
+        RESULTS.print(line, markup=False, soft_wrap=True)
 
 
-def print_report(report: Report, folder: str) -> None:
-    """Prints the table, the verdict and where the report lies."""
-    wide = RESULTS.width >= 150
-    shown = [position for position, heading in enumerate(HEADINGS) if wide or heading in NARROW]
-    table = Table(box=box.SIMPLE)
-    for position in shown:
-        table.add_column(HEADINGS[position], justify="left" if position in (0, 9, 10) else "right")
+def _table(report: Report, wide: bool) -> Table:
+    """The report's table: all of it where the terminal is wide, the gist where it has 80 columns."""
+    shown = {position: HEADINGS[position] if wide else NARROW.get(heading) for position, heading in enumerate(HEADINGS)}
+    shown = {position: heading for position, heading in shown.items() if heading}
+    table = Table(box=box.SIMPLE, padding=(0, 1), collapse_padding=True)
+    for position, heading in shown.items():
+        table.add_column(heading, justify="left" if HEADINGS[position] in LEFT else "right", no_wrap=True)
     for row in rows(report):
-        table.add_row(*(row[position] for position in shown))
-    RESULTS.print(table)
-    if headline(report):
-        RESULTS.print(headline(report), markup=False, soft_wrap=True)
-    not_run = {f.reason + (f" {f.fix}" if f.fix else "") for file in report.files for f in file.findings if f.status == "not run"}
-    for reason in sorted(not_run):
-        RESULTS.print(f"Not run: {reason}", markup=False, soft_wrap=True)
-    for reason in report.failures:
-        RESULTS.print(f"Fails: {reason}", markup=False, soft_wrap=True)
-    RESULTS.print(f"Verdict: {report.verdict}. Report: {folder}/report.md", markup=False, soft_wrap=True)
+        cells = [row[position] for position in shown]
+        table.add_row(*(cells if wide else [cell.partition(" (")[0] for cell in cells]))
+    return table

@@ -17,7 +17,7 @@ def an_accelerator():
 @pytest.fixture(scope="session")
 def a_driver(an_accelerator):
     if not driver.find_drivers():
-        pytest.skip(f"GPU check not run: there is no Vulkan driver; install one with {driver.INSTALL_COMMAND}")
+        pytest.skip(f"GPU check not run: there is no Vulkan driver. {driver.INSTALL_COMMAND}")
 
 
 @pytest.fixture

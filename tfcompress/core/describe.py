@@ -43,17 +43,17 @@ def describe(value: Any) -> Any:
 
 
 def fingerprint(value: Any) -> str:
-    """A short name for what `value` describes: equal for equal settings, different otherwise.
+    """A short name for what `value` describes: equal for equal settings, else different.
 
-    >>> fingerprint({"epochs": 1}) == fingerprint({"epochs": 1}), fingerprint({"epochs": 1}) == fingerprint({"epochs": 2})
-    (True, False)
+    >>> [fingerprint({"epochs": 1}) == fingerprint({"epochs": epochs}) for epochs in (1, 2)]
+    [True, False]
     """
     text = json.dumps(describe(value), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def short(value: Any) -> str:
-    """A value as one would type it: a dataclass with the fields that differ from their defaults, a builder by its name.
+def short(value: Any, defaults: bool = False) -> str:
+    """A value as one would type it: a dataclass with what differs from its defaults (or all), a builder by name.
 
     >>> from tfcompress.pruning.schedules import PolynomialDecay
     >>> short(PolynomialDecay(end=0.5))
@@ -61,7 +61,7 @@ def short(value: Any) -> str:
     """
     if dataclasses.is_dataclass(value):
         fields = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
-        named = [f"{field.name}={short(item)}" for field, item in fields if item != _default(field)]
+        named = [f"{field.name}={short(item)}" for field, item in fields if defaults or item != _default(field)]
         return f"{type(value).__name__}({', '.join(named)})"
     if isinstance(value, functools.partial):
         return value.func.__name__

@@ -17,6 +17,7 @@ TfcompressError                1   (also: any error that is none of these, a bug
 ├── UnsupportedModel          40   a model that a technique cannot take
 ├── NothingHappened           41   a schedule that never fired, a pattern that matched no layer
 ├── PromiseBroken             42   a stage did not make or keep what it promised
+├── UnreadableModel           43   a model file that is damaged, or is none
 ├── ConversionFailed          50   the TFLite converter gave up
 └── VerdictFailed             60   an exported file failed a check
 Interrupted                  130   Ctrl-C (a KeyboardInterrupt)
@@ -112,6 +113,12 @@ class PromiseBroken(TfcompressError):
     """A stage did not make, or did not keep, what it promised."""
 
     exit_code = 42
+
+
+class UnreadableModel(TfcompressError):
+    """A model file cannot be read."""
+
+    exit_code = 43
 
 
 class ConversionFailed(TfcompressError):

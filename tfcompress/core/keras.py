@@ -8,31 +8,45 @@ import; to set it here, before anything is imported, makes the order of imports 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import warnings
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from .native import captured_stderr
 
 
 class _Lazy(ModuleType):
     """A module that is imported at its first attribute access."""
 
     def __getattr__(self, attribute: str) -> Any:
-        _prepare()
+        prepare_environment()
         return getattr(importlib.import_module(self.__name__), attribute)
 
 
-def _prepare() -> None:
-    """Says to TensorFlow, before its import, which Keras is meant and that its start-up chatter is not wanted."""
+def prepare_environment() -> None:
+    """Says to TensorFlow which Keras is meant, and that its chatter is not wanted; to be called before its import."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # oneDNN reorders sums: the same seed would not give the same model
+    os.environ.setdefault(
+        "TF_ENABLE_ONEDNN_OPTS", "0"
+    )  # oneDNN reorders sums: the same seed would not give the same model
 
 
 tf: Any = _Lazy("tensorflow")
 keras: Any = _Lazy("tf_keras")
 tfmot: Any = _Lazy("tensorflow_model_optimization")
+
+
+def start_quietly() -> None:
+    """Imports TensorFlow and what goes with it, and keeps what native code prints at start-up off the terminal."""
+    with captured_stderr():
+        tf.config.list_physical_devices()
+        tf.get_logger().setLevel("ERROR")
+        _ = keras.layers, tfmot.sparsity
 
 
 def set_seed(seed: int) -> None:
@@ -41,10 +55,10 @@ def set_seed(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def _scope() -> Any:
-    """The scope in which tfmot's layers can be made from their configurations, its sparsity-preserving ones included."""
-    scheme = tfmot.quantization.keras.collab_opts.Default8BitPrunePreserveQuantizeScheme
-    registry = importlib.import_module(scheme.__module__.rpartition(".")[0] + ".prune_preserve_quantize_registry")
+def prepared_scope() -> Any:
+    """The scope in which a model's layers can be made from their configurations, tfmot's and `core.twins`' included."""
+    importlib.import_module(".twins", __package__)  # registers what Keras 3 has and tf_keras has not
+    registry = _preserving().registry()
     quantizers = {name: value for name, value in vars(registry).items() if name.endswith("Quantizer")}
     return tfmot.quantization.keras.quantize_scope(quantizers)
 
@@ -60,39 +74,65 @@ def is_quantization_aware(model: Any) -> bool:
 
 
 def model_suffix(model: Any) -> str:
-    """The file format that reloads `model` exactly: tfmot's quantization wrappers fail in .keras, and work in .h5."""
-    return ".h5" if is_quantization_aware(model) else ".keras"
+    """The file format that reloads `model` exactly: Keras's own, whatever the model."""
+    return ".keras"
 
 
 def copy_model(model: Any, batch_size: int | None = None) -> Any:
     """An uncompiled copy with the same names and weights, for a fixed `batch_size` when one is given."""
-    inputs = [keras.Input(batch_shape=(batch_size, *t.shape[1:]), dtype=t.dtype, name=t.node.layer.name) for t in model.inputs]
-    with _scope():
+    inputs = [
+        keras.Input(batch_shape=(batch_size, *t.shape[1:]), dtype=t.dtype, name=t.node.layer.name) for t in model.inputs
+    ]
+    with prepared_scope():
         copy = keras.models.clone_model(model, input_tensors=inputs if len(inputs) > 1 else inputs[0])
     copy.set_weights(model.get_weights())
+    _preserving().preserve(copy, _preserving().preserving(model))
     return copy
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Writes `model` without its optimizer; `path` ends in `model_suffix(model)`."""
+    """Writes `model` without its optimizer; `path` ends in .keras or .h5."""
     if path.suffix == ".h5":
-        with warnings.catch_warnings():  # Keras advises .keras here, the format that loses quantization wrappers
+        with warnings.catch_warnings():  # Keras advises .keras here
             warnings.filterwarnings("ignore", message="You are saving your model as an HDF5 file")
             model.save(path, include_optimizer=False)
     else:
+        # The copy's layers are made as loading makes them, in one order: else a quantization wrapper's weights are
+        # counted with or without its layer's, and loading says "expected 5 variables, but received 3".
         copy_model(model).save(path)
+        if is_quantization_aware(model):
+            _forget_builds(path)
+    _preserving().write_note(path, _preserving().preserving(model))
 
 
-def load_model(path: Path) -> Any:
-    """Reads a model that `save_model` wrote, quantization-aware ones too.
-
-    A sparsity-preserving wrapper takes its mask from the weights at its making, that is, from random ones when it is
-    made by loading: the mask is taken anew from the weights that were read, or further training would fill the zeros.
-    """
-    with _scope():
-        model = keras.models.load_model(path, compile=False)
-    for wrapper in wrappers(model):
-        for weight, _, variables in wrapper._weight_vars:
-            if "sparsity_mask" in variables:
-                variables["sparsity_mask"] = tf.cast(tf.not_equal(weight, 0.0), weight.dtype)
+def load_model(path: Path, safe_mode: bool = True) -> Any:
+    """Reads a model that `save_model` wrote, quantization-aware ones too."""
+    with prepared_scope():
+        model = keras.models.load_model(path, compile=False, safe_mode=safe_mode)
+    _preserving().preserve(model, _preserving().read_note(path))
     return model
+
+
+def _preserving() -> Any:
+    """core/preserving.py, which needs this module to be there first."""
+    return importlib.import_module(".preserving", __package__)
+
+
+def _forget_builds(path: Path) -> None:
+    """Takes the recorded builds out of a .keras file, so that loading builds a layer where it is called, once.
+
+    Keras builds a layer from its record before it is called; tfmot's wrappers then make their variables a second time.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    members["config.json"] = json.dumps(_without(config, "build_config")).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def _without(value: Any, key: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(member, key) for name, member in value.items() if name != key}
+    return [_without(member, key) for member in value] if isinstance(value, list) else value

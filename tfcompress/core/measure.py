@@ -1,4 +1,4 @@
-"""What a Keras model is: parameters, multiply-accumulates, and the zeros in its kernels. All measured, none believed."""
+"""What a Keras model is: parameters, multiply-accumulates, and zeros in kernels; all measured, none believed."""
 
 from __future__ import annotations
 

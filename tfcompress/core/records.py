@@ -17,7 +17,7 @@ class StageRecord:
 
     name: str
     key: str
-    technique: str  # as one would type it
+    technique: str  # as one would type it, all of its settings
     fit: Any  # as JSON
     start: str  # the stage or builder it started from
     steps: int
@@ -44,7 +44,7 @@ class FileRecord:
     zipped_bytes: int
     sparsity: float
     verdicts: tuple[Verdict, ...]
-    findings: tuple[Finding, ...]
+    findings: Mapping[str, Finding]  # by a name for the check and its settings, in the order of the checks
 
     @property
     def variant(self) -> str:
@@ -69,8 +69,11 @@ class Report:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Why the verdict is "fail", a line each. A GPU that refuses an operation is told in the table, not held against
-        the file: the CPU runs it. Wrong answers count wherever they come from."""
+        """Why the verdict is "fail", a line each.
+
+        A GPU that refuses an operation is told in the table, not held against the file: the CPU runs it. Wrong answers
+        count wherever they come from.
+        """
         broken = [
             f"{owner}: promised {verdict.kind} >= {verdict.promised:.4g}, measured {verdict.measured:.4g}"
             for owner, verdicts in (
@@ -83,7 +86,7 @@ class Report:
         failed = [
             f"{file.path}: {finding.check}: {finding.reason}"
             for file in self.files
-            for finding in file.findings
+            for finding in file.findings.values()
             if finding.status == "fail" and not finding.refusals
         ]
         return (*broken, *failed)
@@ -94,20 +97,36 @@ class Report:
         return "fail" if self.failures else "pass"
 
 
-def stage_from_json(value: Mapping[str, Any]) -> StageRecord:
-    """The inverse of `to_json` for a stage. Raises TypeError or KeyError for what it did not write."""
+def stage_from_json(value: Any) -> StageRecord | None:
+    """The inverse of `to_json` for a stage; None for what it did not write, such as an older version's record."""
+    try:
+        return _stage(value)
+    except (AttributeError, KeyError, TypeError):
+        return None
+
+
+def findings_from_json(value: Any) -> dict[str, Finding]:
+    """The inverse of `to_json` for the findings of a file; empty for what it did not write."""
+    try:
+        return {name: _finding(item) for name, item in value["findings"].items()}
+    except (AttributeError, KeyError, TypeError):
+        return {}
+
+
+def _stage(value: Mapping[str, Any]) -> StageRecord:
     return StageRecord(
         **{
             **value,
-            "measurement": Measurement(**{**value["measurement"], "uncounted_layers": tuple(value["measurement"]["uncounted_layers"])}),
+            "measurement": Measurement(
+                **{**value["measurement"], "uncounted_layers": tuple(value["measurement"]["uncounted_layers"])}
+            ),
             "promises": tuple(Promise(**{**item, "kernels": tuple(item["kernels"])}) for item in value["promises"]),
             "verdicts": tuple(Verdict(**item) for item in value["verdicts"]),
         }
     )
 
 
-def finding_from_json(value: Mapping[str, Any]) -> Finding:
-    """The inverse of `to_json` for a finding. Raises TypeError or KeyError for what it did not write."""
+def _finding(value: Mapping[str, Any]) -> Finding:
     return Finding(
         **{
             **value,

@@ -41,7 +41,9 @@ class Settings:
         for name, least in (("epochs", 1), ("seed", 0), ("num_examples", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise InvalidValue(f"{name} must be at least {least}. Received: {value}. Use --set {name}={least} or more.")
+                raise InvalidValue(
+                    f"{name} must be at least {least}. Received: {value}. Use --set {name}={least} or more."
+                )
 
 
 def parse_settings(cls: type[Settings], assignments: Mapping[str, str], owner: str = "the recipe") -> Settings:
@@ -75,7 +77,9 @@ def _parse(text: str, kind: Any, name: str, owner: str) -> Any:
         except ValueError:
             continue
     expected = " or ".join(words for _, words in readers)
-    raise InvalidValue(f"{owner}: {name} must be {expected}. Received: {text!r}. Use --set {name}=VALUE with such a value.")
+    raise InvalidValue(
+        f"{owner}: {name} must be {expected}. Received: {text!r}. Use --set {name}=VALUE with such a value."
+    )
 
 
 def _readers(kind: Any) -> list[tuple[Callable[[str], Any], str]]:

@@ -1,4 +1,4 @@
-"""The run folder: everything in it is whole. A file or folder is made beside its place under another name, then renamed.
+"""The run folder: everything in it is whole, since it is made beside its place under another name, then renamed.
 
 ```
 saved_models/cifar10/
@@ -6,7 +6,8 @@ saved_models/cifar10/
   recipe.json                    the settings and versions of the run
   1-baseline/                    a stage: model.keras and stage.json (its measurements, and the key of what made it)
   2-pruned/
-  tflite/cifar10-pruned-int8.tflite    an exported file, with a .json of its findings
+  tflite/cifar10-pruned-int8.tflite
+  checks/                        what the checks found, a .json a file, and the CPU's answers to compare others with
   earlier/                       stages made with other settings: moved here, never deleted
 ```
 """
@@ -43,7 +44,7 @@ class Store:
         self.root = root
 
     def open(self, fresh: bool = False) -> None:
-        """Makes the folder, and sweeps what an interrupted run left half done; `fresh` moves all that was made to earlier/.
+        """Makes the folder, and sweeps what an interrupted run left half done; `fresh` moves the rest to earlier/.
 
         Raises:
           OutputNotWritable: when the folder cannot be made or written.
@@ -125,14 +126,22 @@ def output_errors(folder: Path) -> Iterator[None]:
         yield
     except OutputError:
         raise
-    except Exception as error:  # h5py raises OSError without an errno, TensorFlow its own classes, when the disk is full
+    except (
+        Exception
+    ) as error:  # h5py raises OSError without an errno, TensorFlow its own classes, when the disk is full
         number = getattr(error, "errno", None)
         if number in (errno.ENOSPC, errno.EDQUOT) or (_names_the_disk(error) and _is_full(folder)):
             raise OutputFull(
                 f"No space left on the disk of {folder}. Finished stages are kept: free some space and give the same "
                 "command again, or choose another folder with --out."
             ) from error
-        if isinstance(error, OSError) and number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        if isinstance(error, OSError) and number in (
+            errno.EACCES,
+            errno.EPERM,
+            errno.EROFS,
+            errno.ENOTDIR,
+            errno.EEXIST,
+        ):
             raise OutputNotWritable(
                 f"{folder} cannot be written: {os.strerror(number)}. Choose a folder of your own with --out DIR."
             ) from error
@@ -150,7 +159,7 @@ def _is_full(folder: Path) -> bool:
 
 
 def _flush(path: Path) -> None:
-    """Asks the disk to keep the bytes before the rename makes them official: a power cut must not leave an empty file."""
+    """Asks the disk to keep the bytes before the rename: a power cut must not leave an empty file of the final name."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     for file in files:
         with open(file, "rb") as stream:
@@ -162,5 +171,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-

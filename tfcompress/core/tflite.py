@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Input of the operation that holds its kernel.
-KERNEL_INPUT = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1, "CONV_3D": 1, "EMBEDDING_LOOKUP": 1}
+KERNEL_INPUT = {
+    "CONV_2D": 1,
+    "DEPTHWISE_CONV_2D": 1,
+    "FULLY_CONNECTED": 1,
+    "TRANSPOSE_CONV": 1,
+    "CONV_3D": 1,
+    "EMBEDDING_LOOKUP": 1,
+}
 
 
 class UnreadableFile(TfcompressError):
@@ -65,8 +72,17 @@ def read(path: Path) -> Contents:
     try:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
         return _contents(model, model.subgraphs[0])
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:  # flatbuffers checks nothing
-        raise UnreadableFile(f"{path} is not a whole .tflite file ({len(data)} bytes): {error}. Export it again.") from error
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+    ) as error:  # flatbuffers checks nothing
+        raise UnreadableFile(
+            f"{path} is not a whole .tflite file ({len(data)} bytes): {error}. Export it again."
+        ) from error
     except Exception as error:
         if type(error).__module__ == "struct":
             raise UnreadableFile(f"{path} is cut off at {len(data)} bytes: {error}. Export it again.") from error

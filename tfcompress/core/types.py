@@ -36,8 +36,8 @@ class Split:
 class Data:
     """A data set as a value: what it is is known at once, its examples are read when first asked for.
 
-    A subclass is a frozen dataclass with `title`, `num_train`, `num_classes`, `input_shape`, and `load()`. Stored inputs
-    become what a model sees by one multiplication, `scale`, so that images stay in memory as bytes.
+    A subclass is a frozen dataclass with `title`, `num_train`, `num_classes`, `input_shape`, and `load()`. Stored
+    inputs become what a model sees by one multiplication, `scale`, so that images stay in memory as bytes.
     """
 
     title: str
@@ -45,6 +45,9 @@ class Data:
     num_classes: int
     input_shape: tuple[int, ...]
     scale: float = 1.0
+
+    def require(self) -> None:
+        """Makes sure, quickly, that `load` can find the data. Raises `DataUnavailable`; does nothing by default."""
 
     def load(self) -> tuple[Split, Split]:
         """Reads the training and the test split. Raises `DataUnavailable` or `DataCorrupt`."""
@@ -174,7 +177,7 @@ class Refusal:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What a check saw. `status` is "pass", "fail" or "not run"; a "not run" says why in `reason` and what to do in `fix`."""
+    """What a check saw: its `status` is "pass", "fail" or "not run"; `reason` says why, and `fix` what to do."""
 
     check: str
     status: str

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DataCorrupt, DataUnavailable, expect
+from ..core.keras import prepare_environment
 from ..core.types import Data, Split
 
 SOURCE = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -41,7 +42,9 @@ class Cifar10(Data):
     scale = 1 / 255
 
     def __post_init__(self) -> None:
-        expect(self.num_examples is None or self.num_examples >= 1, self, "num_examples", "must be at least 1", "Use 256.")
+        expect(
+            self.num_examples is None or self.num_examples >= 1, self, "num_examples", "must be at least 1", "Use 256."
+        )
 
     @property
     def folder(self) -> Path:
@@ -51,7 +54,7 @@ class Cifar10(Data):
 
     @property
     def title(self) -> str:
-        """The data set's name; a copy stored as JPEG says so, since accuracy on it compares with no published figure."""
+        """The data set's name; a copy stored as JPEG says so: accuracy on it compares with no published figure."""
         return "CIFAR-10 (JPEG copy)" if self._stored_as_jpeg() else "CIFAR-10"
 
     @property
@@ -70,16 +73,17 @@ class Cifar10(Data):
           DataUnavailable: not there, and no network.
           DataCorrupt: there, but not readable or not whole.
         """
-        prepared = next((self.folder / "cifar10").glob("*/dataset_info.json"), None)
-        if prepared is None:
-            self._require_network()
+        self.require()
+        prepared = self._prepared()
+        prepare_environment()  # tensorflow-datasets imports TensorFlow
         import tensorflow_datasets as tfds
 
         try:
             builder = tfds.builder("cifar10", data_dir=self.folder)
             builder.download_and_prepare()
             splits = {
-                name: tfds.as_numpy(builder.as_dataset(split=name, batch_size=-1, shuffle_files=False)) for name in SIZES
+                name: tfds.as_numpy(builder.as_dataset(split=name, batch_size=-1, shuffle_files=False))
+                for name in SIZES
             }
         except Exception as error:  # tfds, TensorFlow and the network raise classes of their own, many of them private
             raise self._explain(error, prepared) from error
@@ -89,13 +93,19 @@ class Cifar10(Data):
         parts = (Split(splits[name]["image"], splits[name]["label"]).head(self.num_examples) for name in SIZES)
         return next(parts), next(parts)
 
-    def _require_network(self) -> None:
+    def require(self) -> None:
+        """Makes sure that the prepared folder or the network is there. Raises `DataUnavailable` within seconds."""
+        if self._prepared() is not None:
+            return
         import requests
 
         try:
             requests.head(SOURCE, timeout=ANSWER_WITHIN_S)
         except requests.RequestException as error:
             raise DataUnavailable(self._unavailable(type(error).__name__)) from error
+
+    def _prepared(self) -> Path | None:
+        return next((self.folder / "cifar10").glob("*/dataset_info.json"), None)
 
     def _explain(self, error: Exception, prepared: Path | None) -> DataCorrupt | DataUnavailable:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
@@ -105,13 +115,13 @@ class Cifar10(Data):
 
     def _unavailable(self, reason: str) -> str:
         return (
-            f"CIFAR-10 is not in {self.folder} and could not be downloaded ({reason}). Give the folder of a prepared copy "
-            "with --data-dir, or run `python -m tfcompress.recipe digits`, which works offline."
+            f"CIFAR-10 is not in {self.folder} and could not be downloaded ({reason}). Give the folder of a prepared "
+            "copy with --data-dir, or run `python -m tfcompress.recipe digits`, which works offline."
         )
 
     def _corrupt(self, prepared: Path, reason: str) -> str:
         folder = prepared.parent if prepared.is_file() else prepared
-        return f"CIFAR-10 in {folder} cannot be read: {reason} Delete that folder to have it downloaded and prepared again."
+        return f"CIFAR-10 in {folder} cannot be read: {reason}. Delete that folder to have it downloaded anew."
 
     def _stored_as_jpeg(self) -> bool:
         record = next((self.folder / "cifar10").glob("*/cifar10-test.tfrecord-*"), None)

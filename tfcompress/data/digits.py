@@ -33,7 +33,9 @@ class Digits(Data):
     scale = 1 / 16  # pixels are counts from 0 to 16
 
     def __post_init__(self) -> None:
-        expect(self.num_examples is None or self.num_examples >= 1, self, "num_examples", "must be at least 1", "Use 256.")
+        expect(
+            self.num_examples is None or self.num_examples >= 1, self, "num_examples", "must be at least 1", "Use 256."
+        )
 
     @property
     def num_train(self) -> int:

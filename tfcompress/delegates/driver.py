@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-INSTALL_COMMAND = "scripts/install_software_gpu"
+INSTALL_COMMAND = "To install one that runs on the CPU: scripts/install_software_gpu (in a checkout of tfcompress)."
 
 ACCELERATOR_LIBRARY = "libLiteRtWebGpuAccelerator.so"
 VULKAN_LIBRARY = "libvulkan.so.1"
@@ -80,6 +80,6 @@ def obstacle() -> tuple[str, str] | None:
     if not any(Path(folder, ACCELERATOR_LIBRARY).is_file() for folder in folders):
         return (
             f"the installed ai_edge_litert holds no {ACCELERATOR_LIBRARY}",
-            'python -m pip install "ai-edge-litert>=2.2"',
+            'Install one that does: python -m pip install "ai-edge-litert>=2.2"',
         )
     return None

@@ -11,6 +11,8 @@ from ..core.errors import InvalidRecipe, expect
 from ..core.types import Fit
 from .soft_targets import SoftTargets
 
+SOFT_TARGETS = SoftTargets()
+
 
 @dataclasses.dataclass(frozen=True)
 class DistilledFit:
@@ -18,7 +20,7 @@ class DistilledFit:
 
     fit: Fit
     teacher: Any
-    loss: Callable[[Any, Any], Any] = SoftTargets()
+    loss: Callable[[Any, Any], Any] = SOFT_TARGETS
     student_loss_weight: float = 0.1
 
     def __post_init__(self) -> None:
@@ -42,7 +44,11 @@ class DistilledFit:
     def identity(self) -> dict[str, Any]:
         """For the report: a teacher given as a model is told by its weights."""
         named = {"fit": self.fit, "loss": self.loss, "student_loss_weight": self.student_loss_weight}
-        return {"type": "DistilledFit", "teacher": self.teacher if self.needs else _weights_digest(self.teacher), **named}
+        return {
+            "type": "DistilledFit",
+            "teacher": self.teacher if self.needs else _weights_digest(self.teacher),
+            **named,
+        }
 
     def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
         """Trains `model` in place as the student and returns the Keras History."""
@@ -57,9 +63,9 @@ class DistilledFit:
 
 
 def distilled(
-    fit: Fit, teacher: Any, loss: Callable[[Any, Any], Any] = SoftTargets(), student_loss_weight: float = 0.1
+    fit: Fit, teacher: Any, loss: Callable[[Any, Any], Any] = SOFT_TARGETS, student_loss_weight: float = 0.1
 ) -> DistilledFit:
-    """Makes `fit` listen to a teacher: the student sees the labels with `student_loss_weight`, and `loss` with the rest.
+    """Makes `fit` listen to a teacher: the labels count with `student_loss_weight`, the teacher with the rest.
 
     Args:
       fit: how the student trains.

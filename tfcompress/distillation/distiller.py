@@ -44,7 +44,9 @@ class Distiller(keras.Model):
         self.student = student
         self.distillation_loss = distillation_loss
         self.student_loss_weight = student_loss_weight
-        self._ask_teacher = lambda inputs: teacher(inputs, training=False)  # a closure: Keras must not track its weights
+        self._ask_teacher = lambda inputs: teacher(
+            inputs, training=False
+        )  # a closure: Keras must not track its weights
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """The student's logits."""

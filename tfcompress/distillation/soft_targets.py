@@ -43,7 +43,9 @@ class SoftTargets:
 
     def __post_init__(self) -> None:
         expect(self.temperature > 0, self, "temperature", "must be above 0", "Use 4.0.")
-        expect(self.direction in DIRECTIONS, self, "direction", f"must be one of {DIRECTIONS}", f"Use {DIRECTIONS[0]!r}.")
+        expect(
+            self.direction in DIRECTIONS, self, "direction", f"must be one of {DIRECTIONS}", f"Use {DIRECTIONS[0]!r}."
+        )
 
     def __call__(self, teacher_logits: Any, student_logits: Any) -> Any:
         """The loss of each example, shape (batch,), from logits of shape (batch, classes)."""

@@ -42,4 +42,3 @@ def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None])
     finally:
         partial.unlink(missing_ok=True)
     return Artifact(path, mode, len(data), zipped_bytes(data), hashlib.sha256(data).hexdigest())
-

@@ -1,4 +1,4 @@
-"""Dynamic range: int8 weights, activations quantized on the fly by each kernel; a quarter of the bytes, no calibration."""
+"""Dynamic range: int8 weights, activations quantized on the fly by each kernel; no calibration."""
 
 from __future__ import annotations
 

@@ -65,6 +65,8 @@ def _block(x: Any, channels: int, stride: int, name: str) -> Any:
 
 def _convolution(x: Any, channels: int, size: int, stride: int, name: str, activation: str | None = "relu") -> Any:
     layers = keras.layers
-    x = layers.Conv2D(channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(x)
+    x = layers.Conv2D(
+        channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
+    )(x)
     x = layers.BatchNormalization(name=f"{name}_bn")(x)
     return layers.Activation(activation, name=f"{name}_relu")(x) if activation else x

@@ -104,7 +104,11 @@ class PruneLowMagnitude:
             if isinstance(layer, keras.Model):
                 return keras.models.clone_model(layer, clone_function=wrap)
             share = sparsities.get(layer.name, 0)
-            return layer if share == 0 else tfmot.sparsity.keras.prune_low_magnitude(layer, **self._options(layer, share, fit))
+            return (
+                layer
+                if share == 0
+                else tfmot.sparsity.keras.prune_low_magnitude(layer, **self._options(layer, share, fit))
+            )
 
         wrapped = wrap(copy_model(model))
         fit(wrapped, callbacks=[tfmot.sparsity.keras.UpdatePruningStep()])
@@ -160,5 +164,3 @@ def _require_zeros(promises: tuple[Promise, ...], found: Mapping[str, Any], step
                     f"PruneLowMagnitude expects {promise.at_least:.0%} zeros in {name}. Received: "
                     f"{zero_share(found[name]):.0%} after {steps} steps. Train longer, or end the schedule earlier."
                 )
-
-

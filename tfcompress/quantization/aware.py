@@ -1,4 +1,4 @@
-"""Quantization-aware training, by tfmot's `quantize_model`: the model trains with int8's rounding in its forward pass."""
+"""Quantization-aware training, by tfmot's `quantize_model`: a model trains with int8's rounding in its answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class QuantizeAware:
     keep_sparsity: bool | None = None
 
     def __post_init__(self) -> None:
-        expect(self.keep_sparsity in (None, True, False), self, "keep_sparsity", "must be None, True or False", "Use None.")
+        expect(
+            self.keep_sparsity in (None, True, False), self, "keep_sparsity", "must be None, True or False", "Use None."
+        )
 
     @property
     def makes(self) -> frozenset[str]:
@@ -58,7 +60,9 @@ class QuantizeAware:
           UnsupportedModel: when tfmot cannot quantize a layer of it, or it is quantization-aware already.
         """
         if is_quantization_aware(model):
-            raise UnsupportedModel("QuantizeAware expects a float model. Received: a quantization-aware one. Use it once.")
+            raise UnsupportedModel(
+                "QuantizeAware expects a float model. Received: a quantization-aware one. Use it once."
+            )
         sparse = overall_sparsity(kernels(model)) > 0 if self.keep_sparsity is None else self.keep_sparsity
         aware = _quantize(copy_model(model), sparse)
         fit(aware, callbacks=[average_plainly(aware)])
@@ -70,11 +74,13 @@ def _quantize(model: Any, keep_sparsity: bool) -> Any:
     try:
         annotated = quantization.quantize_annotate_model(model)
         if keep_sparsity:
-            return quantization.quantize_apply(annotated, quantization.collab_opts.Default8BitPrunePreserveQuantizeScheme())
+            return quantization.quantize_apply(
+                annotated, quantization.collab_opts.Default8BitPrunePreserveQuantizeScheme()
+            )
         return quantization.quantize_apply(annotated)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UnsupportedModel(
-            f"QuantizeAware expects layers that tfmot can quantize. Received: {reason} Use Int8 after training instead: "
-            "it needs no change of the model."
+            f"QuantizeAware expects layers that tfmot can quantize. Received: {reason} Use Int8 after training "
+            "instead: it needs no change of the model."
         ) from error

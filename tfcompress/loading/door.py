@@ -1,0 +1,173 @@
+"""The one door: any Keras model in, one functional tf_keras model out, compared with the one that came in."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InvalidValue, UnsupportedModel
+from ..core.keras import copy_model, is_quantization_aware, keras, tf
+from ..core.twins import keras3
+from .custom import is_known_with
+from .equality import MIXED_PRECISION_TOLERANCE, TOLERANCE, compare
+from .formats import Facts, find_facts
+from .graph import functional, structures
+from .opening import open_model
+from .replay import replay
+from .safety import refuse_code, require_known_classes
+from .tracing import trace_model
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrival:
+    """A model that came in, and what there is to say about it.
+
+    Attributes:
+      model: a functional, uncompiled tf_keras model.
+      origin: what it was: "model.keras (Keras 3)", or "a model of Keras 2 in memory".
+      largest_difference: between its outputs and the original's on random input, relative to the largest output; None
+        when the original answers the same question in two ways, as dropout at inference does.
+      hosted: by name, the layers that Keras 3 still computes inside of it, with the reason. They keep their weights and
+        train, but no technique compresses them.
+    """
+
+    model: Any
+    origin: str
+    largest_difference: float | None
+    hosted: Mapping[str, str]
+
+    def __str__(self) -> str:
+        equality = (
+            "not compared: it answers at random"
+            if self.largest_difference is None
+            else f"largest relative difference {self.largest_difference:.1e}"
+        )
+        kept = f"; computed by Keras 3: {', '.join(self.hosted)}" if self.hosted else ""
+        return f"{self.origin} as {self.model.name!r}: {equality}{kept}"
+
+
+def load_model(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:
+    """Makes one functional tf_keras model, ready for every technique here, of any Keras model.
+
+    Nested models are flattened ("backbone_conv1"), shared layers stay shared, and Keras 3's layers and operations become
+    tf_keras's. The outputs are compared with the original's on random input. Compilation and optimizer are left behind.
+
+    Args:
+      path_or_model: a .keras or .h5 file of Keras 3 or 2, the folder of a SavedModel that Keras 2 wrote, or a model of
+        `keras` or `tf_keras` in memory.
+      custom_objects: layers and functions of your own by name, as Keras takes them; `custom_objects_from` collects them
+        from a Python file.
+      safe_mode: whether a file that holds or names code, in Lambda layers for one, is refused. Defaults to True.
+
+    Returns:
+      An uncompiled functional tf_keras model that shares nothing with the original.
+
+    Raises:
+      UnreadableModel: when the file is damaged, or no model.
+      UnsupportedModel: names the layer that cannot come in, says why and what to do.
+
+    Example:
+
+    >>> import tfcompress as tfc
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="answer")], name="small")
+    >>> [layer.name for layer in tfc.load_model(model).layers][-1]
+    'answer'
+    """
+    return bring_in(path_or_model, custom_objects=custom_objects, safe_mode=safe_mode).model
+
+
+def bring_in(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Arrival:
+    """Does what `load_model` does, and tells about it: the largest difference, and layers that Keras 3 still computes.
+
+    Args:
+      path_or_model: as for `load_model`.
+      custom_objects: as for `load_model`.
+      safe_mode: as for `load_model`.
+
+    Returns:
+      An `Arrival`.
+
+    Raises:
+      UnreadableModel: as `load_model` does.
+      UnsupportedModel: as `load_model` does.
+    """
+    custom_objects = dict(custom_objects or {})
+    if isinstance(path_or_model, (str, Path)):
+        facts = find_facts(Path(path_or_model))
+        _require_safe(facts, custom_objects, safe_mode)
+        model, origin = open_model(facts, custom_objects, safe_mode), facts.title
+    else:
+        model, origin = path_or_model, f"a model of Keras {_keras_major(path_or_model)} in memory"
+    arrival = _arrive(model, origin, owned=model is not path_or_model)
+    _log.info("%s", arrival)
+    return arrival
+
+
+def _require_safe(facts: Facts, custom_objects: Mapping[str, Any], safe_mode: bool) -> None:
+    if safe_mode:
+        is_known = is_known_with(custom_objects)
+        refuse_code(facts.config, facts.title, is_known)
+        require_known_classes(facts.config, facts.title, is_known)
+
+
+def _keras_major(model: Any) -> int:
+    if isinstance(model, keras.Model):
+        return 2
+    if isinstance(model, keras3().Model):
+        return 3
+    raise InvalidValue(
+        f"load_model.path_or_model must be a path or a Keras model. Received: a {type(model).__name__}. "
+        "Give a .keras or .h5 file."
+    )
+
+
+def _arrive(model: Any, origin: str, owned: bool) -> Arrival:
+    if _keras_major(model) == 2 and (is_quantization_aware(model) or _is_flat(model)):
+        made, hosted = model if owned else copy_model(model), {}
+    else:
+        graph = functional(model)
+        made, hosted = replay(trace_model(model) if graph is None else graph, model.name)
+    difference = 0.0 if made is model else compare(_answers(model), made)
+    tolerance = MIXED_PRECISION_TOLERANCE if _is_mixed(model) else TOLERANCE
+    if difference is not None and not difference <= tolerance:
+        raise UnsupportedModel(
+            f"load_model: outputs must equal the original's within {tolerance:g} of the largest. Received: a difference of "
+            f"{difference:.2g} for {model.name!r}. {_suspect(hosted)}"
+        )
+    return Arrival(made, origin, difference, hosted)
+
+
+def _is_flat(model: Any) -> bool:
+    """Whether a tf_keras model is what is wanted already: functional, with no model inside."""
+    is_functional = functional(model) is not None and not isinstance(model, keras.Sequential)
+    return is_functional and not any(isinstance(layer, keras.Model) for layer in model.layers)
+
+
+def _answers(model: Any) -> Callable[[list[Any]], list[Any]]:
+    """Calls a model on a list of inputs in the order of its graph, and lists its outputs."""
+    graph = functional(model)
+    given = structures(graph)[0] if graph is not None else None
+
+    def answer(inputs: list[Any]) -> list[Any]:
+        if isinstance(given, Mapping):
+            shaped = tf.nest.pack_sequence_as(given, inputs)
+        else:
+            shaped = inputs if len(inputs) > 1 else inputs[0]
+        return tf.nest.flatten(model(shaped, training=False))
+
+    return answer
+
+
+def _is_mixed(model: Any) -> bool:
+    layers = model._flatten_layers()
+    return any(getattr(layer, "compute_dtype", "") in ("float16", "bfloat16") for layer in layers)
+
+
+def _suspect(hosted: Mapping[str, str]) -> str:
+    where = f" The layers that Keras 3 computes are the first suspects: {', '.join(hosted)}." if hosted else ""
+    return f"This is a fault of tfcompress; please report it with the model.{where}"

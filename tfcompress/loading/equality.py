@@ -1,0 +1,99 @@
+"""Whether two models answer the same on random input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.keras import tf
+
+TOLERANCE = 1e-4  # relative, in float32: sums in another order differ by 1e-6, and a wrong formula by far more
+MIXED_PRECISION_TOLERANCE = 5e-2  # the reference itself computed with 8 or 11 bits
+NUM_EXAMPLES = 2
+# For an axis of any length: sequences are short, and some convolutional networks refuse pictures below 75 pixels.
+FREE_LENGTHS = (12, 32, 96, 224)
+
+
+def largest_relative_difference(reference: Sequence[np.ndarray], answer: Sequence[np.ndarray]) -> float:
+    """max |a - r| / max |r|, the largest over the outputs; NaN in the same places is no difference.
+
+    >>> largest_relative_difference([np.array([1.0, -4.0])], [np.array([1.0, -3.0])])
+    0.25
+    """
+    return max(map(_relative_difference, reference, answer), default=0.0)
+
+
+def _relative_difference(reference: np.ndarray, answer: np.ndarray) -> float:
+    if reference.shape != answer.shape:
+        return float("inf")
+    if reference.dtype.kind not in "fiub":
+        return 0.0 if np.array_equal(reference, answer) else float("inf")
+    reference, answer = reference.astype("float64"), answer.astype("float64")
+    finite = np.isfinite(reference)
+    if not np.array_equal(reference[~finite], answer[~finite], equal_nan=True):
+        return float("inf")
+    differences = np.abs(reference[finite] - answer[finite])
+    scale = np.abs(reference[finite]).max(initial=0.0)
+    return float(differences.max(initial=0.0) / max(scale, np.finfo("float32").tiny))
+
+
+def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> float | None:
+    """The largest relative difference between `reference` and the functional tf_keras `model` on random input.
+
+    Args:
+      reference: answers a list of input arrays with a list of outputs, in the order of the model's.
+
+    Returns:
+      The difference, or None where there is none to tell: the reference answers the same question in two ways, as a
+      model with dropout at inference does.
+    """
+    for inputs in _tries(model):
+        try:
+            expected = _arrays(reference(inputs))
+        except (ValueError, tf.errors.OpError):  # a length that the model does not take: the next one
+            continue
+        answer = _arrays(model(inputs if len(inputs) > 1 else inputs[0], training=False))
+        difference = largest_relative_difference(expected, answer)
+        if difference > TOLERANCE and largest_relative_difference(expected, _arrays(reference(inputs))) > TOLERANCE:
+            return None
+        return difference
+    return None
+
+
+def _arrays(outputs: Any) -> list[np.ndarray]:
+    return [np.asarray(output) for output in tf.nest.flatten(outputs)]
+
+
+def _tries(model: Any) -> Iterator[list[Any]]:
+    """Random inputs for `model`; another try only when it has axes of any length."""
+    random = np.random.default_rng(0)
+    is_free = any(length is None for tensor in model.inputs for length in tensor.shape[1:])
+    for free_length in FREE_LENGTHS if is_free else FREE_LENGTHS[:1]:
+        yield [_random_input(tensor, _consumers(model, tensor), free_length, random) for tensor in model.inputs]
+
+
+def _consumers(model: Any, tensor: Any) -> list[Any]:
+    calls = [node for nodes in model._nodes_by_depth.values() for node in nodes if not node.is_input]
+    return [node.layer for node in calls if any(given is tensor for given in tf.nest.flatten(node.keras_inputs))]
+
+
+def _random_input(tensor: Any, consumers: Sequence[Any], free_length: int, random: np.random.Generator) -> Any:
+    """Standard normal; whole numbers below what every embedding that they reach holds; or words of a vocabulary."""
+    batch_size = tensor.shape[0] or NUM_EXAMPLES
+    shape = (batch_size, *(length or free_length for length in tensor.shape[1:]))
+    kind = tf.as_dtype(tensor.dtype)
+    sizes = [getattr(layer, "input_dim", None) or getattr(layer, "num_tokens", None) for layer in consumers]
+    limit = min((size for size in sizes if size), default=None)
+    if kind == tf.string:
+        words = next((layer.get_vocabulary() for layer in consumers if hasattr(layer, "get_vocabulary")), [])
+        words = [word for word in words if isinstance(word, str) and word] + ["unknown"]
+        return tf.constant(random.choice(words, shape))
+    if kind.is_integer or limit:
+        numbers = random.integers(0, limit or 2, shape).astype(kind.as_numpy_dtype)
+        numbers[..., -1:] = 0  # what masks hide
+        return numbers
+    if kind.is_bool:
+        return random.integers(0, 2, shape).astype(bool)
+    return random.standard_normal(shape).astype(kind.as_numpy_dtype)

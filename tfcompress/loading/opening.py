@@ -1,0 +1,105 @@
+"""A model file as its own Keras reads it, once it is known to be sound and free of code."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ..core.errors import TfcompressError, UnreadableModel, UnsupportedModel
+from ..core.keras import keras, prepared_scope, tf
+from ..core.keras import load_model as load_own
+from ..core.twins import keras3
+from .formats import SAVE_INSTEAD, Facts
+
+# What either Keras says when a configuration names a class that it does not know.
+_UNKNOWN_CLASS = re.compile(r"(?:Unknown (?:layer|object)|Could not locate (?:class|function)):? '?\"?([\w>.]+)")
+
+
+def open_model(facts: Facts, custom_objects: Mapping[str, Any], safe_mode: bool) -> Any:
+    """Makes the model of a file, uncompiled.
+
+    Args:
+      facts: of the file, as `find_facts` gives them.
+      custom_objects: the user's own classes and functions by name.
+      safe_mode: whether Keras, too, shall refuse code in the file.
+
+    Returns:
+      A model of the Keras that wrote the file.
+
+    Raises:
+      UnsupportedModel: when a class is not known here.
+      UnreadableModel: when Keras cannot make it for any other reason.
+    """
+    opener = _OPENERS[facts.kind, facts.keras_major]
+    with _in_words(facts):
+        return opener(facts, dict(custom_objects), safe_mode)
+
+
+def _open_keras3(facts: Facts, custom_objects: dict[str, Any], safe_mode: bool) -> Any:
+    return keras3().models.load_model(facts.path, custom_objects=custom_objects, compile=False, safe_mode=safe_mode)
+
+
+def _open_keras2(facts: Facts, custom_objects: dict[str, Any], safe_mode: bool) -> Any:
+    with keras.saving.custom_object_scope(custom_objects):
+        return load_own(facts.path, safe_mode=safe_mode)
+
+
+def _open_saved_model(facts: Facts, custom_objects: dict[str, Any], safe_mode: bool) -> Any:
+    """Only the configuration and the weights are used: functions that the SavedModel holds are never run."""
+    kinds = {"Functional": keras.Model, "Model": keras.Model, "Sequential": keras.Sequential}
+    kind = kinds.get(facts.config["class_name"])
+    if kind is None:
+        raise UnsupportedModel(
+            f"load_model.path must hold a functional or sequential model. Received: {facts.path}, a SavedModel of the "
+            f"subclassed model {facts.config['class_name']!r}, whose graph is not written down. {SAVE_INSTEAD}"
+        )
+    with prepared_scope(), keras.saving.custom_object_scope(custom_objects):
+        model = kind.from_config(_with_tuples(facts.config["config"]))
+    checkpoint = tf.train.Checkpoint(model)
+    checkpoint.read(str(facts.path / "variables" / "variables")).expect_partial().assert_existing_objects_matched()
+    return model
+
+
+def _with_tuples(config: Any) -> Any:
+    """A SavedModel's configuration with the tuples and shapes that its JSON spells out."""
+    if isinstance(config, dict):
+        if config.get("class_name") in ("__tuple__", "TensorShape") and "items" in config:
+            return tuple(_with_tuples(item) for item in config["items"])
+        return {name: _with_tuples(value) for name, value in config.items()}
+    return [_with_tuples(value) for value in config] if isinstance(config, list) else config
+
+
+_OPENERS: dict[tuple[str, int], Callable[[Facts, dict[str, Any], bool], Any]] = {
+    ("keras", 3): _open_keras3,
+    ("h5", 3): _open_keras3,
+    ("keras", 2): _open_keras2,
+    ("h5", 2): _open_keras2,
+    ("saved_model", 2): _open_saved_model,
+}
+
+
+@contextlib.contextmanager
+def _in_words(facts: Facts) -> Iterator[None]:
+    """Whatever Keras raises over a file is a fault of the file, told in one line."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras's advice is for the one who saved the file
+            yield
+    except (TfcompressError, MemoryError):
+        raise
+    except Exception as error:
+        words = " ".join(str(error).split())
+        unknown = _UNKNOWN_CLASS.search(words)
+        if unknown:
+            raise UnsupportedModel(
+                f"load_model.custom_objects must bring the classes that {facts.title} needs. Received: none of the name "
+                f"{unknown[1]!r}. Give custom_objects={{{unknown[1]!r}: ...}}, or the Python file that defines it "
+                "(--custom FILE)."
+            ) from error
+        raise UnreadableModel(
+            f"load_model.path must be a model that Keras {facts.keras_major} can make. Received: {facts.path}, over which "
+            f"it says: {type(error).__name__}: {words[:300]} Save the model again, with a current version."
+        ) from error

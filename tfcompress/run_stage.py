@@ -1,0 +1,176 @@
+"""One stage of a run: its model trained, measured, held to its promises and saved, or taken from an earlier run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .core.describe import describe, fingerprint, short
+from .core.errors import PromiseBroken
+from .core.keras import keras, load_model, model_suffix, save_model, set_seed
+from .core.machine import versions
+from .core.measure import kernels, measure
+from .core.progress import Progress
+from .core.promises import judge_model
+from .core.records import StageRecord, stage_from_json, to_json
+from .core.store import Store
+from .core.types import Fit, Recipe, Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BATCH_SIZE = 500  # of prediction on the test split
+
+
+@dataclasses.dataclass
+class Workshop:
+    """A run at work: what it was asked for, and the stages it has finished, by name."""
+
+    recipe: Recipe
+    store: Store
+    name: str
+    progress: Progress
+    records: dict[str, StageRecord] = dataclasses.field(default_factory=dict)
+    folders: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def model(self, stage: str) -> Any:
+        """A finished stage's model, read from its folder."""
+        return load_model(next((self.store.root / self.folders[stage]).glob("model.*")))
+
+    def outputs(self, stage: str) -> np.ndarray:
+        """A finished stage's outputs on the test split, (N, classes)."""
+        import numpy as np
+
+        return np.load(self.store.root / self.folders[stage] / "outputs.npy")
+
+
+def do_stage(workshop: Workshop, number: int, stage: Stage, start: str | None) -> None:
+    """Does a stage, or finds it done by the same settings. `start` is the stage it begins from, None for a new model.
+
+    Raises:
+      PromiseBroken: when the model does not have what the stage, or one before it, promised.
+    """
+    folder = f"{number}-{stage.name}"
+    key = _key(workshop, stage, start)
+    workshop.folders[stage.name] = folder
+    record = _finished(workshop.store, folder, key)
+    if record is None:
+        workshop.store.retire(folder)
+        record = _train(workshop, stage, start, key, folder)
+        workshop.progress.say(f"{stage.name}: accuracy {record.accuracy:.2%} after {record.seconds:.0f} s")
+    else:
+        workshop.progress.say(f"{stage.name}: finished by an earlier run, accuracy {record.accuracy:.2%}")
+    workshop.records[stage.name] = record
+
+
+def _key(workshop: Workshop, stage: Stage, start: str | None) -> str:
+    """A name for all that makes the stage what it is: its settings, the models it uses, data, seed and versions."""
+    needs = {name: workshop.records[name].key for name in _needs(stage.fit)}
+    origin = workshop.records[start].key if start else describe(stage.start)
+    recipe = workshop.recipe
+    return fingerprint([stage.technique, stage.fit, origin, needs, recipe.data, recipe.seed, versions()])
+
+
+def _finished(store: Store, folder: str, key: str) -> StageRecord | None:
+    saved = store.read_json(f"{folder}/stage.json")
+    record = stage_from_json(saved)
+    return record if record is not None and record.key == key else None
+
+
+def _train(workshop: Workshop, stage: Stage, start: str | None, key: str, folder: str) -> StageRecord:
+    started = time.monotonic()
+    keras.backend.clear_session()
+    set_seed(workshop.recipe.seed)
+    model = workshop.model(start) if start else stage.start()
+    sizes = {name: int(values.size) for name, values in kernels(model).items()}
+    promises = (*(workshop.records[start].promises if start else ()), *stage.technique.promises(model))
+    needs = _needs(stage.fit)
+    fit = stage.fit.resolve({name: workshop.model(name) for name in needs}) if needs else stage.fit
+    with workshop.progress.task(stage.name, fit.steps) as advance:
+        watched = _Watched(fit, advance)
+        model = stage.technique.apply(model, watched)
+    measurement = measure(model)
+    verdicts = tuple(judge_model(promise, measurement, sizes) for promise in promises)
+    for verdict in verdicts:
+        if not verdict.kept:
+            raise PromiseBroken(
+                f"Stage {stage.name!r} promised {verdict.kind} of at least {verdict.promised:.4g} in every kernel. "
+                f"Received: {verdict.measured:.4g} over all of them. Its technique does not keep what it says."
+            )
+    outputs = _predict(workshop, model, stage.name)
+    labels = workshop.recipe.data.test.labels
+    record = StageRecord(
+        name=stage.name,
+        key=key,
+        technique=short(stage.technique, defaults=True),
+        fit=describe(stage.fit),
+        start=start or short(stage.start),
+        steps=fit.steps,
+        seconds=round(time.monotonic() - started, 1),
+        accuracy=float((outputs.argmax(-1) == labels).mean()),
+        num_examples=len(labels),
+        measurement=measurement,
+        kernel_sizes=sizes,
+        promises=promises,
+        verdicts=verdicts,
+        history=watched.history,
+    )
+    _save(workshop.store, folder, model, outputs, record)
+    return record
+
+
+def _needs(fit: Fit) -> tuple[str, ...]:
+    """Names of earlier stages whose models a fit asks for: the teacher, when there is one."""
+    return getattr(fit, "needs", ())
+
+
+def _predict(workshop: Workshop, model: Any, label: str) -> np.ndarray:
+    import numpy as np
+
+    data = workshop.recipe.data
+    answer = keras.backend.function(model.inputs, model.outputs)
+    outputs = []
+    with workshop.progress.task(f"{label}: test", len(data.test)) as advance:
+        for begin in range(0, len(data.test), BATCH_SIZE):
+            outputs.append(answer([data.model_inputs(data.test.inputs[begin : begin + BATCH_SIZE])])[0])
+            advance(begin + BATCH_SIZE, "")
+    return np.concatenate(outputs)
+
+
+def _save(store: Store, folder: str, model: Any, outputs: np.ndarray, record: StageRecord) -> None:
+    import numpy as np
+
+    with store.writing(folder) as partial:
+        partial.mkdir()
+        save_model(model, partial / f"model{model_suffix(model)}")
+        np.save(partial / "outputs.npy", outputs)
+        (partial / "stage.json").write_text(json.dumps(to_json(record), indent=2), encoding="utf-8")
+
+
+class _Watched:
+    """A fit whose progress is told, and whose history is kept."""
+
+    def __init__(self, fit: Fit, advance: Callable[[int, str], None]):
+        self.fit, self.advance = fit, advance
+        self.history: dict[str, list[float]] = {}
+        self.done = 0
+
+    @property
+    def steps(self) -> int:
+        return self.fit.steps
+
+    def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
+        watching = keras.callbacks.LambdaCallback(on_train_batch_end=self._batch, on_epoch_end=self._epoch)
+        return self.fit(model, [*callbacks, watching])
+
+    def _batch(self, batch: int, logs: Mapping[str, float]) -> None:
+        self.done += 1
+        if self.done % 20 == 0 or self.done == self.steps:
+            self.advance(self.done, ", ".join(f"{name} {value:.3f}" for name, value in logs.items()))
+
+    def _epoch(self, epoch: int, logs: Mapping[str, float]) -> None:
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(round(float(value), 5))
