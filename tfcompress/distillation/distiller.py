@@ -44,6 +44,10 @@ class Distiller(keras.Model):
         self.student = student
         self.distillation_loss = distillation_loss
         self.student_loss_weight = student_loss_weight
+        # Keras would tell the labels' loss alone as "loss"; these are told instead, the last under that name.
+        self._student_mean = keras.metrics.Mean(name="student_loss")
+        self._teacher_mean = keras.metrics.Mean(name="teacher_loss")
+        self._mean = keras.metrics.Mean(name="loss")
         self._ask_teacher = lambda inputs: teacher(
             inputs, training=False
         )  # a closure: Keras must not track its weights
@@ -56,4 +60,8 @@ class Distiller(keras.Model):
         """The weighted sum of the student's own loss and the teacher's."""
         student_loss = super().compute_loss(x, y, y_pred, sample_weight)
         teacher_loss = tf.reduce_mean(self.distillation_loss(self._ask_teacher(x), y_pred))
-        return self.student_loss_weight * student_loss + (1 - self.student_loss_weight) * teacher_loss
+        loss = self.student_loss_weight * student_loss + (1 - self.student_loss_weight) * teacher_loss
+        self._student_mean.update_state(student_loss)
+        self._teacher_mean.update_state(teacher_loss)
+        self._mean.update_state(loss)
+        return loss
