@@ -1,8 +1,8 @@
-"""python benchmarks/loading_applications.py [NAME ...]: brings the architectures of keras.applications in, and compares.
+"""python benchmarks/loading_applications.py [NAME ...]: brings architectures of keras.applications in, and compares.
 
-Each is built by Keras 3 without trained weights; its weights are then disturbed, biases and batch normalization's
-averages too, and no softmax follows: a network whose biases are all zero answers the same with half of them mixed up. The table is printed,
-and written to the file that --out names.
+Each is built by Keras 3 without trained weights and without the last softmax. Its weights are then disturbed, biases
+and batch normalization's averages too: a network whose biases are all zero answers the same with half of them mixed up.
+The table is printed, and written to the file that --out names.
 """
 
 from __future__ import annotations

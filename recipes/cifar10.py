@@ -13,6 +13,7 @@ class Settings(tfc.Settings):
     epochs: int = tfc.setting(
         40, "passes over the training examples in the baseline; pruning takes half, QAT a quarter of it"
     )
+    data_dir: str | None = tfc.setting(None, "folder of prepared data sets; None: TFDS_DATA_DIR, or tfds's own default")
     width: int = tfc.setting(16, "channels of the first convolution, at least 1")
     activation: str | None = tfc.setting("relu", "after each layer but the last; None gives the textbook's linear form")
     final_sparsity: float = tfc.setting(0.75, "share of zeros in each kernel, in [0, 1)")

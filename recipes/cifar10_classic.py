@@ -11,6 +11,7 @@ class Settings(tfc.Settings):
     """The textbook's 200 epochs; all boundaries are fractions of training, so that fewer keep its shape."""
 
     epochs: int = tfc.setting(200, "passes over the training examples, in each of the two trainings")
+    data_dir: str | None = tfc.setting(None, "folder of prepared data sets; None: TFDS_DATA_DIR, or tfds's own default")
     activation: str | None = tfc.setting("relu", "after each layer but the last; None gives the textbook's linear form")
     learning_rate: float = tfc.setting(
         0.1, "of SGD at the start, above 0; a tenth of it from 1/2 on, a hundredth from 3/4 on"

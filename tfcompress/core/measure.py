@@ -63,26 +63,27 @@ def kernels(model: Any) -> dict[str, np.ndarray]:
 
     The layer's name is without tfmot's prefixes, so that one kernel has one name through all stages.
     """
-    found = {}
-    for layer in leaf_layers(model):
-        name = plain_name(layer)
-        for variable in _variables(layer):
-            kind = variable.name.split(":")[0].split("/")[-1]
-            if kind in KERNEL_NAMES:
-                found.setdefault(f"{name}/{kind}", variable.numpy())
-    return found
+    return {
+        f"{plain_name(layer)}/{name}": variable.numpy()
+        for layer in leaf_layers(model)
+        for name, variable in _kernel_variables(layer).items()
+    }
 
 
 def plain_name(layer: Any) -> str:
     """The name that the layer had before tfmot wrapped it."""
-    return layer.layer.name if isinstance(layer, keras.layers.Wrapper) else layer.name
+    return layer.layer.name if _is_tfmot_wrapper(layer) else layer.name
 
 
 def leaf_layers(model: Any) -> Iterator[Any]:
     """The layers of `model` and of the models nested in it, each once."""
+    yield from dict.fromkeys(_leaves(model))
+
+
+def _leaves(model: Any) -> Iterator[Any]:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from leaf_layers(layer)
+            yield from _leaves(layer)
         else:
             yield layer
 
@@ -92,9 +93,26 @@ def count_parameters(model: Any) -> int:
     return sum(int(variable.shape.num_elements()) for layer in leaf_layers(model) for variable in _variables(layer))
 
 
+def _kernel_variables(layer: Any) -> dict[str, Any]:
+    """The layer's kernels; of several of one kind, as attention has, the second is "kernel_2"."""
+    found: dict[str, Any] = {}
+    counts: dict[str, int] = {}
+    for variable in _variables(layer):
+        kind = variable.name.split(":")[0].split("/")[-1]
+        if kind in KERNEL_NAMES:
+            counts[kind] = counts.get(kind, 0) + 1
+            found[kind if counts[kind] == 1 else f"{kind}_{counts[kind]}"] = variable
+    return found
+
+
+def _is_tfmot_wrapper(layer: Any) -> bool:
+    """Whether tfmot wrapped the layer; Bidirectional and TimeDistributed are wrappers too, of the model's own."""
+    return isinstance(layer, keras.layers.Wrapper) and type(layer).__module__.startswith("tensorflow_model_optimization")
+
+
 def _variables(layer: Any) -> list[Any]:
     """The layer's own weights. A quantization wrapper swaps its layer's kernel for a tensor, and keeps the variable."""
-    if not isinstance(layer, keras.layers.Wrapper):
+    if not _is_tfmot_wrapper(layer):
         return [] if type(layer).__name__ == "QuantizeLayer" else layer.weights
     own = list(layer.layer.weights)
     swapped = [weight for weight, _, _ in getattr(layer, "_weight_vars", [])]
@@ -109,8 +127,7 @@ def _layer_macs(model: Any) -> Iterator[tuple[str, int | None]]:
             if isinstance(layer, keras.Model):
                 yield from _layer_macs(layer)
                 continue
-            shapes = {kind.name.split(":")[0].split("/")[-1]: tuple(kind.shape) for kind in _variables(layer)}
-            shapes = {kind: shape for kind, shape in shapes.items() if kind in KERNEL_NAMES}
+            shapes = {name: tuple(variable.shape) for name, variable in _kernel_variables(layer).items()}
             if shapes:
                 yield plain_name(layer), _macs(layer, shapes, node.input_shapes, node.output_shapes)
 

@@ -73,7 +73,7 @@ def _mask(weight: Any) -> Any:
 
 
 def _preserving_quantizer(quantizer: Any) -> Any:
-    """The preserving form of one of tfmot's two quantizers of kernels: per channel for convolutions, else per tensor."""
+    """The preserving form of one of tfmot's quantizers of kernels: per channel for convolutions, else per tensor."""
     if hasattr(quantizer, "_build_sparsity_mask"):
         return quantizer
     known = registry()

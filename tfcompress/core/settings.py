@@ -34,7 +34,6 @@ class Settings:
 
     epochs: int = setting(10, "passes over the training examples in the first training; later stages scale with it")
     seed: int = setting(0, "seed of every random number")
-    data_dir: str | None = setting(None, "folder of the prepared data set; None: the data set's own default")
     num_examples: int | None = setting(None, "use only the first N examples of each split; None: all")
 
     def __post_init__(self) -> None:

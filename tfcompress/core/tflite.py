@@ -8,10 +8,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import zlib
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .errors import TfcompressError
+from .errors import UnreadableModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ KERNEL_INPUT = {
 }
 
 
-class UnreadableFile(TfcompressError):
+class UnreadableFile(UnreadableModel):
     """A file that is no whole .tflite."""
 
 
@@ -95,13 +96,21 @@ def _contents(model: Any, graph: Any) -> Contents:
     found = {}
     for name, op in zip(names, graph.operators, strict=True):
         if name in KERNEL_INPUT:
-            index = op.inputs[KERNEL_INPUT[name]]
-            while index in producers and producers[index][0] in ("DEQUANTIZE", "DENSIFY"):  # float16 and sparse storage
-                index = producers[index][1].inputs[0]
+            index = _stored(op.inputs[KERNEL_INPUT[name]], producers)
             values = _values(model, graph.tensors[index])
             if values is not None and index not in found:
                 found[index] = Kernel(_text(graph.tensors[index].name), name, values, _zero_point(graph.tensors[index]))
     return Contents(tuple(names), tuple(found.values()))
+
+
+def _stored(index: int, producers: Mapping[int, tuple[str, Any]]) -> int:
+    """The tensor that `index` is widened from: float16 and sparse kernels are stored as one and used as another."""
+    for _ in range(len(producers) + 1):
+        name, op = producers.get(index, ("", None))
+        if name not in ("DEQUANTIZE", "DENSIFY"):
+            return index
+        index = op.inputs[0]
+    raise ValueError("its operations run in a circle")
 
 
 @cache

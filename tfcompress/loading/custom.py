@@ -68,7 +68,7 @@ def _run(path: Path) -> Any:
     except Exception as error:
         del sys.modules[name]
         raise UnreadableModel(
-            f"custom_objects_from.path must run. Received: {path}, which raised {type(error).__name__}: {error}. Mend it."
+            f"custom_objects_from.path must run. Received: {path}, over {type(error).__name__}: {error}. Mend it."
         ) from error
     return module
 

@@ -12,7 +12,7 @@ from ..core.errors import InvalidValue, UnsupportedModel
 from ..core.keras import copy_model, is_quantization_aware, keras, tf
 from ..core.twins import keras3
 from .custom import is_known_with
-from .equality import MIXED_PRECISION_TOLERANCE, TOLERANCE, compare
+from .equality import MIXED_PRECISION_TOLERANCE, TOLERANCE, Incomparable, compare
 from .formats import Facts, find_facts
 from .graph import functional, structures
 from .opening import open_model
@@ -31,19 +31,21 @@ class Arrival:
       model: a functional, uncompiled tf_keras model.
       origin: what it was: "model.keras (Keras 3)", or "a model of Keras 2 in memory".
       largest_difference: between its outputs and the original's on random input, relative to the largest output; None
-        when the original answers the same question in two ways, as dropout at inference does.
+        when there is none to tell.
       hosted: by name, the layers that Keras 3 still computes inside of it, with the reason. They keep their weights and
         train, but no technique compresses them.
+      not_compared: why there is no largest difference, as when the original has dropout at inference.
     """
 
     model: Any
     origin: str
     largest_difference: float | None
     hosted: Mapping[str, str]
+    not_compared: str = ""
 
     def __str__(self) -> str:
         equality = (
-            "not compared: it answers at random"
+            f"not compared: {self.not_compared}"
             if self.largest_difference is None
             else f"largest relative difference {self.largest_difference:.1e}"
         )
@@ -54,8 +56,9 @@ class Arrival:
 def load_model(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:
     """Makes one functional tf_keras model, ready for every technique here, of any Keras model.
 
-    Nested models are flattened ("backbone_conv1"), shared layers stay shared, and Keras 3's layers and operations become
-    tf_keras's. The outputs are compared with the original's on random input. Compilation and optimizer are left behind.
+    Nested models are flattened ("backbone_conv1"), shared layers stay shared, and Keras 3's layers and operations
+    become tf_keras's. The outputs are compared with the original's on random input. Compilation and optimizer are left
+    behind.
 
     Args:
       path_or_model: a .keras or .h5 file of Keras 3 or 2, the folder of a SavedModel that Keras 2 wrote, or a model of
@@ -132,12 +135,17 @@ def _arrive(model: Any, origin: str, owned: bool) -> Arrival:
     else:
         graph = functional(model)
         made, hosted = replay(trace_model(model) if graph is None else graph, model.name)
-    difference = 0.0 if made is model else compare(_answers(model), made)
+    if made is model:
+        return Arrival(made, origin, 0.0, hosted)
+    try:
+        difference = compare(_answers(model), made)
+    except Incomparable as reason:
+        return Arrival(made, origin, None, hosted, str(reason))
     tolerance = MIXED_PRECISION_TOLERANCE if _is_mixed(model) else TOLERANCE
-    if difference is not None and not difference <= tolerance:
+    if not difference <= tolerance:
         raise UnsupportedModel(
-            f"load_model: outputs must equal the original's within {tolerance:g} of the largest. Received: a difference of "
-            f"{difference:.2g} for {model.name!r}. {_suspect(hosted)}"
+            f"load_model: outputs must equal the original's within {tolerance:g} of the largest. Received: a "
+            f"difference of {difference:.2g} for {model.name!r}. {_suspect(hosted)}"
         )
     return Arrival(made, origin, difference, hosted)
 

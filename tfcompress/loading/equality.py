@@ -16,6 +16,10 @@ NUM_EXAMPLES = 2
 FREE_LENGTHS = (12, 32, 96, 224)
 
 
+class Incomparable(Exception):
+    """Why two models cannot be compared, as the end of "not compared: ..."."""
+
+
 def largest_relative_difference(reference: Sequence[np.ndarray], answer: Sequence[np.ndarray]) -> float:
     """max |a - r| / max |r|, the largest over the outputs; NaN in the same places is no difference.
 
@@ -39,15 +43,14 @@ def _relative_difference(reference: np.ndarray, answer: np.ndarray) -> float:
     return float(differences.max(initial=0.0) / max(scale, np.finfo("float32").tiny))
 
 
-def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> float | None:
+def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> float:
     """The largest relative difference between `reference` and the functional tf_keras `model` on random input.
 
     Args:
       reference: answers a list of input arrays with a list of outputs, in the order of the model's.
 
-    Returns:
-      The difference, or None where there is none to tell: the reference answers the same question in two ways, as a
-      model with dropout at inference does.
+    Raises:
+      Incomparable: when there is nothing to tell.
     """
     for inputs in _tries(model):
         try:
@@ -57,9 +60,11 @@ def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> float | 
         answer = _arrays(model(inputs if len(inputs) > 1 else inputs[0], training=False))
         difference = largest_relative_difference(expected, answer)
         if difference > TOLERANCE and largest_relative_difference(expected, _arrays(reference(inputs))) > TOLERANCE:
-            return None
+            raise Incomparable("it answers one question in two ways, as dropout at inference does")
+        if any(output.dtype.kind == "f" and not np.isfinite(output).any() for output in expected):
+            raise Incomparable("its outputs are not finite numbers")
         return difference
-    return None
+    raise Incomparable("it takes no random input that was tried")
 
 
 def _arrays(outputs: Any) -> list[np.ndarray]:

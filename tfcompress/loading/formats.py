@@ -20,7 +20,7 @@ SAVE_INSTEAD = 'Save the model with model.save("model.keras") and load that file
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """A file's `kind` ("keras", "h5", "saved_model"), the Keras that wrote it (2 or 3), and its model's configuration."""
+    """A file's `kind` ("keras", "h5", "saved_model"), the Keras that wrote it (2 or 3), and its model's settings."""
 
     path: Path
     kind: str
@@ -67,7 +67,7 @@ def find_facts(path: Path, time_limit_s: float | None = None) -> Facts:
 def _no_model(path: Path, kind: str) -> str:
     what = {
         "h5": "weights without a model (model.save_weights wrote it); build the model and load_weights, then",
-        "saved_model": "a SavedModel without its Keras model (model.export wrote it), of which only functions are left;",
+        "saved_model": "a SavedModel without its Keras model (model.export wrote it), of which functions are left;",
     }[kind]
     return f"load_model.path must hold a Keras model. Received: {path}, {what} save it whole. {SAVE_INSTEAD}"
 
@@ -78,9 +78,15 @@ def _ask_child(path: Path, time_limit_s: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "tfcompress.loading.probe", str(path.resolve())]
     try:
         child = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=time_limit_s, text=True, check=False,
-            env={**os.environ, "PYTHONPATH": search, "CUDA_VISIBLE_DEVICES": ""}, cwd=home,  # never the file's folder: Python would import from there
-        )  # fmt: skip
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=time_limit_s,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": search, "CUDA_VISIBLE_DEVICES": ""},
+            cwd=home,  # never the file's folder: Python would import from there
+        )
     except subprocess.TimeoutExpired:
         return {"damage": f"could not be read within {time_limit_s:.0f} s"}
     lines = child.stdout.splitlines()

@@ -31,7 +31,7 @@ def functional(model: Any) -> Any:
 
 
 def calls(graph: Any) -> list[Call]:
-    """The calls that the outputs of a functional model need, inputs first; automatic masks and defaults are left out."""
+    """The calls that the outputs of a functional model need, inputs first, without automatic masks and defaults."""
     ordered = [
         call
         for _, nodes in sorted(graph._nodes_by_depth.items(), reverse=True)
@@ -115,6 +115,6 @@ def require_tensors(values: Any, where: str) -> None:
     for value in tf.nest.flatten(values):
         if isinstance(value, (Variable, tf.Variable)):
             raise UnsupportedModel(
-                f"load_model: {where} must use tensors. Received: the variable {value.name!r}, which belongs to no layer "
-                "of the graph. Move it into a layer of its own."
+                f"load_model: {where} must use tensors. Received: the variable {value.name!r}, which belongs to no "
+                "layer of the graph. Move it into a layer of its own."
             )

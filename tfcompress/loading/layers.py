@@ -77,6 +77,8 @@ def copy_weights(layer: Any, twin: Any) -> None:
     Raises:
       UnsupportedModel: when their shapes differ.
     """
+    if type(layer).__name__ in _VOCABULARIES:
+        return  # its words are its weights, and it has them
     values = [np.asarray(weight.value) for weight in layer.weights]
     have, want = [tuple(weight.shape) for weight in twin.weights], [value.shape for value in values]
     if have != want:
@@ -119,6 +121,8 @@ def _settings(layer: Any, twin_class: type) -> dict[str, Any]:
     if not isinstance(settings.get("seed"), int):
         settings.pop("seed", None)
     settings["dtype"] = policy_name(layer)
+    if kind == "Lambda":
+        settings.update(function=layer.function, output_shape=None, mask=None)
     return {key: value for key, value in settings.items() if value is not NotImplemented}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -56,7 +57,8 @@ def _open_saved_model(facts: Facts, custom_objects: dict[str, Any], safe_mode: b
             f"load_model.path must hold a functional or sequential model. Received: {facts.path}, a SavedModel of the "
             f"subclassed model {facts.config['class_name']!r}, whose graph is not written down. {SAVE_INSTEAD}"
         )
-    with prepared_scope(), keras.saving.custom_object_scope(custom_objects):
+    trusting = importlib.import_module(f"{keras.__name__}.src.saving.serialization_lib").SafeModeScope
+    with prepared_scope(), keras.saving.custom_object_scope(custom_objects), trusting(safe_mode):
         model = kind.from_config(_with_tuples(facts.config["config"]))
     checkpoint = tf.train.Checkpoint(model)
     checkpoint.read(str(facts.path / "variables" / "variables")).expect_partial().assert_existing_objects_matched()
@@ -95,11 +97,11 @@ def _in_words(facts: Facts) -> Iterator[None]:
         unknown = _UNKNOWN_CLASS.search(words)
         if unknown:
             raise UnsupportedModel(
-                f"load_model.custom_objects must bring the classes that {facts.title} needs. Received: none of the name "
-                f"{unknown[1]!r}. Give custom_objects={{{unknown[1]!r}: ...}}, or the Python file that defines it "
+                f"load_model.custom_objects must bring the classes that {facts.title} needs. Received: none of the "
+                f"name {unknown[1]!r}. Give custom_objects={{{unknown[1]!r}: ...}}, or the Python file that defines it "
                 "(--custom FILE)."
             ) from error
         raise UnreadableModel(
-            f"load_model.path must be a model that Keras {facts.keras_major} can make. Received: {facts.path}, over which "
-            f"it says: {type(error).__name__}: {words[:300]} Save the model again, with a current version."
+            f"load_model.path must be a model that Keras {facts.keras_major} can make. Received: {facts.path}, over "
+            f"which it says: {type(error).__name__}: {words[:300]} Save the model again, with a current version."
         ) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,20 @@ def replay(graph: Any, name: str) -> tuple[Any, dict[str, str]]:
     Raises:
       UnsupportedModel: names the layer that cannot come in, and says why.
     """
-    return _Replay().model(graph, name)
+    with _paused_collector():
+        return _Replay().model(graph, name)
+
+
+@contextlib.contextmanager
+def _paused_collector() -> Iterator[None]:
+    """Keeps Python's collector of cycles away: its vain search of TensorFlow's objects takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Replay:
@@ -103,7 +118,8 @@ class _Replay:
         layer = self._layer(operation, prefix, kwargs)
         if explicit is not None and layer._expects_training_arg:
             kwargs["training"] = explicit
-        answer = layer(*placed.args, **kwargs)
+        with _started_at_zero(layer):
+            answer = layer(*placed.args, **kwargs)
         self._fill(operation, layer)
         return answer
 
@@ -142,12 +158,7 @@ class _Replay:
             return twin
         except NoTwin as reason:
             self.hosted[name] = str(reason)
-            hosted = Hosted(
-                keras3().saving.serialize_keras_object(layer),
-                name=name,
-                trainable=layer.trainable,
-                dtype=policy_name(layer),
-            )
+            hosted = _host(layer, name)
             if len(hosted.weights) != len(layer.weights):
                 raise UnsupportedModel(
                     f"load_model: layer {layer.name!r} ({type(layer).__name__}) must make its weights in build(). "
@@ -167,6 +178,34 @@ class _Replay:
                 layer.finalize_state()
         else:
             copy_weights(original, layer)
+
+
+@contextlib.contextmanager
+def _started_at_zero(layer: Any) -> Iterator[None]:
+    """Builds a layer without random numbers, which take seconds for a big one: its weights are copied anyway."""
+    own = () if layer.built else vars(layer).items()
+    initializers = {key: value for key, value in own if key.endswith("_initializer") and value is not None}
+    for key in initializers:
+        setattr(layer, key, keras.initializers.Zeros())
+    try:
+        yield
+    finally:
+        for key, value in initializers.items():
+            setattr(layer, key, value)
+
+
+def _host(layer: Any, name: str) -> Any:
+    try:
+        serialized = keras3().saving.serialize_keras_object(layer)
+        return Hosted(serialized, name=name, trainable=layer.trainable, dtype=policy_name(layer))
+    except UnsupportedModel:
+        raise
+    except Exception as error:  # get_config and __init__ are the user's own
+        raise UnsupportedModel(
+            f"load_model: layer {layer.name!r} ({type(layer).__name__}) must be one that its settings can make. "
+            f"Received: {type(error).__name__}: {' '.join(str(error).split())[:200]} Give it a get_config(), and "
+            "register its class with keras.saving.register_keras_serializable."
+        ) from error
 
 
 def _graph(model: Any) -> Any:

@@ -24,7 +24,7 @@ _TRUSTED_PACKAGES = ("tensorflow_model_optimization.", "tfcompress.core.")
 
 # Layers whose settings hold, or lead to, code.
 _CODE = {
-    "Lambda": "call a Python function that the file names or holds",
+    "Lambda": "call a Python function",
     "TFSMLayer": "load and call a SavedModel from a path that the file names",
     "TorchModuleWrapper": "unpickle Python objects",
     "JaxLayer": "unpickle Python functions",
@@ -100,7 +100,7 @@ def dangers(config: Any, is_known: Callable[[str], bool]) -> Iterator[Danger]:
     for where, item in _items(config):
         name, module, settings = str(item["class_name"]), item.get("module"), item.get("config")
         if name in _CODE and not (name != "Lambda" and is_known(name)):
-            yield Danger(where, _CODE[name])
+            yield Danger(where, _function_call(settings) if name == "Lambda" else _CODE[name])
         if name == "__lambda__":
             yield Danger(where, "run Python bytecode that the file holds")
         if name in _FUNCTION_LAYERS and not _computes(settings):
@@ -110,6 +110,23 @@ def dangers(config: Any, is_known: Callable[[str], bool]) -> Iterator[Danger]:
         wanted = str(settings) if name == "function" else name
         if isinstance(module, str) and _is_keras(module) and not _is_part(module, name) and not is_known(wanted):
             yield Danger(where, f"use {module}.{wanted}, which is no part of a model")
+
+
+def _function_call(settings: Any) -> str:
+    """What a Lambda layer would run: bytecode that the file holds, or a function that it names."""
+    function = settings.get("function") if isinstance(settings, Mapping) else None
+    if isinstance(function, Mapping):
+        if function.get("class_name") == "function":
+            return f"call the Python function {function.get('module')}.{function.get('config')}"
+        code = function.get("config", {})
+        function = code.get("code", "") if isinstance(code, Mapping) and "code" in code else function
+    if isinstance(function, Mapping):  # how a SavedModel writes a tuple
+        function = function.get("items", [])
+    if isinstance(function, list):
+        function = function[0] if function else ""
+    if settings and settings.get("function_type") == "function":
+        return f"call the Python function {settings.get('module')}.{function}"
+    return f"run Python bytecode that the file holds ({len(str(function)) * 3 // 4} bytes)"
 
 
 def _items(config: Any, where: str = "the model") -> Iterator[tuple[str, Mapping[str, Any]]]:

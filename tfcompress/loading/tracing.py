@@ -54,7 +54,7 @@ def trace_model(model: Any) -> Any:
         return _trace(framework, model, signatures, spread=_takes_several(model))
     except _NoGraph as error:
         raise UnsupportedModel(
-            f"load_model: model {model.name!r} ({type(model).__name__}) must have a graph, or a call() that can be traced. "
+            f"load_model: model {model.name!r} ({type(model).__name__}) must have a graph, or a traceable call(). "
             f"Received: one where {error}. {ADVICE}"
         ) from error
 

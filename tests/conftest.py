@@ -1,0 +1,54 @@
+"""A small network trained on digits, and its pruned and quantization-aware selves, made once a session."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tfcompress.core.keras import prepare_environment
+
+prepare_environment()
+os.environ.setdefault("TFDS_DATA_DIR", str(Path(__file__).parents[2] / "shared" / "data" / "tfds"))
+
+
+@pytest.fixture(scope="session")
+def digits():
+    import tfcompress as tfc
+
+    return tfc.Digits()
+
+
+@pytest.fixture(scope="session")
+def trained(digits):
+    """SimpleCNN after 220 steps: sure enough of its answers that rounding changes few of them."""
+    import tfcompress as tfc
+    from tfcompress.core.keras import set_seed, start_quietly
+
+    start_quietly()
+    set_seed(0)
+    return tfc.Train().apply(tfc.simple_cnn(digits.input_shape), tfc.KerasFit(digits, epochs=10))
+
+
+@pytest.fixture(scope="session")
+def sparse(trained):
+    """`trained` with the smaller half of each kernel set to zero."""
+    import numpy as np
+
+    from tfcompress.core.keras import copy_model
+
+    model = copy_model(trained)
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            kernel = layer.kernel.numpy()
+            layer.kernel.assign(np.where(np.abs(kernel) > np.median(np.abs(kernel)), kernel, 0))
+    return model
+
+
+@pytest.fixture(scope="session")
+def aware(sparse, digits):
+    """`sparse` made quantization-aware, its zeros kept."""
+    import tfcompress as tfc
+    from tfcompress.core.keras import set_seed
+
+    set_seed(0)
+    return tfc.QuantizeAware().apply(sparse, tfc.KerasFit(digits, epochs=2, learning_rate=0.01))

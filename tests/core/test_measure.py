@@ -1,0 +1,140 @@
+"""Figures worked by hand: parameters are kernel entries and biases; MACs are kernel entries times output positions."""
+
+import numpy as np
+import pytest
+
+from tfcompress.core.keras import keras, tfmot
+from tfcompress.core.measure import count_parameters, kernels, measure, overall_sparsity, zero_share
+
+layers = keras.layers
+
+
+def sequential(layer, shape):
+    return keras.Sequential([keras.Input(shape), layer])
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "num_parameters", "num_macs"),
+    [
+        # kernel 3*3*2*5 = 90, bias 5; output (9 - 3) // 2 + 1 = 4 by 4
+        (lambda: layers.Conv2D(5, 3, strides=2, padding="valid"), (9, 9, 2), 95, 4 * 4 * 90),
+        # the same kernel; output ceil(9 / 2) = 5 by 5
+        (lambda: layers.Conv2D(5, 3, strides=2, padding="same"), (9, 9, 2), 95, 5 * 5 * 90),
+        # the same kernel; channels first; output 9 - 2 = 7 by 7
+        (lambda: layers.Conv2D(5, 3, data_format="channels_first"), (2, 9, 9), 95, 7 * 7 * 90),
+        # two groups of 2 channels: kernel 3*3*2*4 = 72, bias 4; output 4 by 4
+        (lambda: layers.Conv2D(4, 3, groups=2), (6, 6, 4), 76, 4 * 4 * 72),
+        # kernel 3*3*4*2 = 72, bias 8; output 4 by 4
+        (lambda: layers.DepthwiseConv2D(3, depth_multiplier=2), (6, 6, 4), 80, 4 * 4 * 72),
+        # depthwise 3*3*4 = 36, pointwise 4*5 = 20, bias 5; output 4 by 4
+        (lambda: layers.SeparableConv2D(5, 3), (6, 6, 4), 61, 4 * 4 * 56),
+        # kernel 2*2*3*5 = 60, bias 3; each of the 4 by 4 input positions uses it once
+        (lambda: layers.Conv2DTranspose(3, 2, strides=2), (4, 4, 5), 63, 4 * 4 * 60),
+        # kernel 3*2*4 = 24, bias 4; dilated by 2 it spans 5 positions: output 10 - 4 = 6
+        (lambda: layers.Conv1D(4, 3, dilation_rate=2), (10, 2), 28, 6 * 24),
+        # depthwise 3*4 = 12, pointwise 4*5 = 20, bias 5; output 10 - 2 = 8
+        (lambda: layers.SeparableConv1D(5, 3), (10, 4), 37, 8 * 32),
+        # kernel 2*2*2*1*3 = 24, no bias; output 3 by 3 by 3
+        (lambda: layers.Conv3D(3, 2, use_bias=False), (4, 4, 4, 1), 24, 27 * 24),
+        # kernel 7*3 = 21, bias 3; once
+        (lambda: layers.Dense(3), (7,), 24, 21),
+        # the same kernel, at each of 5 positions
+        (lambda: layers.Dense(3), (5, 7), 24, 5 * 21),
+        (lambda: layers.TimeDistributed(layers.Dense(3)), (5, 7), 24, 5 * 21),
+        # a table of 10 rows of 4: rows are looked up, not multiplied
+        (lambda: layers.Embedding(10, 4), (3,), 40, 0),
+        # gamma, beta, mean, variance of 6 channels; no kernel
+        (lambda: layers.BatchNormalization(), (6,), 24, 0),
+    ],
+)
+def test_parameters_and_macs(layer, shape, num_parameters, num_macs):
+    figures = measure(sequential(layer(), shape))
+    assert (figures.num_parameters, figures.num_macs, figures.uncounted_layers) == (num_parameters, num_macs, ())
+
+
+@pytest.mark.parametrize(
+    ("layer", "num_parameters", "num_kernels"),
+    [
+        # four gates of (2 inputs + 3 states + bias) * 3 units = 72
+        (lambda: layers.LSTM(3, name="x"), 72, 2),
+        (lambda: layers.Bidirectional(layers.LSTM(3), name="x"), 144, 4),
+        # (2, 6) without bias
+        (lambda: layers.EinsumDense("abc,cd->abd", output_shape=(None, 6), name="x"), 12, 1),
+    ],
+)
+def test_what_has_no_formula_is_told_and_its_parameters_counted(layer, num_parameters, num_kernels):
+    figures = measure(sequential(layer(), (5, 2)))
+    assert figures.uncounted_layers == ("x",)
+    assert (figures.num_macs, figures.num_parameters, len(figures.kernel_sparsity)) == (0, num_parameters, num_kernels)
+
+
+def test_attention_has_four_kernels():
+    inputs = keras.Input((3, 4))
+    model = keras.Model(inputs, layers.MultiHeadAttention(2, 2, name="heads")(inputs, inputs))
+    figures = measure(model)
+    # query, key, value: 4*2*2 + 4 each; output: 2*2*4 + 4
+    assert figures.num_parameters == 3 * 20 + 20
+    assert sum(values.size for values in kernels(model).values()) == 4 * 16
+    assert figures.uncounted_layers == ("heads",)
+
+
+def test_a_shared_layer_has_its_weights_once_and_works_twice():
+    shared, first, second = layers.Dense(4), keras.Input((4,)), keras.Input((4,))
+    model = keras.Model([first, second], layers.Add()([shared(first), shared(second)]))
+    figures = measure(model)
+    assert (figures.num_parameters, figures.num_macs) == (20, 2 * 16)
+
+
+def nested():
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="inside")], name="inner")
+    first, second = keras.Input((4,)), keras.Input((4,))
+    outside = layers.Dense(2, name="outside")(layers.Add()([inner(first), inner(second)]))
+    return keras.Model([first, second], outside)
+
+
+def test_a_nested_model_used_twice_counts_once_in_weights_and_twice_in_work():
+    figures = measure(nested())
+    # inside 4*3 + 3 = 15, outside 3*2 + 2 = 8
+    assert (figures.num_parameters, figures.num_macs) == (23, 2 * 12 + 6)
+    assert set(figures.kernel_sparsity) == {"inside/kernel", "outside/kernel"}
+
+
+def test_a_layer_in_a_nested_model_and_beside_it_has_its_weights_once():
+    shared, within = layers.Dense(4), keras.Input((4,))
+    inner, inputs = keras.Model(within, shared(within)), keras.Input((4,))
+    model = keras.Model(inputs, layers.Add()([inner(inputs), shared(inputs)]))
+    assert count_parameters(model) == model.count_params() == 20
+
+
+def test_sparsity_is_over_the_entries_of_all_kernels():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2, name="a"), layers.Dense(6, name="b")])
+    model.get_layer("a").kernel.assign([[0, 1], [0, 1], [0, 1], [1, 1]])  # 3 of 8
+    model.get_layer("b").kernel.assign(np.ones((2, 6)))  # 0 of 12; the biases, all zeros, do not count
+    figures = measure(model)
+    assert figures.kernel_sparsity == {"a/kernel": 3 / 8, "b/kernel": 0.0}
+    assert figures.sparsity == 3 / 20
+
+
+def test_only_exact_zeros_count():
+    assert zero_share(np.array([0.0, -0.0, 1e-30, 5.0])) == 0.5
+
+
+def test_no_kernels_are_not_sparse():
+    assert overall_sparsity({}) == 0.0
+    assert zero_share(np.empty((0, 3))) == 0.0
+
+
+def test_a_quantization_aware_model_measures_as_its_plain_one(sparse, aware):
+    plain, wrapped = measure(sparse), measure(aware)
+    assert (wrapped.quantization_aware, plain.quantization_aware) == (True, False)
+    assert (wrapped.num_parameters, wrapped.num_macs) == (plain.num_parameters, plain.num_macs)
+    assert wrapped.kernel_sparsity.keys() == plain.kernel_sparsity.keys()
+
+
+def test_a_model_wrapped_for_pruning_measures_as_its_plain_one(sparse):
+    wrapped = tfmot.sparsity.keras.prune_low_magnitude(
+        keras.models.clone_model(sparse), tfmot.sparsity.keras.ConstantSparsity(0.5, 0)
+    )
+    wrapped_figures, plain = measure(wrapped), measure(sparse)
+    assert (wrapped_figures.num_parameters, wrapped_figures.num_macs) == (plain.num_parameters, plain.num_macs)
+    assert wrapped_figures.kernel_sparsity.keys() == plain.kernel_sparsity.keys()

@@ -1,0 +1,106 @@
+"""One sweep over all members of each kind, found by walking the package: whoever adds a file is held to its contract."""
+
+import dataclasses
+import importlib
+import inspect
+import json
+import pkgutil
+
+import numpy as np
+import pytest
+
+import tfcompress as tfc
+from tfcompress.core.describe import describe
+from tfcompress.core.keras import keras
+from tfcompress.core.types import Check, Data, Exporter, Technique
+
+FOLDERS = ("data", "delegates", "distillation", "export", "pruning", "quantization")
+
+
+def modules():
+    for folder in FOLDERS:
+        package = importlib.import_module(f"tfcompress.{folder}")
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            yield importlib.import_module(found.name)
+    yield importlib.import_module("tfcompress.fitting")
+
+
+def members():
+    """Every public class of settings: frozen dataclasses that can be made without arguments."""
+    classes = (value for module in modules() for _, value in inspect.getmembers(module, inspect.isclass))
+    ours = {value for value in classes if value.__module__.startswith("tfcompress.") and dataclasses.is_dataclass(value)}
+    in_rooms = {value for value in ours if not value.__module__.startswith("tfcompress.core")}
+    return sorted((value for value in in_rooms if not value.__name__.startswith("_")), key=lambda value: value.__name__)
+
+
+def has_defaults(cls):
+    missing = dataclasses.MISSING
+    return all(field.default is not missing or field.default_factory is not missing for field in dataclasses.fields(cls))
+
+
+MEMBERS = members()
+VALUES = [cls() for cls in MEMBERS if has_defaults(cls)]  # the others are values that code makes, or need a fit or data
+TECHNIQUES = [value for value in VALUES if isinstance(value, Technique)]
+EXPORTERS = [value for value in VALUES if isinstance(value, Exporter)]
+CHECKS = [value for value in VALUES if isinstance(value, Check)]
+LOSSES = [value for value in VALUES if "distillation" in type(value).__module__ and callable(value)]
+
+
+def name_of(value):
+    return value.__name__ if inspect.isclass(value) else type(value).__name__
+
+
+def test_the_sweep_finds_every_kind():
+    assert {"Train", "PruneLowMagnitude", "QuantizeAware"} <= {name_of(value) for value in TECHNIQUES}
+    assert {"Float32", "Float16", "DynamicRange", "Int8"} <= {name_of(value) for value in EXPORTERS}
+    assert {"CpuXnnpack", "CpuBuiltin", "CpuReference", "GpuDelegate"} <= {name_of(value) for value in CHECKS}
+    assert {"SoftTargets"} <= {name_of(value) for value in LOSSES}
+    assert {"Digits", "Cifar10"} <= {name_of(value) for value in VALUES if isinstance(value, Data)}
+
+
+@pytest.mark.parametrize("cls", MEMBERS, ids=name_of)
+def test_is_frozen(cls):
+    assert cls.__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize("value", VALUES, ids=name_of)
+def test_is_json(value):
+    assert json.loads(json.dumps(describe(value))) == describe(value)
+
+
+@pytest.mark.parametrize("value", [*TECHNIQUES, *EXPORTERS, *CHECKS, *LOSSES], ids=name_of)
+def test_equal_settings_are_equal_and_are_public(value):
+    assert type(value)() == value
+    assert getattr(tfc, name_of(value)) is type(value)
+
+
+@pytest.mark.parametrize("value", TECHNIQUES, ids=name_of)
+def test_a_technique_keeps_the_shapes_and_its_promises(value):
+    fit = tfc.KerasFit(tfc.Digits(num_examples=128), epochs=3, batch_size=16)
+    model = tfc.simple_cnn((8, 8, 1), width=4, hidden_units=8)
+    promises = value.promises(model)
+    assert {promise.kind for promise in promises} == set(value.makes)
+    changed = value.apply(model, fit)
+    assert isinstance(changed, keras.Model)
+    assert (changed.input_shape, changed.output_shape) == (model.input_shape, model.output_shape)
+
+
+@pytest.mark.parametrize("value", EXPORTERS, ids=name_of)
+def test_an_exporter_writes_a_file_of_batch_one_that_says_what_it_is(value, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = tfc.simple_cnn((8, 8, 1), width=4, hidden_units=8)
+    artifact = value.convert(model, tfc.Digits(num_examples=32), tmp_path / f"model-{value.mode}.tflite")
+    assert [path.name for path in tmp_path.iterdir()] == [artifact.path.name]  # and nothing half-written beside it
+    interpreter = Interpreter(str(artifact.path))
+    assert list(interpreter.get_input_details()[0]["shape_signature"]) == [1, 8, 8, 1]
+    assert artifact.raw_bytes == artifact.path.stat().st_size > artifact.zipped_bytes
+
+
+@pytest.mark.parametrize("value", LOSSES, ids=name_of)
+def test_a_loss_is_one_number_an_example_and_zero_for_the_teachers_own_answers(value):
+    logits = np.random.default_rng(0).normal(size=(6, 4)).astype("float32") * 5 - 3
+    loss = value(logits, logits[::-1])
+    assert loss.shape == (6,)
+    assert np.all(np.asarray(loss) >= 0)
+    np.testing.assert_allclose(value(logits, logits), 0.0, atol=1e-5)
