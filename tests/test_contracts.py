@@ -28,14 +28,18 @@ def modules():
 def members():
     """Every public class of settings: frozen dataclasses that can be made without arguments."""
     classes = (value for module in modules() for _, value in inspect.getmembers(module, inspect.isclass))
-    ours = {value for value in classes if value.__module__.startswith("tfcompress.") and dataclasses.is_dataclass(value)}
+    ours = {
+        value for value in classes if value.__module__.startswith("tfcompress.") and dataclasses.is_dataclass(value)
+    }
     in_rooms = {value for value in ours if not value.__module__.startswith("tfcompress.core")}
     return sorted((value for value in in_rooms if not value.__name__.startswith("_")), key=lambda value: value.__name__)
 
 
 def has_defaults(cls):
     missing = dataclasses.MISSING
-    return all(field.default is not missing or field.default_factory is not missing for field in dataclasses.fields(cls))
+    return all(
+        field.default is not missing or field.default_factory is not missing for field in dataclasses.fields(cls)
+    )
 
 
 MEMBERS = members()

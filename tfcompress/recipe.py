@@ -49,21 +49,31 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return _run(options, parser)
-    except KeyboardInterrupt:
+    except (Exception, KeyboardInterrupt) as error:
         if options.debug:
             raise
-        print("\ntfcompress: Interrupted. Finished stages are kept: the same command continues.", file=sys.stderr)
-        return INTERRUPTED_EXIT_CODE
-    except TfcompressError as error:
-        if options.debug:
-            raise
-        print(f"tfcompress: {error}", file=sys.stderr)
-        return error.exit_code
-    except Exception as error:
-        if options.debug:
-            raise
-        print(f"tfcompress: {type(error).__name__}: {error} (a bug; --debug shows where)", file=sys.stderr)
-        return TfcompressError.exit_code
+        line, exit_code = _explain(error)
+        print(f"tfcompress: {line}", file=sys.stderr)
+        return exit_code
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """What went wrong in one line, and its exit code."""
+    if _was_interrupted(error):
+        return "Interrupted. Finished stages are kept: the same command continues.", INTERRUPTED_EXIT_CODE
+    if isinstance(error, TfcompressError):
+        return str(error), error.exit_code
+    line = " ".join(str(error).split())
+    return f"{type(error).__name__}: {line} (a bug; --debug shows where)", TfcompressError.exit_code
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: TensorFlow catches it while it traces, and raises errors of its own instead."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -49,7 +49,7 @@ class Store:
         Raises:
           OutputNotWritable: when the folder cannot be made or written.
         """
-        with output_errors(self.root):
+        with output_errors(self.root, (*REFUSED, errno.ENOENT)):  # ENOENT: what /proc says to a new folder
             self.root.mkdir(parents=True, exist_ok=True)
             for left in self.root.rglob(PARTIAL + "*"):
                 _remove(left)
@@ -119,29 +119,26 @@ def _suffixes() -> Iterator[str]:
         number += 1
 
 
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
+
+
 @contextlib.contextmanager
-def output_errors(folder: Path) -> Iterator[None]:
-    """Turns the disk's errors into one line that says which folder and what to do."""
+def output_errors(folder: Path, refused: tuple[int, ...] = REFUSED) -> Iterator[None]:
+    """Turns the disk's errors into one line that says which folder and what to do; `refused` mean "not writable"."""
     try:
         yield
     except OutputError:
         raise
-    except (
-        Exception
-    ) as error:  # h5py raises OSError without an errno, TensorFlow its own classes, when the disk is full
+    except Exception as error:
         number = getattr(error, "errno", None)
-        if number in (errno.ENOSPC, errno.EDQUOT) or (_names_the_disk(error) and _is_full(folder)):
+        # When the disk is full h5py raises OSError without a number, TensorFlow its own classes.
+        full = number in (errno.ENOSPC, errno.EDQUOT) or (number is None and _names_the_disk(error))
+        if full and (number is not None or _is_full(folder)):
             raise OutputFull(
                 f"No space left on the disk of {folder}. Finished stages are kept: free some space and give the same "
                 "command again, or choose another folder with --out."
             ) from error
-        if isinstance(error, OSError) and number in (
-            errno.EACCES,
-            errno.EPERM,
-            errno.EROFS,
-            errno.ENOTDIR,
-            errno.EEXIST,
-        ):
+        if number in refused:
             raise OutputNotWritable(
                 f"{folder} cannot be written: {os.strerror(number)}. Choose a folder of your own with --out DIR."
             ) from error

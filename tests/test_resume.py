@@ -1,0 +1,91 @@
+"""kill -9 in each stage, then the same command: it goes on where it was, and ends with a full report."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "tfcompress.recipe", "digits", "--epochs", "6", "--set", "final_sparsity=0.5"]
+STAGES = ("baseline", "pruned", "quantized")
+
+
+def start(folder):
+    """The command, its messages going to a new file that can be watched."""
+    with open(folder.parent / "log", "w") as log:
+        return subprocess.Popen([*COMMAND, "--out", str(folder)], stdout=log, stderr=log)
+
+
+def wait_for(process, folder, pattern, seconds=120):
+    """Waits until the messages hold `pattern`."""
+    log = folder.parent / "log"
+    deadline = time.monotonic() + seconds
+    while not re.search(pattern, log.read_text()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"{pattern!r} never came:\n{log.read_text()[-2000:]}")
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def killed_in_each_stage(tmp_path_factory):
+    """A run that was killed in every stage and while a file was checked, each time started again; and its messages."""
+    folder = tmp_path_factory.mktemp("resume") / "run"
+    moments = [*(rf"(?m)^{stage} \.\.\." for stage in STAGES), r"check pruned int8 on cpu-builtin"]
+    for moment in moments:
+        process = start(folder)
+        wait_for(process, folder, moment)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (folder / "report.json").exists()
+    last = subprocess.run([*COMMAND, "--out", str(folder)], capture_output=True, text=True, timeout=300)
+    return folder, last
+
+
+def test_ends_with_a_full_report(killed_in_each_stage):
+    folder, last = killed_in_each_stage
+    assert last.returncode == 0, last.stderr
+    report = json.loads((folder / "report.json").read_text())
+    assert [stage["name"] for stage in report["stages"]] == list(STAGES)
+    assert len(report["files"]) == 5
+    assert all(finding["accuracy"] is not None for file in report["files"] for finding in file["findings"].values()
+               if finding["status"] != "not run")  # fmt: skip
+
+
+def test_does_not_repeat_what_was_finished(killed_in_each_stage):
+    _, last = killed_in_each_stage
+    assert all(f"{stage}: finished by an earlier run" in last.stderr for stage in STAGES)
+    assert "check baseline float32 on cpu-xnnpack" not in last.stderr
+
+
+def test_leaves_nothing_half_written(killed_in_each_stage):
+    folder, _ = killed_in_each_stage
+    assert not list(folder.rglob(".partial-*"))
+
+
+def test_a_changed_setting_is_noticed_and_runs_only_what_depends_on_it(killed_in_each_stage):
+    folder, _ = killed_in_each_stage
+    changed = [*COMMAND[:-1], "final_sparsity=0.25", "--out", str(folder)]
+    again = subprocess.run(changed, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert "final_sparsity 0.5 -> 0.25" in again.stderr
+    assert "baseline: finished by an earlier run" in again.stderr
+    assert "pruned: finished by an earlier run" not in again.stderr
+    kept = sorted(path.parent.name for path in (folder / "earlier").rglob("stage.json"))
+    assert kept == ["2-pruned", "3-quantized"]
+
+
+def test_ctrl_c_is_one_line_and_keeps_what_was_finished(tmp_path):
+    folder = tmp_path / "run"
+    process = start(folder)
+    wait_for(process, folder, r"(?m)^pruned \.\.\.")
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    log = (folder.parent / "log").read_text()
+    assert "Interrupted" in log.splitlines()[-1]
+    assert "Traceback" not in log
+    assert (folder / "1-baseline" / "stage.json").exists()
