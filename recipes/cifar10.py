@@ -1,4 +1,4 @@
-"""CIFAR-10: SimpleCNN trained, pruned under a teacher to a quarter of its weights, made quantization-aware, int8."""
+"""CIFAR-10: SimpleCNN trained, pruned and distilled, made quantization-aware, exported as int8."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -10,14 +10,12 @@ import tfcompress as tfc
 class Settings(tfc.Settings):
     """Defaults that fit into half an hour on two cores, checks included."""
 
-    epochs: int = tfc.setting(
-        40, "passes over the training examples in the baseline; pruning takes half, QAT a quarter of it"
-    )
+    epochs: int = tfc.setting(40, "passes over the examples in the baseline; pruning takes 3/4, QAT 1/4 of it")
     data_dir: str | None = tfc.setting(None, "folder of prepared data sets; None: TFDS_DATA_DIR, or tfds's own default")
     width: int = tfc.setting(16, "channels of the first convolution, at least 1")
     activation: str | None = tfc.setting("relu", "after each layer but the last; None gives the textbook's linear form")
-    final_sparsity: float = tfc.setting(0.75, "share of zeros in each kernel, in [0, 1)")
-    temperature: float = tfc.setting(4.0, "softness of the teacher's answers, above 0")
+    final_sparsity: float = tfc.setting(0.75, "share of zeros in the first dense layer, 96 % of all weights; in [0, 1)")
+    temperature: float = tfc.setting(2.0, "softness of the teacher's answers, above 0")
 
 
 def recipe(settings: Settings) -> tfc.Recipe:
@@ -25,19 +23,26 @@ def recipe(settings: Settings) -> tfc.Recipe:
     data = tfc.Cifar10(settings.data_dir, num_examples=settings.num_examples)
     build = partial(tfc.simple_cnn, input_shape=data.input_shape, width=settings.width, activation=settings.activation)
     baseline = fit(data, settings, share=1.0, learning_rate=0.05)
-    pruning = fit(data, settings, share=0.5, learning_rate=0.02)
+    pruning = fit(data, settings, share=0.75, learning_rate=0.03)
     quantizing = fit(data, settings, share=0.25, learning_rate=0.005)
     soft_targets = tfc.SoftTargets(settings.temperature)
+    # The small kernels are where accuracy is lost, and hardly any bytes are: the first and the last stay whole.
+    gently = {"conv1": 0.0, "conv2": min(0.5, settings.final_sparsity), "logits": 0.0}
+    halfway = tfc.PolynomialDecay(end=0.5)
     return tfc.Recipe(
         data=data,
         stages=(
             tfc.Stage("baseline", tfc.Train(), baseline, start=build),
             tfc.Stage(
                 "pruned",
-                tfc.PruneLowMagnitude(settings.final_sparsity),
-                tfc.distilled(pruning, "baseline", soft_targets),
+                tfc.PruneLowMagnitude(settings.final_sparsity, halfway, per_layer=gently),
+                tfc.distilled(pruning, "baseline", soft_targets, student_loss_weight=0.5),
             ),
-            tfc.Stage("quantized", tfc.QuantizeAware(), tfc.distilled(quantizing, "baseline", soft_targets)),
+            tfc.Stage(
+                "quantized",
+                tfc.QuantizeAware(),
+                tfc.distilled(quantizing, "baseline", soft_targets, student_loss_weight=0.5),
+            ),
         ),
         exports={
             "baseline": (tfc.Float32(), tfc.Int8()),

@@ -35,7 +35,6 @@ class Mine(Settings):
         ("limit", "none", None),
         ("num_examples", "256", 256),
         ("num_examples", "None", None),
-        ("data_dir", "~/data", "~/data"),
         ("folder", "a/b", Path("a/b")),
     ],
 )
@@ -55,7 +54,7 @@ def test_an_unknown_name_is_told_with_the_nearest():
 
 
 def test_a_name_near_to_none_is_told_with_all_of_them():
-    with pytest.raises(UnknownSetting, match="It has: epochs, seed, data_dir, num_examples, width, rate"):
+    with pytest.raises(UnknownSetting, match="It has: epochs, seed, num_examples, width, rate"):
         parse_settings(Mine, {"zzzzzz": "8"})
 
 

@@ -88,7 +88,7 @@ def _consumers(model: Any, tensor: Any) -> list[Any]:
 
 
 def _random_input(tensor: Any, consumers: Sequence[Any], free_length: int, random: np.random.Generator) -> Any:
-    """Standard normal where computing begins; whole numbers that every embedding they reach holds; words of a vocabulary."""
+    """Standard normal where computing begins; whole numbers that every embedding they reach holds; known words."""
     batch_size = tensor.shape[0] or NUM_EXAMPLES
     shape = (batch_size, *(length or free_length for length in tensor.shape[1:]))
     kind = tf.as_dtype(tensor.dtype)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -31,20 +30,7 @@ def replay(graph: Any, name: str) -> tuple[Any, dict[str, str]]:
     Raises:
       UnsupportedModel: names the layer that cannot come in, and says why.
     """
-    with _paused_collector():
-        return _Replay().model(graph, name)
-
-
-@contextlib.contextmanager
-def _paused_collector() -> Iterator[None]:
-    """Keeps Python's collector of cycles away: its vain search of TensorFlow's objects takes a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+    return _Replay().model(graph, name)
 
 
 class _Replay:
