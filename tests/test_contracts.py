@@ -1,4 +1,4 @@
-"""One sweep over all members of each kind, found by walking the package: whoever adds a file is held to its contract."""
+"""One sweep over all members of each kind, found by walking the package: a new file is held to its contract too."""
 
 import dataclasses
 import importlib

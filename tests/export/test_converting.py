@@ -1,0 +1,120 @@
+"""What holds for all exporters."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tfcompress as tfc
+from tfcompress.core.describe import fingerprint
+from tfcompress.core.keras import keras
+from tfcompress.export import converting
+
+EXPORTERS = [
+    tfc.Float32(),
+    tfc.Float16(),
+    tfc.DynamicRange(),
+    tfc.Int8(num_representative=16),
+    tfc.Int8(num_representative=16, float_inputs_and_outputs=True),
+]
+every = pytest.mark.parametrize("exporter", EXPORTERS, ids=lambda exporter: exporter.mode)
+
+
+@every
+def test_the_batch_is_one_and_the_signature_that_of_the_model(exporter, trained, export):
+    _, file = export(trained, exporter)
+    assert (file.input["shape"].tolist(), file.output["shape"].tolist()) == ([1, 8, 8, 1], [1, 10])
+    assert file.signature == {"inputs": ["image"], "outputs": ["logits"]}
+
+
+@every
+def test_a_quantization_aware_model_keeps_the_signature_it_had_before(exporter, aware, export):
+    if exporter.mode in ("float16", "dynamic_range"):
+        pytest.skip("a quantization-aware model is for int8; float32 is its yardstick")
+    _, file = export(aware, exporter)
+    assert file.input["shape"].tolist() == [1, 8, 8, 1]
+    assert file.signature == {"inputs": ["image"], "outputs": ["logits"]}
+
+
+@every
+def test_the_artifact_says_what_the_file_is(exporter, trained, export):
+    artifact, _ = export(trained, exporter)
+    content = artifact.path.read_bytes()
+    assert artifact.mode == exporter.mode
+    assert artifact.raw_bytes == len(content)
+    assert artifact.sha256 == hashlib.sha256(content).hexdigest()
+    assert 0.5 * len(content) < artifact.zipped_bytes < len(content)
+
+
+@every
+def test_the_same_model_gives_the_same_file(exporter, trained, export):
+    assert export(trained, exporter, "a.tflite")[0].sha256 == export(trained, exporter, "b.tflite")[0].sha256
+
+
+@every
+def test_the_model_stays_as_it_was(exporter, trained, export, seen):
+    before, outputs = trained.get_weights(), trained(seen[:20]).numpy()
+    export(trained, exporter)
+    assert trained.input_shape == (None, 8, 8, 1)
+    for now, then in zip(trained.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    np.testing.assert_array_equal(trained(seen[:20]).numpy(), outputs)
+
+
+@every
+def test_a_model_that_cannot_be_converted_leaves_no_file(exporter, inconvertible, digits, tmp_path):
+    with pytest.raises(tfc.ConversionFailed) as caught:
+        exporter.convert(inconvertible, digits, tmp_path / "model.tflite")
+    assert str(caught.value).startswith(f"The TFLite converter could not write {exporter.mode}. Its reason: ")
+    assert "Lgamma" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_conversion_leaves_the_file_that_was_there(inconvertible, digits, tmp_path):
+    (tmp_path / "model.tflite").write_bytes(b"old")
+    with pytest.raises(tfc.ConversionFailed):
+        tfc.Float32().convert(inconvertible, digits, tmp_path / "model.tflite")
+    assert (tmp_path / "model.tflite").read_bytes() == b"old"
+
+
+def test_a_write_that_fails_half_way_leaves_no_file(trained, digits, tmp_path, monkeypatch):
+    def write_half(path, data):
+        with open(path, "wb") as stream:
+            stream.write(data[:100])
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    with pytest.raises(OSError, match="No space left"):
+        tfc.Float32().convert(trained, digits, tmp_path / "model.tflite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_converter_prints_stays_off_stderr(trained, digits, tmp_path, capfd):
+    tfc.Int8(num_representative=4).convert(trained, digits, tmp_path / "model.tflite")
+    assert capfd.readouterr().err == ""
+
+
+def test_several_inputs_keep_their_names(digits, tmp_path):
+    first, second = keras.Input((2,), name="first"), keras.Input((3,), name="second")
+    joined = keras.layers.Concatenate()([first, second])
+    model = keras.Model([first, second], [keras.layers.Dense(2, name="a")(joined), keras.layers.Dense(3, name="b")(joined)])
+    converting.convert(model, tmp_path / "model.tflite", "float32", lambda converter: None)
+    from tfcompress.core.keras import tf
+
+    signatures = tf.lite.Interpreter(str(tmp_path / "model.tflite")).get_signature_list()
+    assert signatures == {"serving_default": {"inputs": ["first", "second"], "outputs": ["a", "b"]}}
+
+
+@every
+def test_settings_are_json(exporter):
+    assert json.loads(json.dumps(asdict(exporter))) == asdict(exporter)
+
+
+def test_no_two_exporters_have_one_mode_or_fingerprint():
+    assert len({exporter.mode for exporter in EXPORTERS}) == len(EXPORTERS)
+    assert len({fingerprint(exporter) for exporter in EXPORTERS}) == len(EXPORTERS)

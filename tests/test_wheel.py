@@ -1,0 +1,46 @@
+"""What an installed wheel holds: every package, and the recipes, found from any folder."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """The wheel built from a copy of the sources, unpacked as pip would."""
+    sources, folder = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("site")
+    for name in ("tfcompress", "recipes", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        subprocess.run(["cp", "-r", str(ROOT / name), str(sources)], check=True)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(sources)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "packages")
+    return folder / "packages"
+
+
+def test_holds_every_module(unpacked):
+    def modules(folder):
+        return {path.relative_to(folder).as_posix() for path in folder.rglob("*.py")}
+
+    assert modules(unpacked / "tfcompress" / "recipes") == modules(ROOT / "recipes")
+    installed = {path for path in modules(unpacked / "tfcompress") if not path.startswith("recipes/")}
+    assert installed == modules(ROOT / "tfcompress")
+
+
+def test_finds_its_recipes_from_another_folder(unpacked, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
+    where = [sys.executable, "-c", "import tfcompress; print(tfcompress.__file__)"]
+    plan = [sys.executable, "-m", "tfcompress.recipe", "digits", "--plan"]
+    options = {"capture_output": True, "text": True, "cwd": tmp_path, "env": environment, "timeout": 60}
+    assert subprocess.run(where, **options).stdout.startswith(str(unpacked))
+    done = subprocess.run(plan, **options)
+    assert done.returncode == 0, done.stderr
+    assert "1. baseline" in done.stdout
