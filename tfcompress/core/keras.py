@@ -32,7 +32,6 @@ def prepare_environment() -> None:
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault(
-        "TF_ENABLE_ONEDNN_OPTS", "0"
     )  # oneDNN reorders sums: the same seed would not give the same model
 
 
