@@ -31,8 +31,6 @@ def prepare_environment() -> None:
     """Says to TensorFlow which Keras is meant, and that its chatter is not wanted; to be called before its import."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault(
-    )  # oneDNN reorders sums: the same seed would not give the same model
 
 
 tf: Any = _Lazy("tensorflow")
