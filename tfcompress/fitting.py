@@ -26,7 +26,7 @@ class StepDecay:
     def __post_init__(self) -> None:
         expect(self.initial > 0, self, "initial", "must be above 0", "Use 0.1.")
         expect(0 < self.factor < 1, self, "factor", "must be in (0, 1)", "Use 0.1 to divide by ten.")
-        in_order = list(self.at) == sorted(self.at) and all(0 < at < 1 for at in self.at)
+        in_order = bool(self.at) and list(self.at) == sorted(self.at) and all(0 < at < 1 for at in self.at)
         expect(in_order, self, "at", "must be fractions of training in (0, 1), in order", "Use (0.5, 0.75).")
 
     def over(self, steps: int) -> Any:

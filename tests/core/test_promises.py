@@ -84,7 +84,9 @@ def test_a_file_in_which_one_kernel_is_float_has_not_int8_throughout():
 
 
 def test_a_file_without_kernels_keeps_no_promise():
-    assert [verdict.kept for verdict in judge_file([HALF, Promise(INT8_RANGES)], Contents((), ()), SIZES)] == [False] * 2
+    assert [verdict.kept for verdict in judge_file([HALF, Promise(INT8_RANGES)], Contents((), ()), SIZES)] == [
+        False
+    ] * 2
 
 
 def test_nothing_promised_nothing_judged():

@@ -72,7 +72,7 @@ def test_a_block_that_raises_leaves_nothing(store, error):
 
 def test_a_block_that_raises_leaves_what_was_there(store):
     store.write_text("a.txt", "old")
-    with pytest.raises(ValueError), store.writing("a.txt") as path:  # noqa: PT011, the block's own
+    with pytest.raises(ValueError), store.writing("a.txt") as path:
         path.write_text("new")
         raise ValueError
     assert (store.root / "a.txt").read_text() == "old"
@@ -88,7 +88,7 @@ def test_a_folder_takes_the_place_of_the_old_one(store):
 
 
 def test_a_folder_whose_block_raises_leaves_nothing(store):
-    with pytest.raises(ValueError), store.writing("stage") as path:  # noqa: PT011, the block's own
+    with pytest.raises(ValueError), store.writing("stage") as path:
         path.mkdir()
         (path / "model").write_text("half")
         raise ValueError
@@ -215,7 +215,7 @@ def test_a_library_that_hides_the_full_disk_is_seen_through(small_disk):
     store = Store(small_disk / "run")
     store.open()
     filler = small_disk / "filler"
-    with pytest.raises(OSError), open(filler, "wb") as stream:  # noqa: PT011, any
+    with pytest.raises(OSError), open(filler, "wb") as stream:
         stream.write(bytes(3 << 20))
     with pytest.raises(OutputFull), store.writing("model.h5"):
         raise OSError("Can't write data (file write failed)")

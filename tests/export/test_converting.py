@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 import tfcompress as tfc
 from tfcompress.core.describe import fingerprint
@@ -21,6 +22,7 @@ EXPORTERS = [
     tfc.Int8(num_representative=16),
     tfc.Int8(num_representative=16, float_inputs_and_outputs=True),
 ]
+two = pytest.mark.parametrize("exporter", [EXPORTERS[0], EXPORTERS[3]], ids=lambda exporter: exporter.mode)
 every = pytest.mark.parametrize("exporter", EXPORTERS, ids=lambda exporter: exporter.mode)
 
 
@@ -31,10 +33,8 @@ def test_the_batch_is_one_and_the_signature_that_of_the_model(exporter, trained,
     assert file.signature == {"inputs": ["image"], "outputs": ["logits"]}
 
 
-@every
+@two
 def test_a_quantization_aware_model_keeps_the_signature_it_had_before(exporter, aware, export):
-    if exporter.mode in ("float16", "dynamic_range"):
-        pytest.skip("a quantization-aware model is for int8; float32 is its yardstick")
     _, file = export(aware, exporter)
     assert file.input["shape"].tolist() == [1, 8, 8, 1]
     assert file.signature == {"inputs": ["image"], "outputs": ["logits"]}
@@ -50,28 +50,30 @@ def test_the_artifact_says_what_the_file_is(exporter, trained, export):
     assert 0.5 * len(content) < artifact.zipped_bytes < len(content)
 
 
-@every
-def test_the_same_model_gives_the_same_file(exporter, trained, export):
-    assert export(trained, exporter, "a.tflite")[0].sha256 == export(trained, exporter, "b.tflite")[0].sha256
+@two
+def test_the_same_model_gives_the_same_file(exporter, trained, export, digits, tmp_path):
+    again = exporter.convert(trained, digits, tmp_path / "again.tflite")
+    assert again.sha256 == export(trained, exporter)[0].sha256
 
 
-@every
-def test_the_model_stays_as_it_was(exporter, trained, export, seen):
-    before, outputs = trained.get_weights(), trained(seen[:20]).numpy()
-    export(trained, exporter)
-    assert trained.input_shape == (None, 8, 8, 1)
-    for now, then in zip(trained.get_weights(), before, strict=True):
+@two
+def test_the_model_stays_as_it_was(exporter, aware, digits, seen, tmp_path):
+    before, outputs = aware.get_weights(), aware(seen[:20]).numpy()
+    exporter.convert(aware, digits, tmp_path / "model.tflite")
+    assert (aware.input_shape, aware.output_names) == ((None, 8, 8, 1), ["quant_logits"])
+    for now, then in zip(aware.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
-    np.testing.assert_array_equal(trained(seen[:20]).numpy(), outputs)
+    np.testing.assert_array_equal(aware(seen[:20]).numpy(), outputs)
 
 
 @every
 def test_a_model_that_cannot_be_converted_leaves_no_file(exporter, inconvertible, digits, tmp_path):
     with pytest.raises(tfc.ConversionFailed) as caught:
         exporter.convert(inconvertible, digits, tmp_path / "model.tflite")
-    assert str(caught.value).startswith(f"The TFLite converter could not write {exporter.mode}. Its reason: ")
-    assert "Lgamma" in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value) == (
+        f"The TFLite converter could not write {exporter.mode}. Its reason: no operation for Erfinv. Look for a layer "
+        "that TFLite has no operation for."
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -102,11 +104,10 @@ def test_what_the_converter_prints_stays_off_stderr(trained, digits, tmp_path, c
 def test_several_inputs_keep_their_names(digits, tmp_path):
     first, second = keras.Input((2,), name="first"), keras.Input((3,), name="second")
     joined = keras.layers.Concatenate()([first, second])
-    model = keras.Model([first, second], [keras.layers.Dense(2, name="a")(joined), keras.layers.Dense(3, name="b")(joined)])
+    outputs = [keras.layers.Dense(2, name="a")(joined), keras.layers.Dense(3, name="b")(joined)]
+    model = keras.Model([first, second], outputs)
     converting.convert(model, tmp_path / "model.tflite", "float32", lambda converter: None)
-    from tfcompress.core.keras import tf
-
-    signatures = tf.lite.Interpreter(str(tmp_path / "model.tflite")).get_signature_list()
+    signatures = Interpreter(str(tmp_path / "model.tflite")).get_signature_list()
     assert signatures == {"serving_default": {"inputs": ["first", "second"], "outputs": ["a", "b"]}}
 
 

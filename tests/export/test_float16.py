@@ -15,7 +15,7 @@ def test_every_kernel_is_stored_in_two_bytes(trained, export):
 
 
 def test_it_is_half_of_float32(trained, export):
-    half, whole = export(trained, tfc.Float16(), "a.tflite")[0], export(trained, tfc.Float32(), "b.tflite")[0]
+    half, whole = export(trained, tfc.Float16())[0], export(trained, tfc.Float32())[0]
     # 13,706 parameters lose two bytes each; widening them back costs some bytes of graph
     assert 2 * 13_706 - 3_000 < whole.raw_bytes - half.raw_bytes <= 2 * 13_706
 

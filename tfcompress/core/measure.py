@@ -107,7 +107,9 @@ def _kernel_variables(layer: Any) -> dict[str, Any]:
 
 def _is_tfmot_wrapper(layer: Any) -> bool:
     """Whether tfmot wrapped the layer; Bidirectional and TimeDistributed are wrappers too, of the model's own."""
-    return isinstance(layer, keras.layers.Wrapper) and type(layer).__module__.startswith("tensorflow_model_optimization")
+    return isinstance(layer, keras.layers.Wrapper) and type(layer).__module__.startswith(
+        "tensorflow_model_optimization"
+    )
 
 
 def _variables(layer: Any) -> list[Any]:

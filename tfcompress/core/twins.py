@@ -106,10 +106,10 @@ def keras3() -> Any:
 
 
 class _Held:
-    """Keeps a Keras 3 operation out of sight of tf_keras, which would track it as a layer of its own kind."""
+    """Keeps a value out of sight of tf_keras, which would track a Keras 3 layer as one of its own kind."""
 
-    def __init__(self, operation: Any):
-        self.operation = operation
+    def __init__(self, value: Any):
+        self.value = value
 
 
 class Hosted(keras.layers.Layer):
@@ -117,10 +117,13 @@ class Hosted(keras.layers.Layer):
 
     Args:
       operation: a built Keras 3 layer or operation, or what `keras.saving.serialize_keras_object` made of one.
+      arguments: [args, kwargs] of its call, as JSON, with {"input": n} for the n-th tensor of the list that this layer
+        is called on. None: it is called on what this layer is called on.
     """
 
-    def __init__(self, operation: Any, **kwargs: Any):
+    def __init__(self, operation: Any, arguments: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
+        self._call_arguments = _Held(arguments)
         keras_3 = keras3()
         if isinstance(operation, dict):
             operation = keras_3.saving.deserialize_keras_object(operation)
@@ -131,21 +134,33 @@ class Hosted(keras.layers.Layer):
         self._borrowed = [weight.value for weight in operation.weights] if self._is_layer else []
         self.supports_masking = True
 
-    def call(self, inputs: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """What the operation answers; its own `training` default counts while tf_keras only draws the graph."""
+        args, kwargs = [inputs], {}
+        if self._call_arguments.value is not None:
+            args, kwargs = _filled(self._call_arguments.value, tf.nest.flatten(inputs))
         if self._has_training and training is not None and not tf.is_tensor(training):
             kwargs["training"] = bool(training)
-        return self._held.operation(inputs, *args, **kwargs)
+        return self._held.value(*args, **kwargs)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Masks end here unless the layer passes them on."""
-        passes = self._is_layer and self._held.operation.supports_masking
-        return self._held.operation.compute_mask(inputs, mask) if passes else None
+        passes = self._is_layer and self._held.value.supports_masking
+        return self._held.value.compute_mask(inputs, mask) if passes else None
 
     def get_config(self) -> dict[str, Any]:
         """The settings of the layer and, in Keras 3's own form, of what it hosts."""
-        operation = keras3().saving.serialize_keras_object(self._held.operation)
-        return {**super().get_config(), "operation": operation}
+        operation = keras3().saving.serialize_keras_object(self._held.value)
+        return {**super().get_config(), "operation": operation, "arguments": self._call_arguments.value}
+
+
+def _filled(value: Any, tensors: Any) -> Any:
+    """Arguments with the tensors in their places."""
+    if isinstance(value, dict) and value.keys() == {"input"}:
+        return tensors[value["input"]]
+    if isinstance(value, dict):
+        return {key: _filled(member, tensors) for key, member in value.items()}
+    return [_filled(member, tensors) for member in value] if isinstance(value, (list, tuple)) else value
 
 
 def custom_objects() -> dict[str, Any]:

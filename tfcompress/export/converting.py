@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from ..core.errors import ConversionFailed
 from ..core.keras import copy_model, tf
+from ..core.measure import plain_name
 from ..core.native import captured_stderr
 from ..core.tflite import zipped_bytes
 from ..core.types import Artifact
@@ -20,9 +22,12 @@ def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None])
     """Writes `model` to `path` by TensorFlow's converter as `configure` sets it.
 
     Raises:
-      ConversionFailed: with the converter's own last words.
+      ConversionFailed: with what the converter says of it.
     """
-    converter = tf.lite.TFLiteConverter.from_keras_model(copy_model(model, batch_size=1))
+    copy = copy_model(model, batch_size=1)
+    plain = {layer.name: plain_name(layer) for layer in copy.layers}
+    copy.output_names = [plain.get(name, name) for name in copy.output_names]  # the file's: without tfmot's "quant_"
+    converter = tf.lite.TFLiteConverter.from_keras_model(copy)
     configure(converter)
     try:
         with warnings.catch_warnings(), captured_stderr():
@@ -30,9 +35,8 @@ def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None])
             warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
             data = converter.convert()
     except Exception as error:  # the converter raises classes of its own, MLIR's and plain RuntimeErrors
-        reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
         raise ConversionFailed(
-            f"The TFLite converter could not write {mode}. Its reason: {reason.strip()} Look for a layer that TFLite "
+            f"The TFLite converter could not write {mode}. Its reason: {_reason(error)} Look for a layer that TFLite "
             "has no operation for."
         ) from error
     partial = path.with_name(f".partial-{path.name}")
@@ -42,3 +46,13 @@ def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None])
     finally:
         partial.unlink(missing_ok=True)
     return Artifact(path, mode, len(data), zipped_bytes(data), hashlib.sha256(data).hexdigest())
+
+
+def _reason(error: Exception) -> str:
+    """What the converter says is wrong; its message goes on with the program it was about, hundreds of lines."""
+    text = str(error)
+    missing = list(dict.fromkeys(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", text)))
+    if missing:
+        return f"no operation for {', '.join(missing)}."
+    told = re.search(r"error: (.+)", text) or re.search(r"\S.*", text)
+    return (told[told.lastindex or 0] if told else type(error).__name__).strip()

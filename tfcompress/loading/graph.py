@@ -71,9 +71,10 @@ def _keras3_call(node: Any) -> Call:
     for key in [key for key in kwargs if key == "mask" or key.endswith("_mask")]:
         if _is_automatic(kwargs[key], args, kwargs):
             del kwargs[key]
-    # Keras 3 records the default of the call's signature as if it had been given.
-    if "training" in kwargs and kwargs["training"] in (None, training_default(node.operation)):
-        del kwargs["training"]
+    # Keras 3 records the default of the call's signature as if it had been given. A True that was given counts for a
+    # plain call only: fit and predict overrule it, and so tf_keras must not be told, which would heed it in predict.
+    if kwargs.get("training") is not False or training_default(node.operation) is False:
+        kwargs.pop("training", None)
     kwargs = {key: value for key, value in kwargs.items() if value is not None}
     return Call(node.operation, args, kwargs, list(node.outputs))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 import re
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import TfcompressError, UnreadableModel, UnsupportedModel
@@ -40,12 +42,13 @@ def open_model(facts: Facts, custom_objects: Mapping[str, Any], safe_mode: bool)
 
 
 def _open_keras3(facts: Facts, custom_objects: dict[str, Any], safe_mode: bool) -> Any:
-    return keras3().models.load_model(facts.path, custom_objects=custom_objects, compile=False, safe_mode=safe_mode)
+    with _with_suffix(facts) as path:
+        return keras3().models.load_model(path, custom_objects=custom_objects, compile=False, safe_mode=safe_mode)
 
 
 def _open_keras2(facts: Facts, custom_objects: dict[str, Any], safe_mode: bool) -> Any:
-    with keras.saving.custom_object_scope(custom_objects):
-        return load_own(facts.path, safe_mode=safe_mode)
+    with keras.saving.custom_object_scope(custom_objects), _with_suffix(facts) as path:
+        return load_own(path, safe_mode=safe_mode)
 
 
 def _open_saved_model(facts: Facts, custom_objects: dict[str, Any], safe_mode: bool) -> Any:
@@ -63,6 +66,18 @@ def _open_saved_model(facts: Facts, custom_objects: dict[str, Any], safe_mode: b
     checkpoint = tf.train.Checkpoint(model)
     checkpoint.read(str(facts.path / "variables" / "variables")).expect_partial().assert_existing_objects_matched()
     return model
+
+
+@contextlib.contextmanager
+def _with_suffix(facts: Facts) -> Iterator[Path]:
+    """The file under a name that ends as Keras wants it to, whatever its own."""
+    if facts.path.suffix == f".{facts.kind}":
+        yield facts.path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"model.{facts.kind}"
+        path.symlink_to(facts.path.resolve())
+        yield path
 
 
 def _with_tuples(config: Any) -> Any:

@@ -228,5 +228,4 @@ _FORMS: dict[str, Callable[..., Any]] = {
     "Elu": lambda operation, dtype, name, x: tf.nn.elu(x) if operation.alpha == 1 else NotImplemented,
     "HardSigmoid": lambda operation, dtype, name, x: tf.nn.relu6(x + 3.0) / 6.0,
     "HardSilu": lambda operation, dtype, name, x: x * tf.nn.relu6(x + 3.0) / 6.0,
-    "Einsum": lambda operation, dtype, name, *x: tf.einsum(operation.subscripts, *(_cast(value, dtype) for value in x)),
 }

@@ -104,10 +104,25 @@ class _Replay:
         layer = self._layer(operation, prefix, kwargs)
         if explicit is not None and layer._expects_training_arg:
             kwargs["training"] = explicit
-        with _started_at_zero(layer):
-            answer = layer(*placed.args, **kwargs)
+        if isinstance(layer, Hosted) and (len(placed.args) > 1 or kwargs):
+            answer = self._hosted_call(operation, layer, placed.args, kwargs)
+        else:
+            with _started_at_zero(layer):
+                answer = layer(*placed.args, **kwargs)
         self._fill(operation, layer)
         return answer
+
+    def _hosted_call(self, operation: Any, layer: Hosted, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Calls a hosted layer of several arguments, of which it remembers one arrangement."""
+        training = {"training": kwargs.pop("training")} if "training" in kwargs else {}
+        tensors, arguments = _taken_apart(args, kwargs)
+        if layer._call_arguments.value not in (None, arguments):
+            raise UnsupportedModel(
+                f"load_model: layer {operation.name!r} ({type(operation).__name__}) must be called in one way. "
+                "Received: several, with other arguments. Use one layer for each way."
+            )
+        layer._call_arguments.value = arguments
+        return layer(tensors, **training)
 
     def _traced(self, operation: Any, call: Call) -> Any:
         """The graph inside of a Keras 3 layer or model of the user's own, where there is one to trace."""
@@ -123,7 +138,8 @@ class _Replay:
         if answer is not NotImplemented:
             return answer
         self.hosted[name] = f"no TensorFlow form of keras.ops' {type(call.operation).__name__} is known here"
-        return Hosted(call.operation, name=name)(*call.args, **call.kwargs)
+        tensors, arguments = _taken_apart(call.args, call.kwargs)
+        return Hosted(call.operation, arguments, name=name)(tensors)
 
     def _layer(self, layer: Any, prefix: str, kwargs: Mapping[str, Any]) -> Any:
         """The twin of a layer, made once however often the layer is called."""
@@ -180,7 +196,30 @@ def _started_at_zero(layer: Any) -> Iterator[None]:
             setattr(layer, key, value)
 
 
+def _taken_apart(args: Any, kwargs: Any) -> tuple[list[Any], Any]:
+    """The tensors of a call in order, and its [args, kwargs] with {"input": n} in their places."""
+    tensors: list[Any] = []
+
+    def place(value: Any) -> Any:
+        if operations.is_tensor(value):
+            tensors.append(value)
+            return {"input": len(tensors) - 1}
+        return value.tolist() if isinstance(value, np.ndarray) else value
+
+    return tensors, [[tf.nest.map_structure(place, value) for value in args],
+                     {key: tf.nest.map_structure(place, value) for key, value in kwargs.items()}]  # fmt: skip
+
+
+def _remember_classes(layer: Any) -> None:
+    """Makes a user's classes known to Keras 3 by name: techniques copy a model, and make its layers from settings."""
+    known = keras3().saving.get_custom_objects()
+    for member in layer._flatten_layers():
+        if not is_keras_own(member):
+            known.setdefault(keras3().saving.get_registered_name(type(member)), type(member))
+
+
 def _host(layer: Any, name: str) -> Any:
+    _remember_classes(layer)
     try:
         serialized = keras3().saving.serialize_keras_object(layer)
         return Hosted(serialized, name=name, trainable=layer.trainable, dtype=policy_name(layer))

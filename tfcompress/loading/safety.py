@@ -36,16 +36,21 @@ _FUNCTION_LAYERS = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMet
 # TensorFlow's symbols that only compute; "io.write_file" and "py_function" are symbols of the same kind.
 _COMPUTING = (
     *("math.", "nn.", "linalg.", "image.", "strings.", "signal.", "sparse.", "ragged.", "random.", "bitwise."),
-    *("__operators__.", "compat.v1.nn.", "compat.v1.math.", "dtypes.", "quantization."),
+    *("__operators__.", "dtypes.", "quantization.", "keras.backend.", "keras.activations."),
 )
+# Parts of names at TensorFlow's top and in its first version's: read_file, py_function, load_op_library, Print, ...
 _NOT_COMPUTING = (
-    "py_function",
-    "numpy_function",
-    "load_library",
-    "load_op_library",
+    "file",
+    "read",
+    "write",
+    "load",
+    "save",
+    "librar",
+    "py_func",
+    "numpy_func",
     "print",
+    "eval",
     "function",
-    "recompute_grad",
 )
 
 
@@ -159,5 +164,6 @@ def _symbol(settings: Any) -> str:
 
 
 def _computes(settings: Any) -> bool:
-    symbol = _symbol(settings)
-    return symbol.startswith(_COMPUTING) or ("." not in symbol and symbol not in _NOT_COMPUTING)
+    symbol = _symbol(settings).removeprefix("compat.v1.")
+    name = symbol.rpartition(".")[2].lower()
+    return (symbol.startswith(_COMPUTING) or "." not in symbol) and not any(part in name for part in _NOT_COMPUTING)
