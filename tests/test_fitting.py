@@ -56,6 +56,11 @@ def test_each_example_is_seen_at_most_once_an_epoch_and_full_batches_only():
     np.testing.assert_allclose(kernel[moved], answers[moved], rtol=1e-6)
 
 
+def test_what_one_epoch_leaves_out_does_not_go_into_the_next():
+    first, second = rows(epochs=2)
+    assert (second != first).any(axis=1).sum() == 2 * BATCH_SIZE
+
+
 def test_the_order_of_an_epoch_is_a_function_of_seed_and_epoch_alone():
     one, two = rows(epochs=1), rows(epochs=2)
     np.testing.assert_array_equal(one[0], two[0])

@@ -58,8 +58,10 @@ def test_json_that_is_not_there_or_not_whole_is_none(store, content):
 def test_nothing_has_the_final_name_while_the_block_runs(store):
     with store.writing("a.txt") as path:
         path.write_text("half")
+        made = path.stat().st_ino
         assert not (store.root / "a.txt").exists()
     assert names(store) == ["a.txt"]
+    assert (store.root / "a.txt").stat().st_ino == made  # renamed: a copy would be half there for a moment
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
@@ -184,10 +186,10 @@ def test_a_refused_write_is_not_writable(store, number):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_told_with_what_to_do(store, number):
-    with pytest.raises(OutputFull, match="No space left on the disk of .*/run. Finished stages are kept"):
-        with store.writing("a.txt") as path:
-            path.write_text("half")
-            raise OSError(number, os.strerror(number))
+    told = "No space left on the disk of .*/run. Finished stages are kept"
+    with pytest.raises(OutputFull, match=told), store.writing("a.txt") as path:
+        path.write_text("half")
+        raise OSError(number, os.strerror(number))
     assert names(store) == []
 
 

@@ -33,7 +33,9 @@ def test_loss_is_the_weighted_sum_of_labels_and_teacher():
     logits, taught = student.predict(INPUTS, verbose=0), teacher.predict(INPUTS, verbose=0)
     hard = keras.losses.sparse_categorical_crossentropy(LABELS, logits, from_logits=True).numpy().mean()
     soft = loss(taught, logits).numpy().mean()
-    told = compiled(student, teacher, loss, weight=0.3).evaluate(INPUTS, LABELS, batch_size=64, verbose=0, return_dict=True)
+    told = compiled(student, teacher, loss, weight=0.3).evaluate(
+        INPUTS, LABELS, batch_size=64, verbose=0, return_dict=True
+    )
     assert told["loss"] == pytest.approx(0.3 * hard + 0.7 * soft, rel=1e-5)
     assert (told["student_loss"], told["teacher_loss"]) == pytest.approx((hard, soft), rel=1e-5)
 

@@ -36,6 +36,8 @@ class Arrival:
         when there is none to tell.
       hosted: by name, the layers that Keras 3 still computes inside of it, with the reason. They keep their weights and
         train, but no technique compresses them.
+      spread: between the original's outputs for two random inputs, in the same terms; a largest difference says little
+        where this is as small as the tolerance, as in a network that was never trained. None for an unknown one.
       not_compared: why there is no largest difference, as when the original has dropout at inference.
     """
 
@@ -44,6 +46,7 @@ class Arrival:
     largest_difference: float | None
     hosted: Mapping[str, str]
     not_compared: str = ""
+    spread: float | None = None
 
     def __str__(self) -> str:
         equality = (
@@ -51,6 +54,8 @@ class Arrival:
             if self.largest_difference is None
             else f"largest relative difference {self.largest_difference:.1e}"
         )
+        if self.spread is not None and self.spread < 10 * TOLERANCE:
+            equality += f", which says little: its outputs for two inputs are only {self.spread:.1e} apart"
         kept = f"; computed by Keras 3: {', '.join(self.hosted)}" if self.hosted else ""
         return f"{self.origin} as {self.model.name!r}: {equality}{kept}"
 
@@ -153,16 +158,16 @@ def _arrive(model: Any, origin: str, owned: bool) -> Arrival:
     if made is model:
         return Arrival(made, origin, 0.0, hosted)
     try:
-        difference = compare(_answers(model), made)
+        comparison = compare(_answers(model), made)
     except Incomparable as reason:
         return Arrival(made, origin, None, hosted, str(reason))
     tolerance = MIXED_PRECISION_TOLERANCE if _is_mixed(model) else TOLERANCE
-    if not difference <= tolerance:
+    if not comparison.difference <= tolerance:
         raise UnsupportedModel(
             f"load_model: outputs must equal the original's within {tolerance:g} of the largest. Received: a "
-            f"difference of {difference:.2g} for {model.name!r}. {_suspect(hosted)}"
+            f"difference of {comparison.difference:.2g} for {model.name!r}. {_suspect(comparison.rounding, hosted)}"
         )
-    return Arrival(made, origin, difference, hosted)
+    return Arrival(made, origin, comparison.difference, hosted, spread=comparison.spread)
 
 
 def _is_flat(model: Any) -> bool:
@@ -191,6 +196,12 @@ def _is_mixed(model: Any) -> bool:
     return any(getattr(layer, "compute_dtype", "") in ("float16", "bfloat16") for layer in layers)
 
 
-def _suspect(hosted: Mapping[str, str]) -> str:
+def _suspect(rounding: float | None, hosted: Mapping[str, str]) -> str:
+    """What to think of a difference: rounding that the model itself enlarges, or a fault here."""
+    if rounding is not None and rounding > TOLERANCE:
+        return (
+            f"The original's own outputs move by {rounding:.2g} when random input moves by 1e-7, so that rounding alone may "
+            "explain it. Load a trained model, which is calmer, or report this one."
+        )
     where = f" The layers that Keras 3 computes are the first suspects: {', '.join(hosted)}." if hosted else ""
     return f"This is a fault of tfcompress; please report it with the model.{where}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,8 +13,26 @@ from ..core.keras import tf
 TOLERANCE = 1e-4  # relative, in float32: sums in another order differ by 1e-6, and a wrong formula by far more
 MIXED_PRECISION_TOLERANCE = 5e-2  # the reference itself computed with 8 or 11 bits
 NUM_EXAMPLES = 2
-# For an axis of any length: sequences are short, and some convolutional networks refuse pictures below 75 pixels.
-FREE_LENGTHS = (12, 32, 96, 224)
+# For axes of any length, by how many of them an input has: a sequence, a picture, a volume. A picture that is too small
+# is pooled away, and the mean of nothing is whatever memory held: NaN, or with oneDNN another number at each call.
+FREE_LENGTHS = {1: (12, 96), 2: (96, 224), 3: (32, 64)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What two models' answers to the same random input say.
+
+    Attributes:
+      difference: the largest between the two, relative to the largest output.
+      rounding: how far the original's own outputs move, in the same terms, when its input moves by 1e-7; looked at only
+        where the difference passes the tolerance. A model that is chaotic on random input moves far.
+      spread: the largest between two inputs' outputs of the original, relative to the same; None for one input. Where
+        it is no larger than the tolerance, any model of the same bias would have passed: the comparison says little.
+    """
+
+    difference: float
+    spread: float | None
+    rounding: float | None = None
 
 
 class Incomparable(Exception):
@@ -43,8 +62,8 @@ def _relative_difference(reference: np.ndarray, answer: np.ndarray) -> float:
     return float(differences.max(initial=0.0) / max(scale, np.finfo("float32").tiny))
 
 
-def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> float:
-    """The largest relative difference between `reference` and the functional tf_keras `model` on random input.
+def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> Comparison:
+    """Compares `reference` and the functional tf_keras `model` on random input.
 
     Args:
       reference: answers a list of input arrays with a list of outputs, in the order of the model's.
@@ -65,9 +84,26 @@ def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> float:
         difference = largest_relative_difference(expected, answer)
         if difference > TOLERANCE and largest_relative_difference(expected, _arrays(reference(inputs))) > TOLERANCE:
             reason = "it answers one question in two ways, as dropout at inference does"
-            break
-        return difference
+            continue
+        rounding = None
+        if difference > TOLERANCE:
+            rounding = largest_relative_difference(expected, _arrays(reference([_nudged(value) for value in inputs])))
+        return Comparison(difference, _spread(expected), rounding)
     raise Incomparable(reason)
+
+
+def _nudged(value: Any) -> Any:
+    """An input moved by what float32 rounds away; whole numbers and words stay."""
+    if getattr(value.dtype, "kind", "") != "f":
+        return value
+    return (value * (1 + 1e-7 * np.random.default_rng(1).standard_normal(value.shape))).astype(value.dtype)
+
+
+def _spread(outputs: Sequence[np.ndarray]) -> float | None:
+    """How far the first two examples' outputs are apart; of several outputs the least, which says least."""
+    pairs = [output for output in outputs if output.ndim and len(output) > 1]
+    spreads = [_relative_difference(output[0], output[1]) for output in pairs]
+    return min(spreads, default=None)
 
 
 def _arrays(outputs: Any) -> list[np.ndarray]:
@@ -78,8 +114,16 @@ def _tries(model: Any) -> Iterator[list[Any]]:
     """Random inputs for `model`; another try only when it has axes of any length."""
     random = np.random.default_rng(0)
     is_free = any(length is None for tensor in model.inputs for length in tensor.shape[1:])
-    for free_length in FREE_LENGTHS if is_free else FREE_LENGTHS[:1]:
-        yield [_random_input(tensor, _consumers(model, tensor), free_length, random) for tensor in model.inputs]
+    for number in range(2 if is_free else 1):
+        yield [
+            _random_input(tensor, _consumers(model, tensor), _free_length(tensor, number), random)
+            for tensor in model.inputs
+        ]
+
+
+def _free_length(tensor: Any, number: int) -> int:
+    num_free = sum(length is None for length in tensor.shape[1:])
+    return FREE_LENGTHS[min(max(num_free, 1), max(FREE_LENGTHS))][number]
 
 
 def _consumers(model: Any, tensor: Any) -> list[Any]:
