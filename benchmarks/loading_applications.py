@@ -31,7 +31,8 @@ HEADER = (
     "architecture",
     "parameters",
     "layers",
-    "of these computed by Keras 3",
+    "by Keras 3",
+    "spread",
     "largest relative difference",
     "seconds",
 )

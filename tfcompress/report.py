@@ -168,19 +168,32 @@ def _training(stage: StageRecord) -> tuple[str, ...]:
 
 
 def _promises(report: Report) -> str:
-    lines = [
-        (where, verdict.kind, _share(verdict.kind, verdict.promised), _share(verdict.kind, verdict.measured),
-         "kept" if verdict.kept else "broken")
-        for where, verdicts in (
-            *((f"{stage.name} (Keras)", stage.verdicts) for stage in report.stages),
-            *((file.path, file.verdicts) for file in report.files),
-        )
-        for verdict in verdicts
-    ]  # fmt: skip
-    if not lines:
+    judged = [
+        *(
+            (f"{stage.name} (Keras)", _what(promise.kind, promise.kernels), verdict)
+            for stage in report.stages
+            for promise, verdict in zip(stage.promises, stage.verdicts, strict=True)
+        ),
+        *((file.path, _what(verdict.kind), verdict) for file in report.files for verdict in file.verdicts),
+    ]
+    if not judged:
         return "No stage promised anything."
+    lines = [
+        (
+            where,
+            what,
+            _share(verdict.kind, verdict.promised),
+            _share(verdict.kind, verdict.measured),
+            "kept" if verdict.kept else "broken",
+        )
+        for where, what, verdict in judged
+    ]
     note = "In a file zeros are counted over all of its kernels, and the promise is over all kernels of the model."
     return markdown_table(("where", "what", "promised", "measured", ""), lines) + "\n\n" + note
+
+
+def _what(kind: str, kernels: Sequence[str] = ()) -> str:
+    return f"{kind} of {', '.join(kernels)}" if kernels else kind
 
 
 def _share(kind: str, value: float) -> str:

@@ -190,9 +190,11 @@ def test_comes_in_equal_from_memory_and_file_and_back(name, tmp_path):
     tfc.save_model(arrival.model, tmp_path / "ours.keras")
     again = tfc.load_model(tmp_path / "ours.keras")
     reference = arrival.model
-    assert (
-        compare(lambda x: tf.nest.flatten(reference(x if len(x) > 1 else x[0], training=False)), again).difference == 0
-    )
+
+    def answers(x):
+        return tf.nest.flatten(reference(x if len(x) > 1 else x[0], training=False))
+
+    assert compare(answers, again).difference == 0
 
 
 def test_nested_names_are_readable_and_shared_layers_are_one():

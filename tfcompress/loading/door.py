@@ -200,7 +200,7 @@ def _suspect(rounding: float | None, hosted: Mapping[str, str]) -> str:
     """What to think of a difference: rounding that the model itself enlarges, or a fault here."""
     if rounding is not None and rounding > TOLERANCE:
         return (
-            f"The original's own outputs move by {rounding:.2g} when random input moves by 1e-7, so that rounding alone may "
+            f"The original's own outputs move by {rounding:.2g} when random input moves by 1e-7, so rounding alone may "
             "explain it. Load a trained model, which is calmer, or report this one."
         )
     where = f" The layers that Keras 3 computes are the first suspects: {', '.join(hosted)}." if hosted else ""
