@@ -49,7 +49,7 @@ def build(name: str) -> Any:
 
 
 def disturb(model: Any, random: np.random.Generator) -> None:
-    """Moves each trained weight by a tenth of its spread, or by 0.1 where all are alike; enlarges kernels by sqrt(2)."""
+    """Moves each trained weight by a tenth of its spread, or by 0.1 where all are alike; enlarges kernels 1.4 times."""
     for weight in model.trainable_weights:
         values = np.asarray(weight.value)
         noise = 0.1 * random.standard_normal(values.shape).astype(values.dtype)

@@ -68,7 +68,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error: TensorFlow catches it while it traces, and raises errors of its own instead."""
+    """Whether Ctrl-C is behind an error: TensorFlow catches it while it traces, and raises errors of its own."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error):
             return True

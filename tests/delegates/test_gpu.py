@@ -62,7 +62,7 @@ def test_a_truncated_file_fails_and_does_not_crash(a_driver, truncated, cnn):
 def test_an_empty_driver_folder_is_not_run_with_the_command_to_install(no_system_driver, monkeypatch, tmp_path, cnn):
     monkeypatch.setenv("TFCOMPRESS_SOFTWARE_GPU", str(tmp_path))
     found = GpuDelegate().run(cnn.artifact, cnn.data, {})
-    assert (found.status, found.fix) == ("not run", "scripts/install_software_gpu")
+    assert (found.status, found.fix) == ("not run", driver.INSTALL_COMMAND)
     assert "there is no Vulkan driver" in found.reason
     assert found.accuracy is None
 
@@ -71,7 +71,7 @@ def test_a_driver_without_an_adapter_is_not_run(an_accelerator, monkeypatch, tmp
     broken = driver.Driver("the broken driver", {"VK_ICD_FILENAMES": str(tmp_path / "none.json")})
     monkeypatch.setattr(driver, "find_drivers", lambda: [broken])
     found = GpuDelegate().run(cnn.artifact, cnn.data, {})
-    assert (found.status, found.fix) == ("not run", "scripts/install_software_gpu")
+    assert (found.status, found.fix) == ("not run", driver.INSTALL_COMMAND)
     assert found.reason == "the broken driver offered no adapter that LiteRT takes"
 
 

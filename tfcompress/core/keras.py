@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .archive import readable
 from .native import captured_stderr
 
 
@@ -104,8 +105,8 @@ def save_model(model: Any, path: Path) -> None:
 
 def load_model(path: Path, safe_mode: bool = True) -> Any:
     """Reads a model that `save_model` wrote, quantization-aware ones too."""
-    with prepared_scope():
-        model = keras.models.load_model(path, compile=False, safe_mode=safe_mode)
+    with prepared_scope(), readable(path) as where:
+        model = keras.models.load_model(where, compile=False, safe_mode=safe_mode)
     _preserving().preserve(model, _preserving().read_note(path))
     return model
 

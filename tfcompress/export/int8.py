@@ -17,8 +17,9 @@ from .converting import convert
 class Int8:
     """Quantizes weights and activations to int8.
 
-    The ranges of activations come from a representative data set, drawn at random from the training split, and no
-    operation is left in float; those of a quantization-aware model come from its training.
+    The ranges of activations come from a representative data set, drawn at random from the training split; those
+    of a quantization-aware model come from its training. An operation that TFLite knows in float only stays in float,
+    between conversions; the share of kernels that are int8 is in the report.
 
     Args:
       num_representative: examples to calibrate with, at least 1; N where the training split has fewer. Defaults to 256.
