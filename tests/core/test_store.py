@@ -104,13 +104,24 @@ def test_a_block_that_writes_nothing_is_an_error(store):
 
 
 def test_open_sweeps_what_a_killed_run_left(store):
-    store.write_text("stage/model", "whole")
+    store.write_text("tflite/model", "whole")
     (store.root / f"{PARTIAL}report.json").write_text("half")
-    (store.root / "stage" / f"{PARTIAL}x").write_text("half")
+    (store.root / "tflite" / f"{PARTIAL}x").write_text("half")
     (store.root / f"{PARTIAL}2-pruned").mkdir()
     (store.root / f"{PARTIAL}2-pruned" / f"{PARTIAL}model").write_text("half")
     store.open()
-    assert names(store) == ["stage", "stage/model"]
+    assert names(store) == ["tflite", "tflite/model"]
+
+
+def test_open_leaves_alone_what_no_run_made(store):
+    """`--out ~` and `--fresh` must not tidy up somebody's home."""
+    deep = store.root / "photos" / f"{PARTIAL}draft"
+    deep.parent.mkdir()
+    deep.write_text("the user's own")
+    store.write_text("1-baseline/stage.json", "{}")
+    store.open(fresh=True)
+    assert deep.read_text() == "the user's own"
+    assert not (store.root / "1-baseline").exists()
 
 
 def test_retire_moves_and_keeps(store):

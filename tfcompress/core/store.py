@@ -26,6 +26,8 @@ from typing import Any
 
 from .errors import OutputError, OutputFull, OutputNotWritable
 
+FILES = ("report.json", "report.md", "recipe.json")
+FOLDERS = ("tflite", "checks")
 PARTIAL = ".partial-"  # what an interrupted run leaves under such a name is swept at the next start
 
 
@@ -51,15 +53,20 @@ class Store:
         """
         with output_errors(self.root, (*REFUSED, errno.ENOENT)):  # ENOENT: what /proc says to a new folder
             self.root.mkdir(parents=True, exist_ok=True)
-            for left in self.root.rglob(PARTIAL + "*"):
-                _remove(left)
+            for folder in (self.root, *(self.root / name for name in FOLDERS)):
+                for left in folder.glob(PARTIAL + "*"):
+                    _remove(left)
             probe = self.root / (PARTIAL + "probe")
             probe.write_bytes(b"x")
             probe.unlink()
         if fresh:
-            for made in sorted(self.root.iterdir()):
-                if made.name != "earlier":
-                    self.retire(made.name)
+            for name in self._made():
+                self.retire(name)
+
+    def _made(self) -> list[str]:
+        """What runs made here, and nothing else: `--out` may be a folder with other things of the user's in it."""
+        stages = sorted(path.parent.name for path in self.root.glob("*/stage.json"))
+        return [*FILES, *FOLDERS, *stages]
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[Path]:
