@@ -109,3 +109,11 @@ def test_a_file_that_cannot_be_run_is_told_with_the_reason(write, text, reason):
 def test_a_file_without_a_recipe_is_told_what_to_define(write, text):
     with pytest.raises(InvalidRecipe, match=r"must define recipe\(settings\) -> tfcompress.Recipe"):
         recipe_file.load(write(text))
+
+
+def test_an_error_in_the_files_own_code_is_told_as_such(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("def recipe(settings):\n    return settings.widht\n")
+    file = recipe_file.load(str(path))
+    with pytest.raises(InvalidRecipe, match="recipe\\(\\) of mine ended in an error: AttributeError"):
+        file.recipe(file.settings({}))

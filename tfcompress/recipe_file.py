@@ -42,8 +42,14 @@ class RecipeFile:
         return parse_settings(self.settings_class, assignments, self.name)
 
     def recipe(self, settings: Settings) -> Recipe:
-        """Its recipe."""
-        return self.module.recipe(settings)
+        """Its recipe. Raises `InvalidRecipe` for an error in the file's own code."""
+        try:
+            return self.module.recipe(settings)
+        except TfcompressError:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise InvalidRecipe(f"recipe() of {self.name} ended in an error: {reason}. --debug shows where.") from error
 
     def settings_help(self) -> str:
         """Its settings with their defaults, for `--help`."""
