@@ -175,5 +175,10 @@ def test_debug_shows_the_traceback(run, arguments):
 
 
 def test_an_error_that_is_none_of_ours_is_called_a_bug(run, tmp_path):
+    (tmp_path / "mine.py").write_text("def recipe(settings):\n    return 3\n")  # no Recipe: nothing expects that
+    assert_one_line(run(tmp_path / "mine.py"), 1, "AttributeError", "a bug; --debug shows where")
+
+
+def test_an_error_in_a_recipe_file_is_told_as_its_own(run, tmp_path):
     (tmp_path / "mine.py").write_text("def recipe(settings):\n    return [][0]\n")
-    assert_one_line(run(tmp_path / "mine.py"), 1, "IndexError: list index out of range", "a bug; --debug shows where")
+    assert_one_line(run(tmp_path / "mine.py"), 13, "recipe() of mine", "IndexError: list index out of range")
