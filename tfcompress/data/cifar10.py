@@ -22,7 +22,7 @@ class Cifar10(Data):
 
     Args:
       data_dir: the folder that tensorflow-datasets keeps prepared data sets in. Defaults to None: `TFDS_DATA_DIR` when
-        set, else ~/tensorflow_datasets. What is not there is downloaded into it (163 MB), once.
+        set, else ~/tensorflow_datasets. What is not there is downloaded into it, once.
       num_examples: use only the first N of each split. Defaults to None: all.
 
     Example:
