@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "core": set(),
     **{room: {"core"} for room in METHODS},
     "fitting": {"core"},
+    "given": {"core"},
     "report": {"core"},
     "recipe_file": {"core"},
     "run_stage": {"core", "loading"},

@@ -2,7 +2,7 @@
 
 The way of the data, one module a step:
 
-- `Data` (`Digits`, `Cifar10`): what to train and judge on.
+- `Data` (`Digits`, `Cifar10`, `ImageFolder`): what to train and judge on.
 - A builder (`simple_cnn`, `resnet`) or a model of your own: a functional tf_keras model that gives logits.
 - A `Fit`: how to train. `KerasFit` is `compile` and `fit`; `distilled(fit, teacher)` is the same under a teacher.
 - A technique (`Train`, `PruneLowMagnitude`, `QuantizeAware`): `apply(model, fit)` gives the changed model.
@@ -29,14 +29,17 @@ _HOMES = {
     "core.settings": "Settings setting",
     "core.measure": "Measurement measure",
     "core.errors": "TfcompressError InvalidValue UnsupportedModel UnreadableModel NothingHappened "
-    "ConversionFailed DataUnavailable",
+    "NoBetterThanChance ConversionFailed DataUnavailable",
     "data.digits": "Digits",
     "data.cifar10": "Cifar10",
+    "data.folder": "ImageFolder",
     "models.simple_cnn": "simple_cnn",
     "models.resnet": "resnet",
     "loading.door": "load_model bring_in Arrival",
     "loading.custom": "custom_objects_from",
     "loading.saving": "save_model",
+    "loading.file": "ModelFile",
+    "given": "AsGiven Judged",
     "fitting": "KerasFit Train StepDecay CosineDecay",
     "pruning.magnitude": "PruneLowMagnitude",
     "pruning.schedules": "PolynomialDecay ConstantSparsity Compounding",

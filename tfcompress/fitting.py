@@ -8,6 +8,7 @@ from typing import Any
 
 from .core.errors import expect
 from .core.keras import copy_model, keras, tf
+from .core.outputs import gives_probabilities
 from .core.types import INT8_RANGES, Data, Fit, Promise
 
 
@@ -56,7 +57,7 @@ class CosineDecay:
 
 @dataclasses.dataclass(frozen=True)
 class KerasFit:
-    """Plain training of a classifier that gives logits: SGD with momentum on cross-entropy.
+    """Plain training of a classifier, of one that gives logits or of one that ends in softmax: SGD on cross-entropy.
 
     Each epoch's order of examples is a function of (seed, epoch) alone; a last batch that is not full is left out.
 
@@ -105,7 +106,7 @@ class KerasFit:
         rate = self.learning_rate if constant else self.learning_rate.over(self.steps)
         model.compile(
             optimizer=keras.optimizers.SGD(rate, momentum=self.momentum),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=not gives_probabilities(model)),
             metrics=["accuracy"],
         )
         return model.fit(
@@ -115,6 +116,10 @@ class KerasFit:
             callbacks=list(callbacks),
             verbose=0,
         )
+
+    def _seen(self, stored: Any) -> Any:
+        """What the model sees of stored inputs, as `Data.model_inputs` says, inside the pipeline."""
+        return tf.cast(stored, tf.float32) * self.data.scale + self.data.offset
 
     @property
     def _batch_size(self) -> int:
@@ -130,7 +135,7 @@ class KerasFit:
             return tf.data.Dataset.from_tensor_slices(shuffled).batch(self._batch_size, drop_remainder=True)
 
         def examples(indices: Any) -> Any:
-            return tf.cast(tf.gather(inputs, indices), tf.float32) * self.data.scale, tf.gather(labels, indices)
+            return self._seen(tf.gather(inputs, indices)), tf.gather(labels, indices)
 
         epochs = tf.data.Dataset.range(self.epochs, output_type=tf.int32)
         return epochs.flat_map(order).map(examples, num_parallel_calls=2, deterministic=True).prefetch(4)

@@ -38,7 +38,8 @@ The same command again continues an interrupted run; a finished stage is not rep
 
 exit codes: 0 all is well; 2 command line; 10 unknown recipe; 11 unknown setting; 12 value out of range; 13 recipe in
 disorder; 20 data unavailable; 21 data corrupt; 30 output not writable; 31 disk full; 40 model unsupported; 41 nothing
-happened; 42 promise broken; 43 model file unreadable; 50 conversion failed; 60 a file failed a check; 130 interrupted
+happened; 42 promise broken; 43 model file unreadable; 44 model no better than chance; 50 conversion failed; 60 a file
+failed a check; 130 interrupted
 """
 SMOKE = {"num_examples": "256", "epochs": "2"}
 

@@ -130,7 +130,7 @@ def test_batched_answers_equal_one_by_one(name, kernels, request):
     assert seen.failure == ""
     assert seen.batch_size > 1
     runtime = runtimes.CpuRuntime(exported.artifact.path, kernels)
-    alone = batching.run_one_by_one(runtime, Encoder(exported.data.scale, runtime.input), exported.data.test.inputs)
+    alone = batching.run_one_by_one(runtime, Encoder(exported.data.scale, 0.0, runtime.input), exported.data.test.inputs)
     tolerance = 0 if name == "cnn_int8" else 1e-6
     np.testing.assert_allclose(seen.outputs, alone, rtol=0, atol=tolerance)
 
@@ -179,7 +179,7 @@ UINT8 = TensorType(np.dtype("uint8"), (1, 4), scale=0.25, zero_point=10)
 
 def test_bytes_as_images_become_int8_by_subtracting_128():
     stored = np.array([[0, 1, 128, 255]], "uint8")
-    np.testing.assert_array_equal(Encoder(1 / 255, INT8)(stored), [[-128, -127, 0, 127]])
+    np.testing.assert_array_equal(Encoder(1 / 255, 0.0, INT8)(stored), [[-128, -127, 0, 127]])
 
 
 def test_quantize_rounds_and_clips():
@@ -195,10 +195,10 @@ def test_dequantize_by_hand():
 def test_stored_bytes_and_stored_numbers_are_encoded_alike():
     stored = np.arange(256, dtype="uint8").reshape(64, 4)
     for tensor in (INT8, UINT8, TensorType(np.dtype("float32"), (1, 4))):
-        encode = Encoder(1 / 255, tensor)
+        encode = Encoder(1 / 255, 0.0, tensor)
         np.testing.assert_array_equal(encode(stored), encode(stored.astype("float32")))
 
 
 def test_token_numbers_pass_unchanged():
     tokens = np.array([[0, 2**24 + 1, -5]], "int32")  # 2^24 + 1 is no float32
-    np.testing.assert_array_equal(Encoder(1.0, TensorType(np.dtype("int32"), (1, 3)))(tokens), tokens)
+    np.testing.assert_array_equal(Encoder(1.0, 0.0, TensorType(np.dtype("int32"), (1, 3)))(tokens), tokens)

@@ -18,6 +18,7 @@ TfcompressError                1   (also: any error that is none of these, a bug
 ├── NothingHappened           41   a schedule that never fired, a pattern that matched no layer
 ├── PromiseBroken             42   a stage did not make or keep what it promised
 ├── UnreadableModel           43   a model file that is damaged, or is none
+├── NoBetterThanChance        44   a model that guesses on the data it is given
 ├── ConversionFailed          50   the TFLite converter gave up
 └── VerdictFailed             60   an exported file failed a check
 Interrupted                  130   Ctrl-C (a KeyboardInterrupt)
@@ -119,6 +120,12 @@ class UnreadableModel(TfcompressError):
     """A model file cannot be read."""
 
     exit_code = 43
+
+
+class NoBetterThanChance(TfcompressError):
+    """A model that is to be compressed answers as if by guessing."""
+
+    exit_code = 44
 
 
 class ConversionFailed(TfcompressError):

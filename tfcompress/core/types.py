@@ -37,14 +37,16 @@ class Data:
     """A data set as a value: what it is is known at once, its examples are read when first asked for.
 
     A subclass is a frozen dataclass with `title`, `num_train`, `num_classes`, `input_shape`, and `load()`. Stored
-    inputs become what a model sees by one multiplication, `scale`, so that images stay in memory as bytes.
+    inputs become what a model sees by `stored * scale + offset`, so that images stay in memory as bytes; each of the
+    two is a number, or one for each channel.
     """
 
     title: str
     num_train: int
     num_classes: int
     input_shape: tuple[int, ...]
-    scale: float = 1.0
+    scale: float | tuple[float, ...] = 1.0
+    offset: float | tuple[float, ...] = 0.0
 
     def require(self) -> None:
         """Makes sure, quickly, that `load` can find the data. Raises `DataUnavailable`; does nothing by default."""
@@ -68,8 +70,10 @@ class Data:
         return self._splits[1]
 
     def model_inputs(self, stored: np.ndarray) -> np.ndarray:
-        """What the model sees of stored inputs: float32, `stored * scale`, the same shape."""
-        return stored.astype("float32") * self.scale
+        """What the model sees of stored inputs: float32, `stored * scale + offset`, the same shape."""
+        import numpy as np
+
+        return stored.astype("float32") * np.asarray(self.scale, "float32") + np.asarray(self.offset, "float32")
 
 
 @runtime_checkable

@@ -59,7 +59,7 @@ class _Cpu:
         Returns:
           A Finding; "fail" for a file that does not load, crashes, takes too long, or answers differently.
         """
-        job = worker.Job(str(artifact.path.resolve()), self.kernels, data.scale, self.num_threads)
+        job = worker.Job(str(artifact.path.resolve()), self.kernels, data.scale, data.offset, self.num_threads)
         seen = worker.observe(job, data.test.inputs, self.time_limit_s)
         device = f"CPU, {self.kernels} kernels"
         return judge.finding(self.name, seen, data.test.labels, against, self.min_agreement, device)

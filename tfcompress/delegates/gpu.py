@@ -62,7 +62,7 @@ class GpuDelegate:
             return self._not_run(*obstacle)
         tried = []
         for candidate in driver.find_drivers():
-            job = worker.Job(str(artifact.path.resolve()), "gpu", data.scale, preload=candidate.preload)
+            job = worker.Job(str(artifact.path.resolve()), "gpu", data.scale, data.offset, preload=candidate.preload)
             seen = worker.observe(job, data.test.inputs, self.time_limit_s, candidate.environment)
             if not gpu_log.has_no_adapter(seen.log):
                 return self._judge(seen, data, against)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,12 +58,32 @@ def dequantize(values: np.ndarray, tensor: TensorType) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Encoder:
-    """Turns stored examples into a file's input tensor: times `scale` (the data's own), then `quantize`."""
+    """Turns stored examples into a file's input tensor: `stored * scale + offset` (the data's own), then `quantize`.
 
-    scale: float
+    >>> int8 = TensorType(np.dtype("int8"), (1, 3), scale=1.0, zero_point=-128)
+    >>> Encoder(1.0, 0.0, int8)(np.array([0, 128, 255], "uint8"))
+    array([-128,    0,  127], dtype=int8)
+    """
+
+    scale: float | Sequence[float]  # a number, or one for each channel
+    offset: float | Sequence[float]
     tensor: TensorType
 
     def __call__(self, stored: np.ndarray) -> np.ndarray:
-        if stored.dtype == self.tensor.dtype and self.scale == 1 and not self.tensor.scale:
+        untouched = np.all(np.equal(self.scale, 1)) and not np.any(self.offset)
+        if stored.dtype == self.tensor.dtype and untouched and not self.tensor.scale:
             return stored  # token numbers and the like: float32 would round the large ones
-        return quantize(np.multiply(stored, np.float32(self.scale), dtype="float32"), self.tensor)
+        is_one_rule = np.ndim(self.scale) == np.ndim(self.offset) == 0
+        if is_one_rule and stored.dtype == np.uint8 and self.tensor.dtype.itemsize == 1:
+            # A byte becomes a byte: 256 answers, and a table is ten times faster than the arithmetic on each value.
+            encoded = stored.tobytes().translate(self._table)
+            return np.frombuffer(encoded, self.tensor.dtype).reshape(stored.shape)
+        return self._encode(stored)
+
+    @cached_property
+    def _table(self) -> bytes:
+        return self._encode(np.arange(256, dtype="uint8")).tobytes()
+
+    def _encode(self, stored: np.ndarray) -> np.ndarray:
+        real = np.multiply(stored, np.asarray(self.scale, "float32"), dtype="float32")
+        return quantize(np.add(real, np.asarray(self.offset, "float32"), out=real), self.tensor)

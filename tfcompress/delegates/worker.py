@@ -32,7 +32,8 @@ class Job:
 
     model: str
     runtime: str  # "xnnpack", "builtin", "reference" or "gpu"
-    scale: float = 1.0
+    scale: float | tuple[float, ...] = 1.0  # the data's own: stored * scale + offset
+    offset: float | tuple[float, ...] = 0.0
     num_threads: int = 1  # of the latency; the pass over all examples uses every core
     with_latency: bool = True
     preload: tuple[str, ...] = ()  # shared libraries that the runtime must find already loaded
@@ -122,7 +123,7 @@ def _look(job: Job, folder: Path) -> Seen:
 
     _begin("running it at batch 1")
     stored = np.load(folder / "inputs.npy", mmap_mode="r")  # mapped: the examples are no memory of the model's
-    encoder = Encoder(job.scale, runtime.input)
+    encoder = Encoder(job.scale, job.offset, runtime.input)
     _expect_shape(runtime.input.shape, stored.shape)
     runtime.run(encoder(stored[:1]))
     peak = memory.peak_bytes() - before  # before the many measured times, which need memory of their own

@@ -16,6 +16,7 @@ from ..core.measure import plain_name
 from ..core.native import captured_stderr
 from ..core.tflite import zipped_bytes
 from ..core.types import Artifact
+from .strided_pointwise import with_strides_before
 
 
 def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None]) -> Artifact:
@@ -39,6 +40,7 @@ def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None])
             f"The TFLite converter could not write {mode}. Its reason: {_reason(error)} Look for a layer that TFLite "
             "has no operation for."
         ) from error
+    data = with_strides_before(data)
     partial = path.with_name(f".partial-{path.name}")
     try:
         partial.write_bytes(data)

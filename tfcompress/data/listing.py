@@ -1,0 +1,122 @@
+"""Which pictures there are, of which class and in which split: read off a folder of folders, or off a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..core.errors import DataCorrupt, DataUnavailable
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+TRAIN_NAMES = ("train", "training")
+TEST_NAMES = ("test", "testing", "val", "valid", "validation")
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A file, its class by name, and the split that it was put into by whoever made the data; "" for none."""
+
+    path: Path
+    label: str
+    split: str = ""
+
+
+def list_pictures(source: Path) -> tuple[Picture, ...]:
+    """All pictures of a folder with a subfolder a class, or of a CSV file with columns path, label and maybe split.
+
+    Subfolders train/ and test/ (or val/) that hold the class folders are taken as the splits. Paths in a CSV file are
+    relative to its own folder; a header is recognised by the word "path", "file" or "filename".
+
+    Raises:
+      DataUnavailable: when there is no such folder or file, or no picture of two classes at least.
+      DataCorrupt: when the CSV file cannot be read, or names files that are not there.
+    """
+    if source.is_dir():
+        pictures = tuple(_in_splits(source) or _in_classes(source, ""))
+    elif source.is_file():
+        pictures = tuple(_in_table(source))
+    else:
+        raise DataUnavailable(f"data must be a folder of class folders, or a CSV file. Received: {source}. None there.")
+    labels = {picture.label for picture in pictures}
+    if len(labels) < 2:
+        raise DataUnavailable(
+            f"data must hold pictures of two classes at least, a folder each ({', '.join(SUFFIXES)}). Received: "
+            f"{source}, with {len(pictures)} pictures of {len(labels)} classes. Put them as photos/CLASS/NAME.jpg."
+        )
+    return pictures
+
+
+def _in_splits(folder: Path) -> list[Picture]:
+    """Pictures of folder/train and folder/test; none when it has not both."""
+    found = {child.name.lower(): child for child in _folders(folder)}
+    train, test = _first(found, TRAIN_NAMES), _first(found, TEST_NAMES)
+    if train is None or test is None:
+        return []
+    return [*_in_classes(train, "train"), *_in_classes(test, "test")]
+
+
+def _first(found: dict[str, Path], names: Iterable[str]) -> Path | None:
+    return next((found[name] for name in names if name in found), None)
+
+
+def _in_classes(folder: Path, split: str) -> list[Picture]:
+    return [
+        Picture(path, child.name, split)
+        for child in _folders(folder)
+        for path in sorted(child.rglob("*"))
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    ]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+
+
+def _in_table(table: Path) -> list[Picture]:
+    try:
+        with open(table, newline="", encoding="utf-8-sig") as stream:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(stream) if any(row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataCorrupt(f"data must be a CSV file in UTF-8. Received: {table}, over which: {error}.") from error
+    columns = _columns(rows[0] if rows else [])
+    body = rows[1:] if columns is not None else rows
+    at = columns or {"path": 0, "label": 1, "split": 2}
+    short = next((number for number, row in enumerate(body) if len(row) <= max(at["path"], at["label"])), None)
+    if short is not None:
+        raise DataCorrupt(f"data must have a path and a label in each row. Received: {table}, with {body[short]}.")
+    pictures = [
+        Picture(
+            table.parent / row[at["path"]], row[at["label"]], _split(row[at["split"] :][:1] if "split" in at else [])
+        )
+        for row in body
+    ]
+    missing = [picture.path for picture in pictures if not picture.path.is_file()]
+    if missing:
+        raise DataCorrupt(
+            f"data must name pictures that are there. Received: {table}, of whose {len(pictures)} files {len(missing)} "
+            f"are missing, {missing[0]} for one. Paths are relative to {table.parent}."
+        )
+    return pictures
+
+
+def _columns(header: Sequence[str]) -> dict[str, int] | None:
+    """Where path, label and split stand, by the header; None when the first row is no header."""
+    words = {
+        "path": ("path", "file", "filename", "image"),
+        "label": ("label", "class", "category"),
+        "split": ("split", "set"),
+    }
+    lower = [cell.lower() for cell in header]
+    found = {
+        column: next(lower.index(name) for name in names if name in lower)
+        for column, names in words.items()
+        if set(names) & set(lower)
+    }
+    return found if {"path", "label"} <= set(found) else None
+
+
+def _split(cell: Sequence[str]) -> str:
+    name = cell[0].lower() if cell else ""
+    return "train" if name in TRAIN_NAMES else "test" if name in TEST_NAMES else ""
