@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import recipe_file
-from .core.errors import INTERRUPTED_EXIT_CODE, TfcompressError, Usage, VerdictFailed
+from .core.complaints import explain
+from .core.errors import Usage, VerdictFailed
 
 if TYPE_CHECKING:
     from .core.progress import Progress
@@ -41,6 +42,7 @@ disorder; 20 data unavailable; 21 data corrupt; 30 output not writable; 31 disk 
 happened; 42 promise broken; 43 model file unreadable; 44 model no better than chance; 50 conversion failed; 60 a file
 failed a check; 130 interrupted
 """
+INTERRUPTED = "Interrupted. Finished stages are kept: the same command continues."
 SMOKE = {"num_examples": "256", "epochs": "2"}
 
 
@@ -53,28 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if options.debug:
             raise
-        line, exit_code = _explain(error)
+        line, exit_code = explain(error, INTERRUPTED)
         print(f"tfcompress: {line}", file=sys.stderr)
         return exit_code
-
-
-def _explain(error: BaseException) -> tuple[str, int]:
-    """What went wrong in one line, and its exit code."""
-    if _was_interrupted(error):
-        return "Interrupted. Finished stages are kept: the same command continues.", INTERRUPTED_EXIT_CODE
-    if isinstance(error, TfcompressError):
-        return str(error), error.exit_code
-    line = " ".join(str(error).split())
-    return f"{type(error).__name__}: {line} (a bug; --debug shows where)", TfcompressError.exit_code
-
-
-def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error: TensorFlow catches it while it traces, and raises errors of its own."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _parser() -> argparse.ArgumentParser:

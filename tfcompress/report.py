@@ -102,6 +102,7 @@ def to_markdown(report: Report) -> str:
         markdown_table(
             ("stage", "from", "technique", "steps", "seconds"), [_training(stage) for stage in report.stages]
         ),
+        "\n".join(f"- {stage.name}: {remark}" for stage in report.stages for remark in stage.remarks),
         "## Promised and measured",
         _promises(report),
     ]

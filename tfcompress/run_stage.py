@@ -87,6 +87,9 @@ def _train(workshop: Workshop, stage: Stage, start: str | None, key: str, folder
     model = workshop.model(start) if start else stage.start()
     sizes = {name: int(values.size) for name, values in kernels(model).items()}
     promises = (*(workshop.records[start].promises if start else ()), *stage.technique.promises(model))
+    remarks = tuple(stage.technique.remarks(model)) if hasattr(stage.technique, "remarks") else ()
+    for remark in remarks:
+        workshop.progress.say(f"{stage.name}: {remark}")
     needs = _needs(stage.fit)
     fit = stage.fit.resolve({name: workshop.model(name) for name in needs}) if needs else stage.fit
     with workshop.progress.task(stage.name, fit.steps) as advance:
@@ -117,6 +120,7 @@ def _train(workshop: Workshop, stage: Stage, start: str | None, key: str, folder
         promises=promises,
         verdicts=verdicts,
         history=watched.history,
+        remarks=remarks,
     )
     _save(workshop.store, folder, model, outputs, record)
     return record

@@ -130,7 +130,9 @@ def test_batched_answers_equal_one_by_one(name, kernels, request):
     assert seen.failure == ""
     assert seen.batch_size > 1
     runtime = runtimes.CpuRuntime(exported.artifact.path, kernels)
-    alone = batching.run_one_by_one(runtime, Encoder(exported.data.scale, 0.0, runtime.input), exported.data.test.inputs)
+    alone = batching.run_one_by_one(
+        runtime, Encoder(exported.data.scale, 0.0, runtime.input), exported.data.test.inputs
+    )
     tolerance = 0 if name == "cnn_int8" else 1e-6
     np.testing.assert_allclose(seen.outputs, alone, rtol=0, atol=tolerance)
 

@@ -58,7 +58,15 @@ def prepared_scope() -> Any:
     importlib.import_module(".twins", __package__)  # registers what Keras 3 has and tf_keras has not
     registry = _preserving().registry()
     quantizers = {name: value for name, value in vars(registry).items() if name.endswith("Quantizer")}
-    return tfmot.quantization.keras.quantize_scope(quantizers)
+    # tfmot's own scope has neither.
+    return tfmot.quantization.keras.quantize_scope(quantizers | {output_only().__name__: output_only()})
+
+
+def output_only() -> Any:
+    """tfmot's quantization configuration that follows the range of a layer's output and leaves the layer alone."""
+    scheme = tfmot.quantization.keras.default_8bit.Default8BitQuantizeScheme
+    home = scheme.__module__.rpartition(".")[0]
+    return importlib.import_module(f"{home}.default_8bit_quantize_configs").Default8BitOutputQuantizeConfig
 
 
 def wrappers(model: Any) -> list[Any]:

@@ -66,7 +66,7 @@ def kernels(model: Any) -> dict[str, np.ndarray]:
     return {
         f"{plain_name(layer)}/{name}": variable.numpy()
         for layer in leaf_layers(model)
-        for name, variable in _kernel_variables(layer).items()
+        for name, variable in kernel_variables(layer).items()
     }
 
 
@@ -90,14 +90,16 @@ def _leaves(model: Any) -> Iterator[Any]:
 
 def count_parameters(model: Any) -> int:
     """Weights that the exported model needs: a wrapper's masks, steps and ranges are not among them."""
-    return sum(int(variable.shape.num_elements()) for layer in leaf_layers(model) for variable in _variables(layer))
+    return sum(
+        int(variable.shape.num_elements()) for layer in leaf_layers(model) for variable in layer_variables(layer)
+    )
 
 
-def _kernel_variables(layer: Any) -> dict[str, Any]:
+def kernel_variables(layer: Any) -> dict[str, Any]:
     """The layer's kernels; of several of one kind, as attention has, the second is "kernel_2"."""
     found: dict[str, Any] = {}
     counts: dict[str, int] = {}
-    for variable in _variables(layer):
+    for variable in layer_variables(layer):
         kind = variable.name.split(":")[0].split("/")[-1]
         if kind in KERNEL_NAMES:
             counts[kind] = counts.get(kind, 0) + 1
@@ -112,13 +114,22 @@ def _is_tfmot_wrapper(layer: Any) -> bool:
     )
 
 
-def _variables(layer: Any) -> list[Any]:
+def layer_variables(layer: Any) -> list[Any]:
     """The layer's own weights. A quantization wrapper swaps its layer's kernel for a tensor, and keeps the variable."""
     if not _is_tfmot_wrapper(layer):
         return [] if type(layer).__name__ == "QuantizeLayer" else layer.weights
     own = list(layer.layer.weights)
     swapped = [weight for weight, _, _ in getattr(layer, "_weight_vars", [])]
     return own + [weight for weight in swapped if all(weight is not other for other in own)]
+
+
+def macs_by_layer(model: Any) -> dict[str, int | None]:
+    """Multiply-accumulates of each layer with a kernel, all its calls together; None where the formula is not known."""
+    found: dict[str, int | None] = {}
+    for name, count in _layer_macs(model):
+        before = found.get(name, 0)
+        found[name] = None if count is None or before is None else before + count
+    return found
 
 
 def _layer_macs(model: Any) -> Iterator[tuple[str, int | None]]:
@@ -129,7 +140,7 @@ def _layer_macs(model: Any) -> Iterator[tuple[str, int | None]]:
             if isinstance(layer, keras.Model):
                 yield from _layer_macs(layer)
                 continue
-            shapes = {name: tuple(variable.shape) for name, variable in _kernel_variables(layer).items()}
+            shapes = {name: tuple(variable.shape) for name, variable in kernel_variables(layer).items()}
             if shapes:
                 yield plain_name(layer), _macs(layer, shapes, node.input_shapes, node.output_shapes)
 

@@ -47,7 +47,10 @@ def judge_file(promises: Sequence[Promise], contents: Contents, sizes: Mapping[s
     if any(promise.kind == INT8_RANGES for promise in promises):
         total = sum(kernel.values.size for kernel in contents.kernels)
         share = sum(kernel.values.size for kernel in contents.kernels if kernel.values.dtype == "int8") / max(total, 1)
-        verdicts.append(Verdict(INT8_RANGES, 1.0, share, math.isclose(share, 1.0)))
+        quantized = {name for promise in promises if promise.kind == INT8_RANGES for name in promise.kernels}
+        promised = _weighted({name: float(name in quantized or not quantized) for name in sizes}, sizes)
+        kept = share >= promised or math.isclose(share, promised, abs_tol=1e-6)
+        verdicts.append(Verdict(INT8_RANGES, promised, share, kept))
     return tuple(verdicts)
 
 

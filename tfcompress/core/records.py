@@ -29,6 +29,7 @@ class StageRecord:
     promises: tuple[Promise, ...]  # in force after this stage: its own, and those of earlier stages
     verdicts: tuple[Verdict, ...]  # one a promise
     history: Mapping[str, Sequence[float]]  # of training, by epoch
+    remarks: tuple[str, ...] = ()  # what its technique has to say about this model, a sentence each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +123,7 @@ def _stage(value: Mapping[str, Any]) -> StageRecord:
             ),
             "promises": tuple(Promise(**{**item, "kernels": tuple(item["kernels"])}) for item in value["promises"]),
             "verdicts": tuple(Verdict(**item) for item in value["verdicts"]),
+            "remarks": tuple(value.get("remarks", ())),
         }
     )
 

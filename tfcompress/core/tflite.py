@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import UnreadableModel
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+
+Seen = TypeVar("Seen")
+
+IDENTIFIER = b"TFL3"  # at byte 4 of every .tflite
 
 # Input of the operation that holds its kernel.
 KERNEL_INPUT = {
@@ -36,7 +41,7 @@ class UnreadableFile(UnreadableModel):
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
-    """A kernel in a file: `values` as stored (int8, float16, float32), of which `zero_point` stands for zero."""
+    """A kernel in a file: `values` as stored (int4 as int8), of which `zero_point` stands for zero."""
 
     name: str
     op: str
@@ -65,14 +70,22 @@ def read(path: Path) -> Contents:
     Raises:
       UnreadableFile: when the file is no .tflite, or is cut off.
     """
+    return look_into(path, lambda model: _contents(model, model.subgraphs[0]))
+
+
+def look_into(path: Path, look: Callable[[Any], Seen]) -> Seen:
+    """What `look` finds in a .tflite file, unpacked as the schema's ModelT.
+
+    Raises:
+      UnreadableFile: when the file is no .tflite, or unpacking or `look` stumbles over what it holds.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     data = path.read_bytes()
-    if data[4:8] != b"TFL3":
-        raise UnreadableFile(f"{path} is not a .tflite file: its identifier is {data[4:8]!r}, not b'TFL3'.")
+    if data[4:8] != IDENTIFIER:
+        raise UnreadableFile(f"{path} is not a .tflite file: its identifier is {data[4:8]!r}, not {IDENTIFIER!r}.")
     try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-        return _contents(model, model.subgraphs[0])
+        return look(schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0)))
     except (
         AttributeError,
         IndexError,
@@ -91,20 +104,25 @@ def read(path: Path) -> Contents:
 
 
 def _contents(model: Any, graph: Any) -> Contents:
-    names = [_op_name(model.operatorCodes[op.opcodeIndex]) for op in graph.operators]
+    names = [op_name(model.operatorCodes[op.opcodeIndex]) for op in graph.operators]
     producers = {output: (name, op) for name, op in zip(names, graph.operators, strict=True) for output in op.outputs}
     found = {}
     for name, op in zip(names, graph.operators, strict=True):
         if name in KERNEL_INPUT:
-            index = _stored(op.inputs[KERNEL_INPUT[name]], producers)
-            values = _values(model, graph.tensors[index])
+            index = stored_tensor(op.inputs[KERNEL_INPUT[name]], producers)
+            values = constant(model, graph.tensors[index])
             if values is not None and index not in found:
-                found[index] = Kernel(_text(graph.tensors[index].name), name, values, _zero_point(graph.tensors[index]))
+                found[index] = Kernel(
+                    text_of(graph.tensors[index].name), name, values, _zero_point(graph.tensors[index])
+                )
     return Contents(tuple(names), tuple(found.values()))
 
 
-def _stored(index: int, producers: Mapping[int, tuple[str, Any]]) -> int:
-    """The tensor that `index` is widened from: float16 and sparse kernels are stored as one and used as another."""
+def stored_tensor(index: int, producers: Mapping[int, tuple[str, Any]]) -> int:
+    """The tensor that `index` is widened from: float16 and sparse kernels are stored as one and used as another.
+
+    `producers` tells by tensor the operation that makes it, as its name and its OperatorT.
+    """
     for _ in range(len(producers) + 1):
         name, op = producers.get(index, ("", None))
         if name not in ("DEQUANTIZE", "DENSIFY"):
@@ -120,16 +138,18 @@ def _op_names() -> dict[int, str]:
     return {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
 
-def _op_name(code: Any) -> str:
+def op_name(code: Any) -> str:
+    """The name of an operation, from its entry in the file's operator codes."""
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    return _text(code.customCode) if code.customCode else _op_names()[number]
+    return text_of(code.customCode) if code.customCode else _op_names()[number]
 
 
-def _text(name: bytes | str) -> str:
+def text_of(name: bytes | str) -> str:
+    """A name in the file as text."""
     return name.decode() if isinstance(name, bytes) else name
 
 
-def _values(model: Any, tensor: Any) -> np.ndarray | None:
+def constant(model: Any, tensor: Any) -> np.ndarray | None:
     """The constant stored for `tensor`; None when it is computed, or stored in a type that NumPy lacks."""
     import numpy as np
     from ai_edge_litert import schema_py_generated as schema
@@ -142,9 +162,22 @@ def _values(model: Any, tensor: Any) -> np.ndarray | None:
         schema.TensorType.INT16: np.int16,
     }
     data = model.buffers[tensor.buffer].data
-    if data is None or tensor.type not in kinds or tensor.sparsity is not None:
+    if data is None or tensor.sparsity is not None:
+        return None
+    if tensor.type == schema.TensorType.INT4:
+        return _unpacked_int4(np.asarray(data, np.uint8).view(np.int8), math.prod(map(int, tensor.shape))).reshape(
+            tensor.shape
+        )
+    if tensor.type not in kinds:
         return None
     return np.asarray(data, np.uint8).view(kinds[tensor.type]).reshape(tensor.shape)
+
+
+def _unpacked_int4(packed: np.ndarray, num_values: int) -> np.ndarray:
+    """Two values a byte, the first in its lower half, each with a sign: shape (bytes,) -> (num_values,), as int8."""
+    import numpy as np
+
+    return np.stack([(packed << 4) >> 4, packed >> 4], axis=-1).reshape(-1)[:num_values]
 
 
 def _zero_point(tensor: Any) -> int:

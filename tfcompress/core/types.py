@@ -94,7 +94,7 @@ INT8_RANGES = "int8 ranges"  # fake quantization, with the ranges that int8 need
 
 @dataclasses.dataclass(frozen=True)
 class Promise:
-    """What a stage makes of a model: a kind, and for `SPARSITY` the least share of zeros in each of `kernels`."""
+    """What a stage makes of a model: a kind, the kernels it is about, and for `SPARSITY` the least share of zeros."""
 
     kind: str
     at_least: float = 1.0
@@ -103,7 +103,10 @@ class Promise:
 
 @runtime_checkable
 class Technique(Protocol):
-    """One method of compression: its fields are its settings, `apply` wraps, fits and unwraps."""
+    """One method of compression: its fields are its settings, `apply` wraps, fits and unwraps.
+
+    It may have `remarks(model)`: sentences for the report about what it will and will not do to this very model.
+    """
 
     @property
     def makes(self) -> frozenset[str]:

@@ -6,9 +6,10 @@ import dataclasses
 from typing import Any
 
 from ..core.errors import UnsupportedModel, expect
-from ..core.keras import copy_model, is_quantization_aware, tfmot
+from ..core.keras import copy_model, is_quantization_aware, prepared_scope, tfmot
 from ..core.measure import kernels, overall_sparsity
 from ..core.types import INT8_RANGES, SPARSITY, Fit, Promise
+from .coverage import annotated, gaps
 from .ranges import average_plainly
 
 
@@ -20,6 +21,8 @@ class QuantizeAware:
     through; weights symmetric (per channel for convolutions, per tensor for Dense), activations asymmetric per tensor.
 
     Args:
+      strict: whether a layer that stays in float is refused. False: it is named in the report, and its part of the
+        file is float. Defaults to False.
       keep_sparsity: whether zeros in kernels stay zero. None: yes, when the model has some. False lets training fill
         them, and a recipe then refuses to run this after pruning. Defaults to None.
 
@@ -33,6 +36,7 @@ class QuantizeAware:
     """
 
     keep_sparsity: bool | None = None
+    strict: bool = False
 
     def __post_init__(self) -> None:
         expect(
@@ -50,8 +54,14 @@ class QuantizeAware:
         return frozenset() if self.keep_sparsity is False else frozenset({SPARSITY})
 
     def promises(self, model: Any) -> tuple[Promise, ...]:
-        """The ranges."""
-        return (Promise(INT8_RANGES),)
+        """The ranges, of all kernels but those of layers that stay in float."""
+        left = gaps(model)
+        quantized = tuple(name for name in kernels(model) if name.rpartition("/")[0] not in left)
+        return (Promise(INT8_RANGES, kernels=quantized),)
+
+    def remarks(self, model: Any) -> tuple[str, ...]:
+        """Which layers of `model` stay in float, and why."""
+        return tuple(f"{name} stays in float: {reason}." for name, reason in gaps(model).items())
 
     def apply(self, model: Any, fit: Fit) -> Any:
         """Gives a quantization-aware model, trained by `fit`; a static int8 exporter then needs no calibration.
@@ -63,6 +73,19 @@ class QuantizeAware:
             raise UnsupportedModel(
                 "QuantizeAware expects a float model. Received: a quantization-aware one. Use it once."
             )
+        left = gaps(model)
+        if self.strict and left:
+            told = "; ".join(f"{name}: {reason}" for name, reason in left.items())
+            raise UnsupportedModel(
+                f"QuantizeAware.strict wants every layer quantized. Received: {told}. Use strict=False, which leaves "
+                "them in float."
+            )
+        if all(name.rpartition("/")[0] in left for name in kernels(model)):
+            told = ", ".join(f"{name} ({reason})" for name, reason in left.items())
+            raise UnsupportedModel(
+                f"QuantizeAware expects a layer with a kernel that it can quantize. Received: {told or 'none'}. Use "
+                "Int8 after training instead: it needs no change of the model."
+            )
         sparse = overall_sparsity(kernels(model)) > 0 if self.keep_sparsity is None else self.keep_sparsity
         aware = _quantize(copy_model(model), sparse)
         fit(aware, callbacks=[average_plainly(aware)])
@@ -70,17 +93,19 @@ class QuantizeAware:
 
 
 def _quantize(model: Any, keep_sparsity: bool) -> Any:
-    quantization = tfmot.quantization.keras
     try:
-        annotated = quantization.quantize_annotate_model(model)
-        if keep_sparsity:
-            return quantization.quantize_apply(
-                annotated, quantization.collab_opts.Default8BitPrunePreserveQuantizeScheme()
-            )
-        return quantization.quantize_apply(annotated)
+        with prepared_scope():
+            return tfmot.quantization.keras.quantize_apply(annotated(model), _scheme(keep_sparsity))
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UnsupportedModel(
             f"QuantizeAware expects layers that tfmot can quantize. Received: {reason} Use Int8 after training "
             "instead: it needs no change of the model."
         ) from error
+
+
+def _scheme(keep_sparsity: bool) -> Any:
+    quantization = tfmot.quantization.keras
+    if keep_sparsity:
+        return quantization.collab_opts.Default8BitPrunePreserveQuantizeScheme()
+    return quantization.default_8bit.Default8BitQuantizeScheme()

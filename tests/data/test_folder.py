@@ -1,0 +1,163 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfcompress.core.describe import describe, fingerprint
+from tfcompress.core.errors import DataCorrupt, DataUnavailable, InvalidValue
+from tfcompress.data.folder import ImageFolder
+from tfcompress.data.pictures import read_pictures
+
+COLOURS = {"blue": (0, 0, 200), "green": (0, 200, 0), "red": (200, 0, 0)}
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Ten pictures of each colour; a picture's size and brightness are its number's."""
+    for name, colour in COLOURS.items():
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(10):
+            shade = tuple(max(0, channel - number) for channel in colour)
+            Image.new("RGB", (20 + number, 30), shade).save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"
+
+
+def test_a_share_of_each_class_is_kept_for_judging(photos):
+    data = ImageFolder(photos, (8, 6, 3), test_share=0.3)
+    assert (data.class_names, data.num_classes, data.num_train) == (("blue", "green", "red"), 3, 21)
+    assert data.train.inputs.shape == (21, 8, 6, 3) and data.train.inputs.dtype == np.uint8
+    assert [np.bincount(split.labels).tolist() for split in (data.train, data.test)] == [[7, 7, 7], [3, 3, 3]]
+    for split in (data.train, data.test):  # blue is class 0 and the last channel
+        np.testing.assert_array_equal(split.inputs[:, 0, 0].argmax(-1), 2 - split.labels)
+
+
+def test_no_picture_is_in_both_splits(photos):
+    data = ImageFolder(photos, (1, 1, 3))
+    seen = [{tuple(pixel) for pixel in split.inputs[:, 0, 0].tolist()} for split in (data.train, data.test)]
+    assert len(seen[0]) == 24 and len(seen[1]) == 6 and not seen[0] & seen[1]
+
+
+def test_the_split_is_the_seeds(photos):
+    draws = [ImageFolder(photos, (1, 1, 3), seed=seed).test.inputs.tolist() for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_splits_that_are_given_are_kept(photos):
+    (photos / "val").mkdir()
+    (photos / "train").mkdir()
+    for name in COLOURS:
+        (photos / name).rename(photos / "train" / name)
+    (photos / "val" / "red").mkdir()
+    (photos / "train" / "red" / "0.png").rename(photos / "val" / "red" / "0.png")
+    data = ImageFolder(photos, (4, 4, 3))
+    assert (data.num_train, len(data.test), data.test.labels.tolist()) == (29, 1, [2])
+
+
+def test_num_examples_are_drawn_from_all_classes(photos):
+    data = ImageFolder(photos, (4, 4, 3), num_examples=6)
+    assert (data.num_train, len(data.test)) == (6, 6)
+    assert len(set(data.train.labels)) > 1
+
+
+def test_classes_can_be_put_in_the_models_order(photos):
+    data = ImageFolder(photos, (4, 4, 3), classes=("red", "green", "blue", "grey"))
+    assert data.num_classes == 4
+    np.testing.assert_array_equal(data.train.inputs[:, 0, 0].argmax(-1), data.train.labels)
+
+
+def test_a_class_that_is_not_named_is_refused(photos):
+    with pytest.raises(InvalidValue, match="Received: red, green, without blue"):
+        ImageFolder(photos, classes=("red", "green")).require()
+
+
+def test_numbers_as_names_count_as_numbers(tmp_path):
+    for name in ("10", "9", "2"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (3, 3)).save(tmp_path / name / "a.png")
+    assert ImageFolder(tmp_path).class_names == ("2", "9", "10")
+
+
+@pytest.mark.parametrize(
+    ("scaling", "expected"),
+    [
+        ("0..255", [200, 100, 0]),
+        ("0..1", [200 / 255, 100 / 255, 0]),
+        ("-1..1", [200 / 127.5 - 1, 100 / 127.5 - 1, -1]),
+        # keras.applications.imagenet_utils: (x / 255 - mean) / deviation; blue first and the mean taken off
+        ("torch", [(200 / 255 - 0.485) / 0.229, (100 / 255 - 0.456) / 0.224, -0.406 / 0.225]),
+        ("caffe", [0 - 103.939, 100 - 116.779, 200 - 123.68]),
+    ],
+)
+def test_pixels_are_scaled_as_the_model_wants_them(tmp_path, scaling, expected):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            Image.new("RGB", (3, 3), (200, 100, 0)).save(tmp_path / name / f"{number}.png")
+    data = ImageFolder(tmp_path, (2, 2, 3), scaling)
+    np.testing.assert_allclose(data.model_inputs(data.train.inputs)[0, 0, 0], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_other_pictures_are_other_data(photos):
+    before = fingerprint(ImageFolder(photos))
+    assert before == fingerprint(ImageFolder(str(photos)))
+    assert json.loads(json.dumps(describe(ImageFolder(photos))))["num_pictures"] == 30
+    os.utime(photos / "red" / "0.png", ns=(1, 1))
+    assert fingerprint(ImageFolder(photos)) != before
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"input_shape": (8, 8, 2)}, "input_shape must be"),
+        ({"scaling": "0..2"}, "scaling must be one of 0..255, 0..1, -1..1, torch, caffe"),
+        ({"input_shape": (8, 8, 1), "scaling": "torch"}, "must be one of 0..255, 0..1, -1..1. Received: 'torch'"),
+        ({"test_share": 1.0}, "test_share must be in"),
+        ({"resize": "squeeze"}, "resize must be stretch or crop"),
+        ({"num_examples": 0}, "num_examples must be at least 1"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(settings, words):
+    with pytest.raises(InvalidValue, match=words):
+        ImageFolder("photos", **settings)
+
+
+def test_one_picture_a_class_leaves_none_to_judge_on(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        Image.new("L", (3, 3)).save(tmp_path / name / "a.png")
+    with pytest.raises(DataUnavailable, match="must leave pictures to test on"):
+        ImageFolder(tmp_path).require()
+
+
+def test_damaged_pictures_are_named(photos):
+    (photos / "red" / "0.png").write_bytes(b"no picture")
+    whole = (photos / "red" / "1.png").read_bytes()
+    (photos / "red" / "1.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataCorrupt, match="2 of .* that cannot, .*red/0.png for one"):
+        read_pictures(sorted((photos / "red").iterdir()), (4, 4, 3))
+
+
+def test_crop_keeps_proportions_and_stretch_does_not(tmp_path):
+    picture = Image.new("L", (40, 20), 0)
+    picture.paste(255, (10, 0, 30, 20))  # the middle half is white
+    picture.save(tmp_path / "a.png")
+    stretched, cropped = (read_pictures([tmp_path / "a.png"], (20, 20, 1), how)[0] for how in ("stretch", "crop"))
+    assert cropped.min() == 255 and stretched[:, 0].max() == 0
+
+
+def test_a_photo_is_turned_upright(tmp_path):
+    picture = Image.new("L", (4, 2), 0)
+    picture.paste(255, (0, 0, 2, 2))  # the left half is white
+    turned = Image.Exif()
+    turned[0x0112] = 6  # "rotate by 90 degrees clockwise to see it": left becomes top
+    picture.save(tmp_path / "a.png", exif=turned)
+    upright = read_pictures([tmp_path / "a.png"], (4, 2, 1))[0, ..., 0]
+    np.testing.assert_array_equal(upright, [[255, 255]] * 2 + [[0, 0]] * 2)
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("RGBA", 3), ("P", 3), ("L", 3), ("RGB", 1), ("RGB", 4)])
+def test_any_kind_of_picture_becomes_the_channels_asked_for(tmp_path, mode, channels):
+    Image.new(mode, (3, 3), 0).save(tmp_path / "a.png")
+    assert read_pictures([tmp_path / "a.png"], (2, 2, channels)).shape == (1, 2, 2, channels)

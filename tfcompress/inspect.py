@@ -1,0 +1,211 @@
+"""python -m tfcompress.inspect FILE: what is in a Keras model or a .tflite, and what could be made of it.
+
+Help and mistakes come without TensorFlow, and a .tflite is read without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .core.complaints import explain
+from .core.errors import ConversionFailed, UnreadableModel, Usage
+from .core.tflite import IDENTIFIER
+
+if TYPE_CHECKING:
+    from .inspecting.values import KerasFile, TfliteFile
+
+DESCRIPTION = """\
+Shows what is in a model file: the layers of a Keras model (.keras, .h5, SavedModel folder) or the operations of a
+.tflite, with shapes, parameters, multiply-accumulates (MACs), bytes, zeros, clusters and quantization; and what
+pruning, quantization-aware training (QAT) and the GPU delegate would take of it.
+"""
+EXAMPLES = """\
+examples:
+  python -m tfcompress.inspect model.keras             its layers, and what pruning and QAT would take
+  python -m tfcompress.inspect model.tflite --gpu      its operations, and what the GPU delegate says to them
+  python -m tfcompress.inspect model.tflite --tensors  its tensors too
+  python -m tfcompress.inspect model.h5 --custom layers.py
+  python -m tfcompress.inspect model.keras --json | jq .totals
+
+exit codes: 0 all is well; 2 command line; 12 value out of range; 40 model unsupported; 43 model file unreadable;
+130 interrupted; 141 the reader of the output went away
+"""
+KERAS_HEADS = (b"PK", b"\x89HDF")
+BROKEN_PIPE_EXIT_CODE = 141  # 128 + SIGPIPE, as shells have it
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line and gives its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        if options.file is None:
+            parser.print_help(sys.stderr)
+            return Usage.exit_code
+        _show(_inspect(options), options)
+        sys.stdout.flush()
+        return 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains when it flushes at its end
+        return BROKEN_PIPE_EXIT_CODE
+    except (Exception, KeyboardInterrupt) as error:
+        if options.debug:
+            raise
+        line, exit_code = explain(error)
+        print(f"tfcompress: {line}", file=sys.stderr)
+        return exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tfcompress.inspect",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("file", nargs="?", metavar="FILE", type=Path, help="a .keras, .h5 or .tflite file, or a SavedModel's folder")
+    add("--gpu", action="store_true", help="ask the GPU delegate, of a Keras model about its float32 export")
+    add("--tensors", action="store_true", help="list the tensors of a .tflite too")
+    add("--json", action="store_true", help="print one JSON object and nothing else (keys: docs/inspecting.md)")
+    add("--trust", action="store_true", help="load a Keras file that holds code, which may run (safe_mode=False)")
+    add("--custom", metavar="FILE", type=Path, help="a Python file that defines the model's own layers and functions")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _inspect(options: argparse.Namespace) -> KerasFile | TfliteFile:
+    path = options.file
+    if not path.exists():
+        raise UnreadableModel(f"FILE must be a model file or a folder. Received: {path}. There is none of this name.")
+    if _is_tflite(path):
+        return _inspect_tflite(path, options.gpu)
+    return _inspect_keras(path, options)
+
+
+def _is_tflite(path: Path) -> bool:
+    """Whether it is one by its bytes, or claims to be by its name. Raises `UnreadableModel` for what is no model."""
+    if path.is_dir():
+        return False
+    with _readable(path), path.open("rb") as stream:
+        head = stream.read(8)
+    if not head:
+        raise UnreadableModel(f"FILE must be a model file. Received: {path}, which is empty. Save or copy it again.")
+    if head[4:] == IDENTIFIER or (path.suffix == ".tflite" and not head.startswith(KERAS_HEADS)):
+        return True
+    if not head.startswith(KERAS_HEADS) and path.suffix not in (".keras", ".h5"):
+        raise UnreadableModel(
+            f"FILE must be a .keras, .h5 or .tflite file. Received: {path}, whose first bytes are {head.hex(' ')}. "
+            "Export the model to one of these."
+        )
+    return False
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableModel(f"FILE must be readable. Received: {path}. {error.strerror}.") from error
+
+
+def _inspect_tflite(path: Path, with_gpu: bool) -> TfliteFile:
+    from .inspecting.reading import read_tflite
+
+    file = read_tflite(path)
+    if not with_gpu:
+        return file
+    from .inspecting.gpu import ask_gpu, operator_support
+
+    with _working("asking the GPU delegate"):
+        gpu = ask_gpu(path, file, "the file")
+    support = operator_support(gpu, [row.op for row in file.operators])
+    operators = (dataclasses.replace(row, gpu=answer) for row, answer in zip(file.operators, support, strict=True))
+    return dataclasses.replace(file, gpu=gpu, operators=tuple(operators))
+
+
+def _inspect_keras(path: Path, options: argparse.Namespace) -> KerasFile:
+    from .core.keras import start_quietly
+
+    with _working(f"reading {path.name}"):
+        start_quietly()
+        from .inspecting.keras_model import inspect_keras
+        from .loading.custom import custom_objects_from
+        from .loading.door import bring_in
+
+        custom_objects = custom_objects_from(options.custom) if options.custom else {}
+        arrival = bring_in(path, custom_objects=custom_objects, safe_mode=not options.trust)
+        file = inspect_keras(arrival.model, str(path), arrival.origin, _num_bytes(path), arrival.largest_difference)
+    if not options.gpu:
+        return file
+    with _working("asking the GPU delegate about an export"):
+        return _with_gpu(file, arrival.model)
+
+
+def _with_gpu(file: KerasFile, model: Any) -> KerasFile:
+    """`file` with what the delegate says of an export: float32, or int8 of a quantization-aware model."""
+    import tempfile
+
+    from .export.float32 import Float32
+    from .export.int8 import Int8
+    from .inspecting.gpu import ask_gpu, layer_support
+    from .inspecting.reading import read_tflite
+    from .inspecting.values import NOT_RUN, Gpu, Support
+
+    exporter = Int8() if file.totals["quantization_aware"] else Float32()
+    with tempfile.TemporaryDirectory(prefix="tfcompress-") as folder:
+        path = Path(folder) / "model.tflite"
+        try:
+            exporter.convert(model, None, path)  # neither needs data: ranges are in the model, or not wanted
+        except ConversionFailed as error:
+            reason = str(error).rstrip(".")
+            gpu = Gpu(NOT_RUN, reason, asked_of=exporter.mode)
+            layers = tuple(dataclasses.replace(row, gpu=Support(NOT_RUN, reason)) for row in file.layers)
+            return dataclasses.replace(file, gpu=gpu, layers=layers)
+        exported = read_tflite(path)
+        gpu = ask_gpu(path, exported, f"its {exporter.mode} export")
+    support = layer_support(gpu, exported, [row.name for row in file.layers])
+    layers = tuple(dataclasses.replace(row, gpu=support[row.name]) for row in file.layers)
+    return dataclasses.replace(file, gpu=gpu, layers=layers)
+
+
+def _num_bytes(path: Path) -> int:
+    return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+
+
+@contextlib.contextmanager
+def _working(what: str) -> Iterator[None]:
+    """A spinner on stderr while the block lasts; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from .terminal import MESSAGES
+
+    with MESSAGES.status(what):
+        yield
+
+
+def _show(file: KerasFile | TfliteFile, options: argparse.Namespace) -> None:
+    if options.json:
+        from .inspecting.reading import finite
+
+        print(json.dumps(finite(dataclasses.asdict(file)), indent=2, allow_nan=False))
+        return
+    from .inspecting import table
+
+    if file.kind == "tflite":
+        table.print_tflite(file, table.console(), options.tensors)
+    else:
+        table.print_keras(file, table.console())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""The operations, tensors and metadata of a .tflite file, as values. Runs in a child process; see reading.py."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.tflite import KERNEL_INPUT, constant, look_into, op_name, stored_tensor, text_of, zipped_bytes
+from .operation import arithmetic, float_operations, integer_share, num_macs
+from .values import OperatorRow, TensorRow, TfliteFile
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_MOST_TEXT = 64  # characters of a metadata entry that are told
+# The share of zeros over all kernels needs both, so they go together: zeros, entries, distinct values.
+Zeros = tuple[int, int, int]
+
+
+def look_at(path: Path) -> TfliteFile:
+    """Reads all of a .tflite file. Raises `UnreadableFile`."""
+    return look_into(path, lambda model: _file(path, model))
+
+
+def _file(path: Path, model: Any) -> TfliteFile:
+    data = path.read_bytes()
+    tensors = [_tensor(model, number, index) for number, graph in _graphs(model) for index in range(_length(graph))]
+    zeros: dict[tuple[int, int], Zeros] = {}
+    operators = [row for number, graph in _graphs(model) for row in _operators(model, number, graph, zeros)]
+    main = model.subgraphs[0]
+    return TfliteFile(
+        file=str(path),
+        raw_bytes=len(data),
+        zipped_bytes=zipped_bytes(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        version=int(model.version),
+        description=printable(model.description),
+        metadata=tuple(_metadata(model, entry) for entry in model.metadata or ()),
+        signatures=tuple(_signature(entry) for entry in model.signatureDefs or ()),
+        inputs=_indices(main.inputs),
+        outputs=_indices(main.outputs),
+        operators=tuple(operators),
+        tensors=tuple(tensors),
+        totals=_totals(model, operators, zeros),
+    )
+
+
+def _totals(model: Any, operators: Sequence[OperatorRow], zeros: Mapping[tuple[int, int], Zeros]) -> dict[str, Any]:
+    main = [row for row in operators if row.graph == 0]
+    size = sum(entries for _, entries, _ in zeros.values())
+    return {
+        "num_operators": len(main),
+        "num_graphs": len(model.subgraphs),
+        "num_macs": sum(row.num_macs or 0 for row in main),
+        "uncounted_operators": sorted({row.op for row in main if row.num_macs is None}),
+        "constant_bytes": sum(_length_of(buffer.data) for buffer in model.buffers),
+        "num_weights": size,
+        "sparsity": sum(count for count, _, _ in zeros.values()) / size if size else None,
+        "int8_share": integer_share([row.arithmetic for row in operators]),
+        "float_operators": dict(float_operations([(row.op, row.arithmetic) for row in operators])),
+    }
+
+
+def _operators(model: Any, number: int, graph: Any, zeros: dict[tuple[int, int], Zeros]) -> list[OperatorRow]:
+    named = [(op_name(model.operatorCodes[op.opcodeIndex]), op) for op in _list(graph.operators)]
+    producers = {int(output): (name, op) for name, op in named for output in _list(op.outputs)}
+    return [
+        _operator(model, number, graph, index, name, op, producers, zeros) for index, (name, op) in enumerate(named)
+    ]
+
+
+def _operator(
+    model: Any,
+    number: int,
+    graph: Any,
+    index: int,
+    name: str,
+    op: Any,
+    producers: Mapping[int, tuple[str, Any]],
+    zeros: dict[tuple[int, int], Zeros],
+) -> OperatorRow:
+    inputs, outputs = _indices(op.inputs), _indices(op.outputs)
+    weights = stored_tensor(inputs[KERNEL_INPUT[name]], producers) if name in KERNEL_INPUT else None
+    if weights is not None and (number, weights) not in zeros:
+        values = constant(model, graph.tensors[weights])
+        if values is not None and values.size:
+            zeros[number, weights] = _zeros(values, graph.tensors[weights])
+    found = zeros.get((number, weights)) if weights is not None else None
+    shapes = [_shape(graph.tensors[i]) if i >= 0 else None for i in inputs]
+    options = op.builtinOptions
+    return OperatorRow(
+        index=index,
+        op=printable(name),
+        version=int(model.operatorCodes[op.opcodeIndex].version),
+        inputs=inputs,
+        outputs=outputs,
+        arithmetic=arithmetic(
+            name,
+            [_dtype(graph.tensors[i]) for i in inputs if i >= 0 and not _is_constant(model, graph.tensors[i])],
+            [_dtype(graph.tensors[i]) for i in outputs],
+            _dtype(graph.tensors[weights]) if weights is not None else None,
+        ),
+        num_macs=num_macs(
+            name,
+            shapes,
+            [_shape(graph.tensors[i]) for i in outputs],
+            (bool(getattr(options, "adjX", False)), bool(getattr(options, "adjY", False))),
+        ),
+        constant_bytes=sum(
+            _length_of(model.buffers[graph.tensors[i].buffer].data) for i in dict.fromkeys(inputs) if i >= 0
+        ),
+        weights=weights,
+        sparsity=found[0] / found[1] if found else None,
+        distinct_values=found[2] if found else None,
+        graph=number,
+    )
+
+
+def _zeros(values: np.ndarray, tensor: Any) -> Zeros:
+    """Entries that stand for zero, all entries, and distinct values; a channel's zero point is its own."""
+    import numpy as np
+
+    points = tensor.quantization.zeroPoint if tensor.quantization is not None else None
+    if points is None or not len(points):
+        centred = values
+    elif len(points) == 1:
+        centred = values.astype("int32") - int(points[0])
+    else:
+        shape = [1] * values.ndim
+        shape[tensor.quantization.quantizedDimension] = len(points)
+        centred = values.astype("int32") - np.asarray(points, "int32").reshape(shape)
+    return int((centred == 0).sum()), int(centred.size), len(np.unique(values))
+
+
+def _tensor(model: Any, number: int, index: int) -> TensorRow:
+    import numpy as np
+
+    tensor = model.subgraphs[number].tensors[index]
+    quantization = tensor.quantization
+    scales = [] if quantization is None or quantization.scale is None else list(map(float, quantization.scale))
+    points = [] if quantization is None or quantization.zeroPoint is None else list(map(int, quantization.zeroPoint))
+    return TensorRow(
+        index=index,
+        name=printable(tensor.name),
+        dtype=_dtype(tensor).lower(),
+        shape=_shape(tensor),
+        constant_bytes=_length_of(model.buffers[tensor.buffer].data),
+        scheme="" if not scales else "per-tensor" if len(scales) == 1 else "per-channel",
+        num_scales=len(scales),
+        scale=tuple(dict.fromkeys((float(np.min(scales)), float(np.max(scales))))) if scales else (),
+        zero_point=tuple(dict.fromkeys((min(points), max(points)))) if scales and points else (),
+        quantized_dimension=int(quantization.quantizedDimension) if len(scales) > 1 else None,
+        is_sparse=tensor.sparsity is not None,
+        graph=number,
+    )
+
+
+def _metadata(model: Any, entry: Any) -> dict[str, Any]:
+    """A named buffer; its text when it is one, as the converter's runtime version is."""
+    data = model.buffers[entry.buffer].data
+    content = b"" if data is None else bytes(bytearray(data)).rstrip(b"\0")
+    is_text = content.isascii() and content.decode("ascii").isprintable()
+    text = content.decode("ascii")[:_MOST_TEXT] if is_text else ""
+    return {"name": printable(entry.name), "bytes": _length_of(data), "text": text}
+
+
+def _signature(entry: Any) -> dict[str, Any]:
+    names = {kind: [printable(item.name) for item in _list(getattr(entry, kind))] for kind in ("inputs", "outputs")}
+    return {"key": printable(entry.signatureKey), **names}
+
+
+def printable(name: bytes | str | None) -> str:
+    """A name from a file with everything that a terminal could take for an order written out.
+
+    >>> printable(b"conv\\x1b[2J")
+    'conv\\\\x1b[2J'
+    """
+    text = text_of(name or "")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _graphs(model: Any) -> list[tuple[int, Any]]:
+    return list(enumerate(model.subgraphs))
+
+
+def _length(graph: Any) -> int:
+    return len(_list(graph.tensors))
+
+
+def _list(items: Any) -> Any:
+    return () if items is None else items
+
+
+def _length_of(data: Any) -> int:
+    return 0 if data is None else len(data)
+
+
+def _indices(values: Any) -> tuple[int, ...]:
+    return tuple(map(int, _list(values)))
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    shape = tuple(map(int, _list(tensor.shape)))
+    if any(size < 0 for size in shape) or math.prod(shape) >= 1 << 62:
+        raise ValueError(f"a tensor has the shape {shape}")
+    return shape
+
+
+def _is_constant(model: Any, tensor: Any) -> bool:
+    return model.buffers[tensor.buffer].data is not None
+
+
+@cache
+def _dtype_names() -> dict[int, str]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
+
+
+def _dtype(tensor: Any) -> str:
+    return _dtype_names()[tensor.type]
