@@ -18,6 +18,8 @@ MAY_IMPORT = {
     "given": {"core"},
     "report": {"core"},
     "recipe_file": {"core"},
+    "inspecting": {"core", "delegates", "pruning"},
+    "inspect": {"core", "export", "inspecting", "loading", "terminal"},
     "run_stage": {"core", "loading"},
     "run_file": {"core", "loading", "run_stage"},
     "run": {"core", "loading", "run_stage", "run_file"},

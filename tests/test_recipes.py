@@ -13,6 +13,34 @@ from tfcompress import recipe_file
 HERE = Path(__file__).parent
 
 
+@pytest.fixture(scope="session")
+def own(trained, digits, tmp_path_factory):
+    """A user's own: a model that scales its pixels itself and ends in softmax, and pictures in folders of classes."""
+    from PIL import Image
+
+    import tfcompress as tfc
+    from tfcompress.core.keras import keras
+
+    folder = tmp_path_factory.mktemp("own")
+    inputs = keras.Input(digits.input_shape)
+    scaled = keras.layers.Rescaling(1 / 255)(inputs)
+    tfc.save_model(keras.Model(inputs, keras.layers.Softmax()(trained(scaled))), folder / "my.keras")
+    for number, (image, label) in enumerate(zip(digits.test.inputs, digits.test.labels, strict=True)):
+        (folder / "photos" / f"digit {label}").mkdir(parents=True, exist_ok=True)
+        pixels = (image[..., 0].astype("float32") * 255 / 16).astype("uint8")
+        Image.fromarray(pixels).save(folder / "photos" / f"digit {label}" / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def settings(request, name):
+    """What a recipe must be told."""
+    if name != "image_folder":
+        return []
+    own = request.getfixturevalue("own")
+    return ["--set", f"model={own / 'my.keras'}", "--set", f"data={own / 'photos'}"]
+
+
 def has_data(name):
     if "cifar10" not in name:
         return True
@@ -21,10 +49,10 @@ def has_data(name):
 
 
 @pytest.mark.parametrize("name", sorted(recipe_file.built_in()))
-def test_smoke(name, tmp_path):
+def test_smoke(name, settings, tmp_path):
     if not has_data(name):
         pytest.skip(f"{name} not run: CIFAR-10 is not in TFDS_DATA_DIR ({os.environ.get('TFDS_DATA_DIR')})")
-    command = [sys.executable, "-m", "tfcompress.recipe", name, "--smoke", "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-m", "tfcompress.recipe", name, *settings, "--smoke", "--out", str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads((tmp_path / "run" / "report.json").read_text())
@@ -40,8 +68,8 @@ def test_smoke(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(recipe_file.built_in()))
-def test_plan_says_what_it_would_do_and_makes_nothing(name, tmp_path):
-    command = [sys.executable, "-m", "tfcompress.recipe", name, "--plan"]
+def test_plan_says_what_it_would_do_and_makes_nothing(name, settings, tmp_path):
+    command = [sys.executable, "-m", "tfcompress.recipe", name, *settings, "--plan"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "PruneLowMagnitude" in done.stdout and "steps" in done.stdout
@@ -63,3 +91,42 @@ def test_the_textbooks_boundaries_are_fractions_of_training():
 def test_recipes_lie_where_they_can_be_read():
     assert set(recipe_file.built_in()) >= {"digits", "cifar10", "cifar10_classic"}
     assert all((HERE.parent / "recipes" / f"{name}.py").exists() for name in recipe_file.built_in())
+
+
+def test_an_own_model_is_compressed_and_nearly_as_good(own, tmp_path):
+    command = [sys.executable, "-m", "tfcompress.recipe", "image_folder", "--epochs", "12", "--out", str(tmp_path)]
+    command += ["--set", f"model={own / 'my.keras'}", "--set", f"data={own / 'photos'}", "--set", "final_sparsity=0.3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = json.loads((tmp_path / "report.json").read_text())
+    original, pruned, quantized = report["stages"]
+    assert original["accuracy"] > 0.85
+    assert min(pruned["accuracy"], quantized["accuracy"]) > original["accuracy"] - 0.1
+    by_mode = {(file["stage"], file["mode"]): file["raw_bytes"] for file in report["files"]}
+    assert by_mode["quantized", "int8"] < by_mode["original", "float32"] / 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"model": None}, 12, "model must be given. Received: None. Use --set model=my.keras."),
+        ({"data": None}, 12, "data must be given. Received: None. Use --set data=photos/."),
+        ({"model": "no.keras"}, 43, "no.keras. There is none of this name."),
+        ({"data": "nowhere"}, 20, "Received: nowhere. None there."),
+        ({"size": "96"}, 12, "size must be height x width. Received: '96'."),
+        ({"scale": "0..2"}, 12, "must be one of 0..255, 0..1, -1..1. Received: '0..2'"),
+        ({"scale": "-1..1"}, 44, "With other scalings: 0..255 9"),
+        ({"classes": "a,b"}, 12, "must name every class"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_what_is_wrong_with_an_own_model_is_one_line(own, changes, code, words, tmp_path):
+    given = {"model": own / "my.keras", "data": own / "photos", **changes}
+    command = [sys.executable, "-m", "tfcompress.recipe", "image_folder", "--out", str(tmp_path / "run")]
+    for name, value in given.items():
+        command += ["--set", f"{name}={value}"] if value is not None else []
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    *before, last = done.stderr.splitlines()
+    assert done.returncode == code, done.stderr
+    assert last.startswith("tfcompress: ") and words in last
+    assert len(before) <= 2  # the run's first words, when it came so far

@@ -197,14 +197,15 @@ def _show(file: KerasFile | TfliteFile, options: argparse.Namespace) -> None:
     if options.json:
         from .inspecting.reading import finite
 
-        print(json.dumps(finite(dataclasses.asdict(file)), indent=2, allow_nan=False))
+        told = {"kind": file.kind, "format": file.format, **dataclasses.asdict(file)}
+        print(json.dumps(finite(told), indent=2, allow_nan=False))
         return
-    from .inspecting import table
+    from .inspecting import keras_table, page, tflite_table
 
     if file.kind == "tflite":
-        table.print_tflite(file, table.console(), options.tensors)
+        tflite_table.print_tflite(file, page.console(), options.tensors)
     else:
-        table.print_keras(file, table.console())
+        keras_table.print_keras(file, page.console())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import is_quantization_aware, keras
+from tfcompress.core.keras import is_quantization_aware, keras, tf
 from tfcompress.core.measure import kernels, zero_share
 
 INPUTS = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
@@ -88,3 +88,15 @@ def test_prunes_while_distilling():
 def test_makes_quantization_aware_while_distilling():
     fit = tfc.distilled(tfc.KerasFit(Few(), epochs=2, batch_size=8), network(1))
     assert is_quantization_aware(tfc.QuantizeAware().apply(network(0), fit))
+
+
+def test_models_that_end_in_softmax_are_compared_by_the_logits_behind_it():
+    inputs = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
+    bodies = [keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]) for _ in range(2)]
+    with_softmax = [keras.Sequential([body, keras.layers.Softmax()]) for body in bodies]
+    losses = []
+    for teacher, student in (bodies, with_softmax):
+        distiller = tfc.Distiller(student, teacher, tfc.SoftTargets(temperature=3.0), student_loss_weight=0.0)
+        distiller.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=student is bodies[1]))
+        losses.append(float(distiller.compute_loss(inputs, tf.zeros(16), distiller(inputs))))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4) and losses[0] > 0.01

@@ -95,9 +95,7 @@ def test_what_stays_in_float_is_named_and_promised_less(body, reason, tmp_path):
 
 
 def test_strict_refuses_them():
-    with pytest.raises(
-        tfc.UnsupportedModel, match="QuantizeAware.strict .* odd: tfmot knows no"
-    ):
+    with pytest.raises(tfc.UnsupportedModel, match="QuantizeAware.strict .* odd: tfmot knows no"):
         tfc.QuantizeAware(strict=True).apply(rescaled(PARTLY["LayerNormalization"][0]), fit=None)
 
 

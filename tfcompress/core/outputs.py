@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from .keras import keras
+from .keras import keras, tf
+
+LEAST_PROBABILITY = 1e-7  # float32 resolves no less beside 1
 
 
 def gives_probabilities(model: Any) -> bool:
@@ -21,6 +24,20 @@ def gives_probabilities(model: Any) -> bool:
             return gives_probabilities(last)
         last = last.layer
     return isinstance(last, keras.layers.Softmax) or _is_softmax(_activation(last))
+
+
+def logits_from(model: Any) -> Callable[[Any], Any]:
+    """A function from the outputs of `model` to logits: nothing to do, or for probabilities their logarithm.
+
+    The logarithm of a softmax is its logits less a constant, which no softmax of them sees.
+
+    >>> model = keras.Sequential([keras.layers.Dense(2, activation="softmax", input_shape=(4,))])
+    >>> logits_from(model)(tf.constant([[0.25, 0.75]])).numpy().round(4)
+    array([[-1.3863, -0.2877]], dtype=float32)
+    """
+    if not gives_probabilities(model):
+        return lambda outputs: outputs
+    return lambda outputs: tf.math.log(tf.maximum(outputs, LEAST_PROBABILITY))
 
 
 def _activation(layer: Any) -> Any:

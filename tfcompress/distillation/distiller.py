@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.keras import keras, tf
+from ..core.outputs import logits_from
 
 
 class Distiller(keras.Model):
@@ -17,7 +18,8 @@ class Distiller(keras.Model):
     `prune_low_magnitude` or `quantize_model`.
 
     Args:
-      student: a Keras model, inputs -> logits of shape (batch, classes); trained in place.
+      student: a Keras model, inputs -> logits or, after a softmax, probabilities of shape (batch, classes); trained in
+        place.
       teacher: a Keras model with the same inputs and classes.
       distillation_loss: (teacher logits, student logits) -> loss of each example, shape (batch,).
       student_loss_weight: w, in [0, 1]: how much the labels count. Defaults to 0.1.
@@ -44,22 +46,23 @@ class Distiller(keras.Model):
         self.student = student
         self.distillation_loss = distillation_loss
         self.student_loss_weight = student_loss_weight
+        self._student_logits = logits_from(student)
         # Keras would tell the labels' loss alone as "loss"; these are told instead, the last under that name.
         self._student_mean = keras.metrics.Mean(name="student_loss")
         self._teacher_mean = keras.metrics.Mean(name="teacher_loss")
         self._mean = keras.metrics.Mean(name="loss")
-        self._ask_teacher = lambda inputs: teacher(
-            inputs, training=False
-        )  # a closure: Keras must not track its weights
+        teacher_logits = logits_from(teacher)
+        # A closure: Keras must not track the teacher's weights.
+        self._ask_teacher = lambda inputs: teacher_logits(teacher(inputs, training=False))
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        """The student's logits."""
+        """The student's outputs."""
         return self.student(inputs, training=training)
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
         """The weighted sum of the student's own loss and the teacher's."""
         student_loss = super().compute_loss(x, y, y_pred, sample_weight)
-        teacher_loss = tf.reduce_mean(self.distillation_loss(self._ask_teacher(x), y_pred))
+        teacher_loss = tf.reduce_mean(self.distillation_loss(self._ask_teacher(x), self._student_logits(y_pred)))
         loss = self.student_loss_weight * student_loss + (1 - self.student_loss_weight) * teacher_loss
         self._student_mean.update_state(student_loss)
         self._teacher_mean.update_state(teacher_loss)

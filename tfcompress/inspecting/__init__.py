@@ -5,5 +5,5 @@
 - `tflite_file.py`: the operations and tensors of a .tflite; `operation.py`: their multiply-accumulates and arithmetic.
 - `reading.py`: the child process in which a .tflite is read, since a damaged one can make its reader run forever.
 - `gpu.py`: the real GPU delegate, asked.
-- `text.py`, `table.py`: all of it on a terminal.
+- `keras_table.py`, `tflite_table.py`: all of it on a terminal, with `page.py`, `columns.py` and `text.py`.
 """

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from rich.text import Text
 
 GAP = 2  # between columns
+LUXURY = 3  # columns of this rank and above go before any other shrinks
 
-STYLES = {"yes": "green", "no": "red", "partly": "yellow", "not asked": "dim", "not run": "yellow"}
+STYLES = {"yes": "green", "no": "red", "partly": "yellow", "not asked": "dim", "not run": "yellow", "unknown": "yellow"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,9 +42,17 @@ def fitting(columns: Sequence[Column], width: int) -> list[Column]:
     ['b']
     """
     shown = [column for column in columns if any(column.cells)]
-    while sum(column.least_width + GAP for column in shown) - GAP > width and any(column.rank for column in shown):
-        shown.remove(max(shown, key=lambda column: column.rank))
+    _drop(shown, [column for column in shown if column.rank >= LUXURY], width, "width")
+    _drop(shown, [column for column in shown if column.rank], width, "least_width")
     return shown
+
+
+def _drop(shown: list[Column], able: list[Column], width: int, measure: str) -> None:
+    """Takes the columns of greatest rank among `able` out of `shown`, until the rest fits by that measure."""
+    for column in sorted(able, key=lambda column: -column.rank):
+        if sum(getattr(other, measure) + GAP for other in shown) - GAP <= width:
+            return
+        shown.remove(column)
 
 
 def lines(columns: Sequence[Column], width: int) -> list[Text]:

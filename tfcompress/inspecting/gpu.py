@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.types import Artifact, Data, Finding, Split
 from ..delegates import worker
 from ..delegates.gpu import GpuDelegate
-from .values import NO, NOT_RUN, NOTHING_TO_DO, PARTLY, YES, Gpu, Support, TensorRow, TfliteFile
+from .values import NO, NOT_RUN, NOTHING_TO_DO, PARTLY, UNKNOWN, YES, Gpu, Support, TensorRow, TfliteFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +104,7 @@ def operator_support(gpu: Gpu, ops: Sequence[str]) -> list[Support]:
     if gpu.answer != NO:
         return [Support(gpu.answer, "" if gpu.answer == YES else gpu.reason)] * len(ops)
     if not gpu.refusals or gpu.num_ops is None or gpu.num_delegated_ops is None:
-        return [Support(NOT_RUN, f"the delegate stops at the file as a whole: {gpu.reason}")] * len(ops)
+        return [Support(UNKNOWN, f"the delegate stops at the file as a whole: {gpu.reason}")] * len(ops)
     reasons: dict[str, list[str]] = {}
     for refusal in gpu.refusals:
         reasons.setdefault(refusal["op"], []).append(refusal["reason"])
@@ -138,5 +138,5 @@ def _worst(answers: Sequence[Support], gpu: Gpu) -> Support:
         return Support(gpu.answer, gpu.reason)
     if not answers:
         return Support(NOTHING_TO_DO, "has no operation of its own in the exported file")
-    order = {NO: 0, PARTLY: 1, NOT_RUN: 2, YES: 3}
+    order = {NO: 0, PARTLY: 1, UNKNOWN: 2, YES: 3}
     return min(answers, key=lambda support: order.get(support.answer, 4))

@@ -181,7 +181,7 @@ def _noting_scheme(refused: dict[str, str]) -> Any:
         def get_quantize_config(self, layer: Any) -> Any:
             reason = _objection(super(), layer)
             if reason:
-                refused[layer.name] = reason
+                refused.setdefault(layer.name, reason)
                 return Nothing()
             return super().get_quantize_config(layer)
 

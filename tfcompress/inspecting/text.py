@@ -44,14 +44,16 @@ def share_text(share: float | None) -> str:
     return ">99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
 
 
-def clusters_text(num_values: int | None, size: int) -> str:
-    """The number of distinct values where values repeat and are few: clusters, or the levels of int8.
+def clusters_text(num_values: int | None, size: int, sparsity: float | None) -> str:
+    """The number of distinct values where values besides zero repeat and are few: clusters, or the levels of int8.
 
-    >>> clusters_text(16, 4608), clusters_text(27, 27), clusters_text(4000, 4608)
+    >>> clusters_text(16, 4608, 0.0), clusters_text(73, 144, 0.5), clusters_text(4000, 4608, 0.0)
     ('16', '', '')
     """
-    few = num_values is not None and num_values <= MOST_CLUSTERS and num_values < size
-    return str(num_values) if few else ""
+    if num_values is None or sparsity is None or num_values > MOST_CLUSTERS:
+        return ""
+    num_others = round(size * (1 - sparsity))
+    return str(num_values) if num_values - (sparsity > 0) < num_others else ""
 
 
 def count_text(count: int | None, nothing: str = "") -> str:
@@ -100,4 +102,4 @@ def gpu_line(gpu: Gpu) -> str:
         return f"GPU takes all {gpu.num_ops} operations{of}, on {gpu.device}{difference}{figure}"
     if gpu.refusals:
         return f"GPU takes {gpu.num_delegated_ops} of {gpu.num_ops} operations{of}"
-    return f"GPU fails{of}: {gpu.reason}"
+    return f"GPU fails on {gpu.asked_of}: {gpu.reason}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def _file(path: Path, model: Any) -> TfliteFile:
     data = path.read_bytes()
     tensors = [_tensor(model, number, index) for number, graph in _graphs(model) for index in range(_length(graph))]
     zeros: dict[tuple[int, int], Zeros] = {}
-    operators = [row for number, graph in _graphs(model) for row in _operators(model, number, graph, zeros)]
+    operators = [row for number, _ in _graphs(model) for row in _Graph(model, number, zeros).rows()]
     main = model.subgraphs[0]
     return TfliteFile(
         file=str(path),
@@ -65,62 +66,80 @@ def _totals(model: Any, operators: Sequence[OperatorRow], zeros: Mapping[tuple[i
     }
 
 
-def _operators(model: Any, number: int, graph: Any, zeros: dict[tuple[int, int], Zeros]) -> list[OperatorRow]:
-    named = [(op_name(model.operatorCodes[op.opcodeIndex]), op) for op in _list(graph.operators)]
-    producers = {int(output): (name, op) for name, op in named for output in _list(op.outputs)}
-    return [
-        _operator(model, number, graph, index, name, op, producers, zeros) for index, (name, op) in enumerate(named)
-    ]
+@dataclasses.dataclass(frozen=True)
+class _Graph:
+    """One graph of a file: its operations by name, and the zeros of the kernels seen so far in any graph."""
+
+    model: Any
+    number: int
+    zeros: dict[tuple[int, int], Zeros]
+
+    @property
+    def graph(self) -> Any:
+        return self.model.subgraphs[self.number]
+
+    @cached_property
+    def named(self) -> list[tuple[str, Any]]:
+        return [(op_name(self.model.operatorCodes[op.opcodeIndex]), op) for op in _list(self.graph.operators)]
+
+    @cached_property
+    def producers(self) -> dict[int, tuple[str, Any]]:
+        return {int(output): (name, op) for name, op in self.named for output in _list(op.outputs)}
+
+    def rows(self) -> list[OperatorRow]:
+        return [self._row(index, name, op) for index, (name, op) in enumerate(self.named)]
+
+    def _row(self, index: int, name: str, op: Any) -> OperatorRow:
+        inputs, outputs = _indices(op.inputs), _indices(op.outputs)
+        weights = int(stored_tensor(inputs[KERNEL_INPUT[name]], self.producers)) if name in KERNEL_INPUT else None
+        found = self._zeros(weights) if weights is not None else None
+        computed = [i for i in inputs if i >= 0 and self._data(i) is None]
+        options = op.builtinOptions
+        return OperatorRow(
+            index=index,
+            op=printable(name),
+            version=int(self.model.operatorCodes[op.opcodeIndex].version),
+            inputs=inputs,
+            outputs=outputs,
+            arithmetic=arithmetic(
+                name,
+                [self._dtype(i) for i in computed],
+                [self._dtype(i) for i in outputs],
+                self._dtype(weights) if weights is not None else None,
+            ),
+            num_macs=num_macs(
+                name,
+                [self._shape(i) if i >= 0 else None for i in inputs],
+                [self._shape(i) for i in outputs],
+                (bool(getattr(options, "adjX", False)), bool(getattr(options, "adjY", False))),
+            ),
+            constant_bytes=sum(_length_of(self._data(i)) for i in dict.fromkeys(inputs) if i >= 0),
+            weights=weights,
+            sparsity=found[0] / found[1] if found else None,
+            distinct_values=found[2] if found else None,
+            graph=self.number,
+        )
+
+    def _zeros(self, weights: int) -> Zeros | None:
+        key = (self.number, weights)
+        if key not in self.zeros:
+            values = constant(self.model, self.graph.tensors[weights])
+            if values is None or not values.size:
+                return None
+            self.zeros[key] = _count_zeros(values, self.graph.tensors[weights])
+        return self.zeros[key]
+
+    def _data(self, index: int) -> Any:
+        return self.model.buffers[self.graph.tensors[index].buffer].data
+
+    def _dtype(self, index: int) -> str:
+        return _dtype(self.graph.tensors[index])
+
+    def _shape(self, index: int) -> tuple[int, ...]:
+        return _shape(self.graph.tensors[index])
 
 
-def _operator(
-    model: Any,
-    number: int,
-    graph: Any,
-    index: int,
-    name: str,
-    op: Any,
-    producers: Mapping[int, tuple[str, Any]],
-    zeros: dict[tuple[int, int], Zeros],
-) -> OperatorRow:
-    inputs, outputs = _indices(op.inputs), _indices(op.outputs)
-    weights = stored_tensor(inputs[KERNEL_INPUT[name]], producers) if name in KERNEL_INPUT else None
-    if weights is not None and (number, weights) not in zeros:
-        values = constant(model, graph.tensors[weights])
-        if values is not None and values.size:
-            zeros[number, weights] = _zeros(values, graph.tensors[weights])
-    found = zeros.get((number, weights)) if weights is not None else None
-    shapes = [_shape(graph.tensors[i]) if i >= 0 else None for i in inputs]
-    options = op.builtinOptions
-    return OperatorRow(
-        index=index,
-        op=printable(name),
-        version=int(model.operatorCodes[op.opcodeIndex].version),
-        inputs=inputs,
-        outputs=outputs,
-        arithmetic=arithmetic(
-            name,
-            [_dtype(graph.tensors[i]) for i in inputs if i >= 0 and not _is_constant(model, graph.tensors[i])],
-            [_dtype(graph.tensors[i]) for i in outputs],
-            _dtype(graph.tensors[weights]) if weights is not None else None,
-        ),
-        num_macs=num_macs(
-            name,
-            shapes,
-            [_shape(graph.tensors[i]) for i in outputs],
-            (bool(getattr(options, "adjX", False)), bool(getattr(options, "adjY", False))),
-        ),
-        constant_bytes=sum(
-            _length_of(model.buffers[graph.tensors[i].buffer].data) for i in dict.fromkeys(inputs) if i >= 0
-        ),
-        weights=weights,
-        sparsity=found[0] / found[1] if found else None,
-        distinct_values=found[2] if found else None,
-        graph=number,
-    )
-
-
-def _zeros(values: np.ndarray, tensor: Any) -> Zeros:
+def _count_zeros(values: np.ndarray, tensor: Any) -> Zeros:
     """Entries that stand for zero, all entries, and distinct values; a channel's zero point is its own."""
     import numpy as np
 
@@ -208,10 +227,6 @@ def _shape(tensor: Any) -> tuple[int, ...]:
     if any(size < 0 for size in shape) or math.prod(shape) >= 1 << 62:
         raise ValueError(f"a tensor has the shape {shape}")
     return shape
-
-
-def _is_constant(model: Any, tensor: Any) -> bool:
-    return model.buffers[tensor.buffer].data is not None
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 FORMAT = 1  # of the JSON; it grows by keys alone, and this number changes when one changes its meaning
@@ -11,6 +12,7 @@ FORMAT = 1  # of the JSON; it grows by keys alone, and this number changes when 
 YES, PARTLY, NO = "yes", "partly", "no"
 NOTHING_TO_DO = "nothing to do"  # no kernel, no arithmetic
 NOT_ASKED, NOT_RUN = "not asked", "not run"
+UNKNOWN = "unknown"  # asked, and the answer does not tell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,4 +160,8 @@ class TfliteFile:
 
     def tensor(self, index: int, graph: int = 0) -> TensorRow:
         """The tensor of this index in a graph."""
-        return next(row for row in self.tensors if (row.graph, row.index) == (graph, index))
+        return self._by_index[graph, index]
+
+    @cached_property
+    def _by_index(self) -> dict[tuple[int, int], TensorRow]:
+        return {(row.graph, row.index): row for row in self.tensors}

@@ -1,0 +1,56 @@
+"""The gradient of the loss that a compiled model trains by, over examples of its training data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import InvalidRecipe
+from ..core.keras import tf
+from ..core.types import Data, Fit
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BATCH_SIZE = 64
+
+
+def data_of(fit: Fit, owner: str) -> Data:
+    """What `fit`, or the fit that it wraps, trains on. Raises `InvalidRecipe` when it does not say."""
+    inner: Any = fit
+    while inner is not None:
+        if isinstance(getattr(inner, "data", None), Data):
+            return inner.data
+        inner = getattr(inner, "fit", None)
+    raise InvalidRecipe(
+        f"{owner} expects a fit that says what it trains on. Received: {type(fit).__name__} without `data`. "
+        "Use KerasFit, or give your own fit a field `data`."
+    )
+
+
+def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_examples: int) -> dict[str, np.ndarray]:
+    """The mean gradient of the loss of `model`, compiled, by the name of each variable.
+
+    The examples are spread evenly over the training split. Batch normalisation uses its running statistics, and metrics
+    are left as they were.
+    """
+    import numpy as np
+
+    split = data.train
+    num_examples = min(num_examples, len(split))
+    chosen = np.unique(np.linspace(0, len(split) - 1, num_examples).round().astype(int))
+    names = list(variables)
+    sums = {name: np.zeros(variables[name].shape) for name in names}
+    metrics = [(variable, variable.numpy()) for metric in model.metrics for variable in metric.variables]
+    for begin in range(0, len(chosen), BATCH_SIZE):
+        indices = chosen[begin : begin + BATCH_SIZE]
+        inputs = tf.constant(data.model_inputs(split.inputs[indices]))
+        labels = tf.constant(split.labels[indices], tf.int32)
+        with tf.GradientTape() as tape:
+            loss = model.compute_loss(inputs, labels, model(inputs, training=False))
+        for name, gradient in zip(names, tape.gradient(loss, [variables[name] for name in names]), strict=True):
+            if gradient is not None:  # a weight that the outputs do not depend on
+                sums[name] += tf.convert_to_tensor(gradient).numpy() * (len(indices) / len(chosen))
+    for variable, value in metrics:
+        variable.assign(value)
+    return sums

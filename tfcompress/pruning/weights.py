@@ -1,0 +1,196 @@
+"""Weight pruning by any score: the weights worth least become zeros while the model trains."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import InvalidValue, NothingHappened, expect
+from ..core.keras import copy_model
+from ..core.types import SPARSITY, Fit, Promise
+from .gradients import data_of, loss_gradients
+from .masks import keep_largest, reachable
+from .schedules import Compounding, ConstantSparsity, PolynomialDecay
+from .scores.evidence import GRADIENT, MOVEMENT, Evidence, Score
+from .scores.groups import FILTER, group_size
+from .scores.l1 import L1Score
+from .targets import Target, shares, targets
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PER_LAYER, GLOBAL = "per layer", "global"
+TOLERANCE = 0.005  # of sparsity
+
+
+@dataclasses.dataclass(frozen=True)
+class PruneWeights:
+    """Zeroes the weights that a score holds worth least while the model trains, and keeps them zero to the end.
+
+    For a kernel w with scores S, both of one shape, the mask is m = [S >= the s quantile of S], with s the schedule's
+    sparsity; the model trains with w * m. A weight once masked stays so, and zeros that come in stay. Every kernel can
+    be pruned, those of attention and of Bidirectional layers too; a depthwise kernel only when `per_layer` names it.
+    What comes out is a plain Keras model with zeros in its kernels; a .tflite of it is smaller zipped.
+
+    Args:
+      final_sparsity: share of zeros at the end, in [0, 1). Defaults to 0.75.
+      score: what a weight is worth: `L1Score`, `L2Score`, `MovementScore`, `GradientTimesWeight`, `RandomScore`, or a
+        callable of your own with `needs` and `in_groups`. Of scores by group whole groups go, and with
+        filters as groups the layers that make the outputs are left whole. Defaults to `L1Score()`, magnitude.
+      schedule: how the share is reached. Defaults to `PolynomialDecay()`; or `ConstantSparsity`, `Compounding`.
+      comparison: "per layer": each kernel gets the share; "global": all kernels together, the scores compared as
+        they are. Defaults to "per layer".
+      per_layer: final sparsities that differ, by layer name or pattern; 0 leaves a layer whole; the first match counts.
+        With "global" these kernels are compared within themselves, and the rest together.
+
+    Raises:
+      InvalidValue: for a value out of range.
+
+    Example:
+
+    >>> PruneWeights(0.9, comparison="global", per_layer={"logits": 0.5}).comparison
+    'global'
+
+    References: Han et al., "Learning both weights and connections", 2015, https://arxiv.org/abs/1506.02626; Blalock et
+    al., "What is the state of neural network pruning?", 2020, https://arxiv.org/abs/2003.03033
+    """
+
+    final_sparsity: float = 0.75
+    score: Score = L1Score()
+    schedule: PolynomialDecay | ConstantSparsity | Compounding = PolynomialDecay()
+    comparison: str = PER_LAYER
+    per_layer: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        fix = "Use 0.75 to zero three quarters of each kernel."
+        expect(0 <= self.final_sparsity < 1, self, "final_sparsity", "must be in [0, 1)", fix)
+        expect(isinstance(self.score, Score), self, "score", "must be a score", "Use L1Score() for magnitude.")
+        known = (PER_LAYER, GLOBAL)
+        expect(self.comparison in known, self, "comparison", f"must be one of {known}", f"Use {PER_LAYER!r}.")
+        within = all(0 <= share < 1 for share in self.per_layer.values())
+        expect(within, self, "per_layer", "must hold sparsities in [0, 1)", fix)
+
+    @property
+    def makes(self) -> frozenset[str]:
+        """Zeros."""
+        return frozenset({SPARSITY})
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """Zeros: those that come in stay."""
+        return frozenset({SPARSITY})
+
+    def promises(self, model: Any) -> tuple[Promise, ...]:
+        """The share of zeros of each kernel, grouped by share.
+
+        For kernels compared globally no share of any one is known beforehand, and zeros are promised without a number.
+        """
+        groups: dict[float, list[str]] = {}
+        found = targets(model, type(self).__name__)
+        for pool, share in self._pools(found):
+            for name in pool:
+                alone = self._reachable(found[name], share) if self._alone(pool) else 0.0
+                groups.setdefault(alone, []).append(name)
+        return tuple(Promise(SPARSITY, share, tuple(names)) for share, names in groups.items())
+
+    def apply(self, model: Any, fit: Fit) -> Any:
+        """Gives a plain model with zeros, trained by `fit`.
+
+        Raises:
+          UnsupportedModel: when the model has no kernel, or is quantization-aware.
+          InvalidRecipe: when the score needs data that `fit` does not tell of.
+          NothingHappened: when the schedule did not fire.
+        """
+        from .masking import Masking, MovementTracking  # Keras classes: only now is TensorFlow needed
+
+        name = type(self).__name__
+        promises = self.promises(model)
+        pruned = copy_model(model)
+        found = targets(pruned, name)
+        pools = [(pool, self.schedule.over(fit.steps, share)) for pool, share in self._pools(found)]
+        variables = {kernel: found[kernel].variable for pool, _ in pools for kernel in pool}
+        tracking = [MovementTracking(variables)] if self.score.needs == MOVEMENT else []
+        data = data_of(fit, f"{name}(score={type(self.score).__name__}())") if self.score.needs == GRADIENT else None
+
+        def choose(step: int, training: Any) -> dict[str, np.ndarray] | None:
+            due = _due(pools, step)
+            if not due:
+                return None
+            movement = tracking[0].sums() if tracking else {}
+            gradients = loss_gradients(training, variables, data, self.score.num_examples) if data else {}
+            now = masking.masks()
+            return {
+                kernel: mask
+                for pool, share in due
+                for kernel, mask in self._masks(
+                    {kernel: found[kernel] for kernel in pool}, share, now, gradients, movement
+                ).items()
+            }
+
+        masking = Masking(variables, choose)
+        fit(pruned, callbacks=[masking, *tracking])
+        self._require_zeros(promises, found, fit.steps)
+        return pruned
+
+    def _masks(
+        self,
+        pool: Mapping[str, Target],
+        share: float,
+        now: Mapping[str, np.ndarray],
+        gradients: Mapping[str, np.ndarray],
+        movement: Mapping[str, np.ndarray],
+    ) -> dict[str, np.ndarray]:
+        import numpy as np
+
+        if movement and not any(np.any(movement[name]) for name in pool):
+            raise InvalidValue(
+                "PruneWeights.schedule must begin after some steps with a score of movement. Received: a mask at the "
+                "first step. Use PolynomialDecay(begin=0.2)."
+            )
+        scores = {}
+        for name, target in pool.items():
+            evidence = Evidence(name, target.output_axis, gradients.get(name), movement.get(name))
+            scores[name] = np.where(now[name], self.score(target.variable.numpy(), evidence), -np.inf)
+        return keep_largest(scores, share, self.score.in_groups)
+
+    def _pools(self, found: Mapping[str, Target]) -> list[tuple[list[str], float]]:
+        """The kernels that are compared with each other, and the share of each pool."""
+        by_kernel = shares(found, self.final_sparsity, self.per_layer, type(self).__name__)
+        if getattr(self.score, "group", None) == FILTER:
+            by_kernel = {name: share for name, share in by_kernel.items() if not found[name].answers}
+        named = shares(found, -1.0, self.per_layer, type(self).__name__)
+        together = [name for name, share in by_kernel.items() if self.comparison == GLOBAL and named[name] < 0 < share]
+        pools = [([name], share) for name, share in by_kernel.items() if name not in together and share > 0]
+        return ([(together, self.final_sparsity)] if together else []) + pools
+
+    def _alone(self, pool: list[str]) -> bool:
+        return self.comparison == PER_LAYER or len(pool) == 1
+
+    def _reachable(self, target: Target, share: float) -> float:
+        if not self.score.in_groups:
+            return share
+        shape = tuple(target.variable.shape)
+        group = getattr(self.score, "group", FILTER)
+        return reachable(share, target.variable.shape.num_elements(), group_size(shape, group, target.output_axis))
+
+    def _require_zeros(self, promises: tuple[Promise, ...], found: Mapping[str, Target], steps: int) -> None:
+        promised = {name: promise.at_least for promise in promises for name in promise.kernels}
+        for pool, share in self._pools(found):
+            values = {name: found[name].variable.numpy() for name in pool}
+            zeros = sum(int((kernel == 0).sum()) for kernel in values.values())
+            reached = zeros / sum(kernel.size for kernel in values.values())
+            wanted = promised[pool[0]] if self._alone(pool) else share
+            if reached < wanted - TOLERANCE - 1 / min(kernel.size for kernel in values.values()):
+                raise NothingHappened(
+                    f"PruneWeights expects {wanted:.0%} zeros in {', '.join(pool)}. Received: {reached:.0%} after "
+                    f"{steps} steps. Train longer, or end the schedule earlier."
+                )
+
+
+def _due(pools: list[tuple[list[str], Callable[[Any], Any]]], step: int) -> list[tuple[list[str], float]]:
+    """The pools whose schedule fires at `step`, and the sparsity it asks for."""
+    from ..core.keras import tf
+
+    asked = [(pool, *schedule(tf.constant(step, tf.int64))) for pool, schedule in pools]
+    return [(pool, float(share)) for pool, fires, share in asked if bool(fires) and float(share) > 0]
