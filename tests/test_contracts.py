@@ -20,7 +20,7 @@ FOLDERS = ("data", "delegates", "distillation", "export", "pruning", "quantizati
 def modules():
     for folder in FOLDERS:
         package = importlib.import_module(f"tfcompress.{folder}")
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(found.name)
     yield importlib.import_module("tfcompress.fitting")
 

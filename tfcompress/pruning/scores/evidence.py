@@ -25,6 +25,9 @@ class Evidence:
     movement: np.ndarray | None = None
 
 
+NO_EVIDENCE = Evidence()
+
+
 @runtime_checkable
 class Score(Protocol):
     """A rule for what a weight is worth; `needs` is NOTHING, GRADIENT or MOVEMENT."""
@@ -37,7 +40,7 @@ class Score(Protocol):
     def in_groups(self) -> bool:
         """Whether weights share a score, and then go together."""
 
-    def __call__(self, kernel: np.ndarray, evidence: Evidence = Evidence()) -> np.ndarray:
+    def __call__(self, kernel: np.ndarray, evidence: Evidence = NO_EVIDENCE) -> np.ndarray:
         """The worth of each weight; those with the least go first."""
 
 

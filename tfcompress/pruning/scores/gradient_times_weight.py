@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from ...core.errors import expect
-from .evidence import GRADIENT, Evidence, required
+from .evidence import GRADIENT, NO_EVIDENCE, Evidence, required
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +47,6 @@ class GradientTimesWeight:
         """No: weight by weight."""
         return False
 
-    def __call__(self, kernel: np.ndarray, evidence: Evidence = Evidence()) -> np.ndarray:
+    def __call__(self, kernel: np.ndarray, evidence: Evidence = NO_EVIDENCE) -> np.ndarray:
         """S of each weight."""
         return abs(required(evidence.gradient, self, GRADIENT) * kernel)

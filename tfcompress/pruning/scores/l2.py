@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from ...core.errors import expect
-from .evidence import NOTHING, Evidence
+from .evidence import NOTHING, NO_EVIDENCE, Evidence
 from .groups import FILTER, GROUPS, WEIGHT, mean_over_group
 
 if TYPE_CHECKING:
@@ -46,6 +46,6 @@ class L2Score:
         """Whether weights go together."""
         return self.group != WEIGHT
 
-    def __call__(self, kernel: np.ndarray, evidence: Evidence = Evidence()) -> np.ndarray:
+    def __call__(self, kernel: np.ndarray, evidence: Evidence = NO_EVIDENCE) -> np.ndarray:
         """S_g at each weight of g."""
         return mean_over_group(kernel**2, self.group, evidence.output_axis) ** 0.5

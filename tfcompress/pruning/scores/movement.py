@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from .evidence import MOVEMENT, Evidence, required
+from .evidence import MOVEMENT, NO_EVIDENCE, Evidence, required
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +40,6 @@ class MovementScore:
         """No: weight by weight."""
         return False
 
-    def __call__(self, kernel: np.ndarray, evidence: Evidence = Evidence()) -> np.ndarray:
+    def __call__(self, kernel: np.ndarray, evidence: Evidence = NO_EVIDENCE) -> np.ndarray:
         """S of each weight."""
         return required(evidence.movement, self, MOVEMENT)

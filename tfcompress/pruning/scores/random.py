@@ -6,7 +6,7 @@ import dataclasses
 import zlib
 from typing import TYPE_CHECKING
 
-from .evidence import NOTHING, Evidence
+from .evidence import NOTHING, NO_EVIDENCE, Evidence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ class RandomScore:
         """No: weight by weight."""
         return False
 
-    def __call__(self, kernel: np.ndarray, evidence: Evidence = Evidence()) -> np.ndarray:
+    def __call__(self, kernel: np.ndarray, evidence: Evidence = NO_EVIDENCE) -> np.ndarray:
         """S of each weight."""
         import numpy as np
 
