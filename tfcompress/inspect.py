@@ -87,8 +87,17 @@ def _inspect(options: argparse.Namespace) -> KerasFile | TfliteFile:
     if not path.exists():
         raise UnreadableModel(f"FILE must be a model file or a folder. Received: {path}. There is none of this name.")
     if _is_tflite(path):
+        _refuse({"--trust": options.trust, "--custom": options.custom}, "are for Keras files", path)
         return _inspect_tflite(path, options.gpu)
+    _refuse({"--tensors": options.tensors}, "is for .tflite files", path)
     return _inspect_keras(path, options)
+
+
+def _refuse(options: dict[str, Any], kind: str, path: Path) -> None:
+    """Raises `Usage` over options that would have no effect."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise Usage(f"{' and '.join(options)} {kind}. Received: {' '.join(given)} with {path}. Leave it out.")
 
 
 def _is_tflite(path: Path) -> bool:
@@ -172,7 +181,7 @@ def _with_gpu(file: KerasFile, model: Any) -> KerasFile:
             return dataclasses.replace(file, gpu=gpu, layers=layers)
         exported = read_tflite(path)
         gpu = ask_gpu(path, exported, f"its {exporter.mode} export")
-    support = layer_support(gpu, exported, [row.name for row in file.layers])
+    support = layer_support(gpu, exported, [row.name for row in file.layers], file.outputs[0]["name"])
     layers = tuple(dataclasses.replace(row, gpu=support[row.name]) for row in file.layers)
     return dataclasses.replace(file, gpu=gpu, layers=layers)
 

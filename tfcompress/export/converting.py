@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..core.keras import copy_model, tf
 from ..core.measure import plain_name
 from ..core.native import captured_stderr
 from ..core.tflite import zipped_bytes
-from ..core.types import Artifact
+from ..core.types import Artifact, Data
 from .strided_pointwise import with_strides_before
 
 
@@ -40,6 +40,11 @@ def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None])
             f"The TFLite converter could not write {mode}. Its reason: {_reason(error)} Look for a layer that TFLite "
             "has no operation for."
         ) from error
+    return write(data, path, mode)
+
+
+def write(data: bytes, path: Path, mode: str) -> Artifact:
+    """Writes the content of a .tflite as `path`, whole or not at all."""
     data = with_strides_before(data)
     partial = path.with_name(f".partial-{path.name}")
     try:
@@ -48,6 +53,16 @@ def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None])
     finally:
         partial.unlink(missing_ok=True)
     return Artifact(path, mode, len(data), zipped_bytes(data), hashlib.sha256(data).hexdigest())
+
+
+def representative_dataset(data: Data, num_examples: int, seed: int) -> Iterator[list[Any]]:
+    """Examples of the training split to calibrate with, one at a time, drawn at random."""
+    import numpy as np
+
+    inputs = data.train.inputs
+    chosen = np.random.default_rng(seed).permutation(len(inputs))[:num_examples]
+    for index in chosen:
+        yield [data.model_inputs(inputs[index : index + 1])]
 
 
 def _reason(error: Exception) -> str:

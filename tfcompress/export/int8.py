@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import expect
 from ..core.keras import is_quantization_aware, tf
 from ..core.types import Artifact, Data
-from .converting import convert
+from .converting import convert, representative_dataset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,16 +56,10 @@ class Int8:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if not is_quantization_aware(model):
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-                converter.representative_dataset = lambda: self._representative_dataset(data)
+                converter.representative_dataset = lambda: representative_dataset(
+                    data, self.num_representative, self.seed
+                )
             if not self.float_inputs_and_outputs:
                 converter.inference_input_type = converter.inference_output_type = tf.int8
 
         return convert(model, path, self.mode, configure)
-
-    def _representative_dataset(self, data: Data) -> Iterator[list[Any]]:
-        import numpy as np
-
-        inputs = data.train.inputs
-        chosen = np.random.default_rng(self.seed).permutation(len(inputs))[: self.num_representative]
-        for index in chosen:
-            yield [data.model_inputs(inputs[index : index + 1])]

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def with_strides_before(content: bytes) -> bytes:
-    """A .tflite file in which strided 1x1 convolutions with int8 weights are a pooling and a convolution.
+    """A .tflite file in which strided 1x1 convolutions with int8 or int4 weights are a pooling and a convolution.
 
     Args:
       content: of the file.
@@ -52,7 +52,7 @@ def _is_strided_pointwise(graph: Any, operator: Any, schema: Any) -> bool:
     if not isinstance(options, schema.Conv2DOptionsT) or max(options.strideH, options.strideW) == 1:
         return False
     weights = graph.tensors[operator.inputs[1]]
-    return weights.type == schema.TensorType.INT8 and list(weights.shape[1:3]) == [1, 1]
+    return weights.type in (schema.TensorType.INT8, schema.TensorType.INT4) and list(weights.shape[1:3]) == [1, 1]
 
 
 def _take_strides(model: Any, graph: Any, convolution: Any, schema: Any) -> Any:

@@ -94,10 +94,11 @@ def _told(found: Finding, asked_of: str) -> Gpu:
 def operator_support(gpu: Gpu, ops: Sequence[str]) -> list[Support]:
     """What the delegate's answer says of each operation, and no more than it says.
 
-    The delegate names kinds of operations. Where it refuses as many as there are of these kinds, it refuses each of
-    them; else it refuses some.
+    It names kinds of operations. Where the file has one of a kind, or as many of these kinds as stay off the GPU, each
+    of them is refused; else some are. "yes" is what it has nothing against; behind a refused operation it may yet stay
+    on the CPU.
 
-    >>> gpu = Gpu("no", "", num_ops=3, num_delegated_ops=2, refusals=({"op": "GATHER", "reason": "1D only"},))
+    >>> gpu = Gpu("no", "", num_ops=3, num_delegated_ops=1, refusals=({"op": "GATHER", "reason": "1D only"},))
     >>> [support.answer for support in operator_support(gpu, ["CONV_2D", "GATHER", "SOFTMAX"])]
     ['yes', 'no', 'yes']
     """
@@ -109,23 +110,35 @@ def operator_support(gpu: Gpu, ops: Sequence[str]) -> list[Support]:
     for refusal in gpu.refusals:
         reasons.setdefault(refusal["op"], []).append(refusal["reason"])
     counts = Counter(ops)
-    all_of_them = sum(counts[op] for op in reasons) == gpu.num_ops - gpu.num_delegated_ops
-    refused = NO if all_of_them else PARTLY
-    words = {op: f"{op}: {'; '.join(given)}" for op, given in reasons.items()}
-    if not all_of_them:
-        words = {op: f"some of these are refused: {text}" for op, text in words.items()}
-    return [Support(refused, words[op]) if op in reasons else Support(YES) for op in ops]
+    are_all = sum(counts[op] for op in reasons) == gpu.num_ops - gpu.num_delegated_ops
+    refused = {
+        op: Support(NO, f"{op}: {'; '.join(given)}")
+        if are_all or counts[op] == 1
+        else Support(PARTLY, f"{op}, some or all of them: {'; '.join(given)}")
+        for op, given in reasons.items()
+    }
+    return [refused.get(op, Support(YES)) for op in ops]
 
 
-def layer_support(gpu: Gpu, file: TfliteFile, layers: Sequence[str]) -> dict[str, Support]:
-    """What the delegate's answer says of each layer, by the names that the exported file keeps of them."""
+def layer_support(gpu: Gpu, file: TfliteFile, layers: Sequence[str], last: str) -> dict[str, Support]:
+    """What the delegate's answer says of each layer, by the names that the exported file keeps of them.
+
+    Args:
+      gpu: its answer.
+      file: the exported file.
+      layers: the names of the model's layers.
+      last: the layer that gives the model's output, whose name the converter replaces.
+    """
+    if gpu.answer != NO:
+        return dict.fromkeys(layers, Support(gpu.answer, "" if gpu.answer == YES else gpu.reason))
     support = operator_support(gpu, [row.op for row in file.operators])
     found: dict[str, list[Support]] = {name: [] for name in layers}
     for row, answer in zip(file.operators, support, strict=True):
         for index in row.outputs:
-            for name in _named(file.tensor(index, row.graph).name, found):
+            names = _named(file.tensor(index, row.graph).name, found)
+            for name in names or ({last} if index in file.outputs else ()):
                 found[name].append(answer)
-    return {name: _worst(answers, gpu) for name, answers in found.items()}
+    return {name: _worst(answers) for name, answers in found.items()}
 
 
 def _named(tensor: str, layers: Mapping[str, Any]) -> set[str]:
@@ -133,10 +146,8 @@ def _named(tensor: str, layers: Mapping[str, Any]) -> set[str]:
     return {plain for part in re.split("[/;:]", tensor) if (plain := part.removeprefix("quant_")) in layers}
 
 
-def _worst(answers: Sequence[Support], gpu: Gpu) -> Support:
-    if gpu.answer not in (YES, NO):
-        return Support(gpu.answer, gpu.reason)
+def _worst(answers: Sequence[Support]) -> Support:
     if not answers:
         return Support(NOTHING_TO_DO, "has no operation of its own in the exported file")
     order = {NO: 0, PARTLY: 1, UNKNOWN: 2, YES: 3}
-    return min(answers, key=lambda support: order.get(support.answer, 4))
+    return min(answers, key=lambda support: order[support.answer])

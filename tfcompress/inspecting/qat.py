@@ -6,15 +6,21 @@ quantizes a copy, with a registry that notes what it would refuse and lets it pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+import importlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..core.keras import copy_model, is_quantization_aware, keras, tfmot
-from ..core.measure import kernel_variables, leaf_layers
-from .values import NO, NOTHING_TO_DO, PARTLY, YES, Support
+from ..core.keras import copy_model, is_quantization_aware, keras, prepared_scope, tfmot
+from ..core.measure import leaf_layers
+from .values import NO, NOTHING_TO_DO, PARTLY, UNKNOWN, YES, Support
 
 # Layers that tfmot hands through without a fake quantizer, as they change no value's range.
 _UNCHANGING = ("InputLayer", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+# Taken or refused by what stands around them, whatever the registry says.
+_PLACE_COUNTS = ("InputLayer", "BatchNormalization", "SeparableConv1D", "SeparableConv2D")
+_MOST_WORDS = 160  # characters of an error
 _WITH_ACTIVATION = ("Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "SeparableConv1D", "SeparableConv2D", "Dense")
 # The activations inside of a layer that tfmot's QuantizeAwareActivation knows; for any other it raises.
 _KNOWN_INSIDE = ("linear", "relu", "softmax", "sigmoid", "tanh", "swish", "gelu")
@@ -40,13 +46,15 @@ def qat_support(model: Any) -> tuple[dict[str, Support], Support]:
         done = Support(NOTHING_TO_DO, "is quantization-aware already")
         return {layer.name: done for layer in layers}, done
     refused, failure = _refusals(model)
-    support = {layer.name: _support(layer, refused) for layer in layers}
+    support = {layer.name: _support(layer, refused, failure) for layer in layers}
     return support, _whole(support, failure)
 
 
-def _support(layer: Any, refused: Mapping[str, str]) -> Support:
+def _support(layer: Any, refused: Mapping[str, str], failure: str) -> Support:
     if layer.name in refused:
         return Support(NO, refused[layer.name])
+    if failure:
+        return Support(UNKNOWN, failure)
     if type(layer).__name__ in _UNCHANGING:
         return Support(NOTHING_TO_DO)
     left = leaves_float(layer)
@@ -104,17 +112,37 @@ def _refusals(model: Any) -> tuple[dict[str, str], str]:
         return tfmot.quantization.keras.quantize_annotate_layer(layer)
 
     try:
-        copy = copy_model(model)
-        annotated = keras.models.clone_model(copy, clone_function=annotate)
-        tfmot.quantization.keras.quantize_apply(annotated, scheme)
+        with _own_classes(model):
+            annotated = keras.models.clone_model(copy_model(model), clone_function=annotate)
+            tfmot.quantization.keras.quantize_apply(annotated, scheme)
     except Exception as error:  # whatever tfmot and Keras raise over a graph: it is the answer
         registry = _default_scheme().get_quantize_registry()
         for layer in leaf_layers(model):
-            if not registry.supports(layer) and layer.name not in refused and kernel_variables(layer):
-                refused[layer.name] = _not_known(layer)
-        words = " ".join(str(error).split())
-        return refused, f"tfmot stops over the graph as a whole: {type(error).__name__}: {words[:160]}"
+            if not registry.supports(layer) and type(layer).__name__ not in _PLACE_COUNTS:
+                refused.setdefault(layer.name, _not_known(layer))
+        return refused, f"tfmot stops over the graph as a whole: {_cause(error)}"
     return refused, ""
+
+
+def _cause(error: Exception) -> str:
+    """What an error is about in a line: Keras wraps the cause in a traceback of its own."""
+    text = str(error)
+    inner = re.search(r"^\s*(\w+Error: .+)$", text, re.MULTILINE)
+    words = inner[1] if inner else f"{type(error).__name__}: {' '.join(text.split())}"
+    return words if len(words) <= _MOST_WORDS else words[:_MOST_WORDS] + "..."
+
+
+@contextlib.contextmanager
+def _own_classes(model: Any) -> Iterator[None]:
+    """Lets a copy be made of whatever is in `model`: its code was trusted when it was loaded."""
+    custom = {type(layer).__name__: type(layer) for layer in leaf_layers(model) if not _is_keras_own(layer)}
+    safety = importlib.import_module(f"{keras.__name__}.src.saving.serialization_lib").SafeModeScope
+    with prepared_scope(), keras.saving.custom_object_scope(custom), safety(safe_mode=False):
+        yield
+
+
+def _is_keras_own(layer: Any) -> bool:
+    return type(layer).__module__.split(".")[0] == keras.__name__.split(".")[0]
 
 
 def _cannot_be_wrapped(layer: Any) -> str:
@@ -129,8 +157,6 @@ def _cannot_be_wrapped(layer: Any) -> str:
     if kind == "InputLayer":
         dtype = keras.backend.dtype(layer.output) if not isinstance(layer.output, list) else ""
         return "" if "float" in dtype else f"tfmot fake-quantizes every input, and this one is {dtype}"
-    if layer.dtype_policy.compute_dtype in ("float16", "bfloat16"):
-        return f"computes in {layer.dtype_policy.compute_dtype}; tfmot's fake quantization wants float32"
     if kind == "Hosted":
         return "Keras 3 computes it, out of tfmot's sight"
     return ""

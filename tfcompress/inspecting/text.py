@@ -99,7 +99,8 @@ def gpu_line(gpu: Gpu) -> str:
     if gpu.answer == YES:
         difference = "" if gpu.largest_difference is None else "; largest difference from the CPU's answers "
         figure = "" if gpu.largest_difference is None else f"{gpu.largest_difference:.1e}"
-        return f"GPU takes all {gpu.num_ops} operations{of}, on {gpu.device}{difference}{figure}"
+        all_of_them = "the one operation" if gpu.num_ops == 1 else f"all {gpu.num_ops} operations"
+        return f"GPU takes {all_of_them}{of}, on {gpu.device}{difference}{figure}"
     if gpu.refusals:
         return f"GPU takes {gpu.num_delegated_ops} of {gpu.num_ops} operations{of}"
     return f"GPU fails on {gpu.asked_of}: {gpu.reason}"

@@ -33,6 +33,9 @@ def _file(path: Path, model: Any) -> TfliteFile:
     zeros: dict[tuple[int, int], Zeros] = {}
     operators = [row for number, _ in _graphs(model) for row in _Graph(model, number, zeros).rows()]
     main = model.subgraphs[0]
+    ends = (*_indices(main.inputs), *_indices(main.outputs))
+    if any(not 0 <= index < _length(main) for index in ends):
+        raise ValueError("its inputs and outputs are tensors that it does not hold")
     return TfliteFile(
         file=str(path),
         raw_bytes=len(data),
@@ -91,7 +94,8 @@ class _Graph:
 
     def _row(self, index: int, name: str, op: Any) -> OperatorRow:
         inputs, outputs = _indices(op.inputs), _indices(op.outputs)
-        weights = int(stored_tensor(inputs[KERNEL_INPUT[name]], self.producers)) if name in KERNEL_INPUT else None
+        self._require_tensors(index, name, inputs, outputs)
+        weights = self._weights(name, inputs)
         found = self._zeros(weights) if weights is not None else None
         computed = [i for i in inputs if i >= 0 and self._data(i) is None]
         options = op.builtinOptions
@@ -119,6 +123,19 @@ class _Graph:
             distinct_values=found[2] if found else None,
             graph=self.number,
         )
+
+    def _require_tensors(self, index: int, name: str, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        """Holds an operation to tensors that exist: Python would count a negative number from the end."""
+        num_tensors = _length(self.graph)
+        if any(not -1 <= i < num_tensors for i in inputs) or any(not 0 <= i < num_tensors for i in outputs):
+            raise ValueError(f"operation {index} ({name}) refers to tensors that it does not hold")
+
+    def _weights(self, name: str, inputs: Sequence[int]) -> int | None:
+        """The tensor that holds the operation's kernel."""
+        if name not in KERNEL_INPUT:
+            return None
+        index = int(stored_tensor(inputs[KERNEL_INPUT[name]], self.producers))
+        return index if index >= 0 else None
 
     def _zeros(self, weights: int) -> Zeros | None:
         key = (self.number, weights)

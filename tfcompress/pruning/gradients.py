@@ -41,7 +41,7 @@ def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_exa
     chosen = np.unique(np.linspace(0, len(split) - 1, num_examples).round().astype(int))
     names = list(variables)
     sums = {name: np.zeros(variables[name].shape) for name in names}
-    metrics = [(variable, variable.numpy()) for metric in model.metrics for variable in metric.variables]
+    metrics = {id(variable): variable.numpy() for metric in model.metrics for variable in metric.variables}
     for begin in range(0, len(chosen), BATCH_SIZE):
         indices = chosen[begin : begin + BATCH_SIZE]
         inputs = tf.constant(data.model_inputs(split.inputs[indices]))
@@ -51,6 +51,6 @@ def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_exa
         for name, gradient in zip(names, tape.gradient(loss, [variables[name] for name in names]), strict=True):
             if gradient is not None:  # a weight that the outputs do not depend on
                 sums[name] += tf.convert_to_tensor(gradient).numpy() * (len(indices) / len(chosen))
-    for variable, value in metrics:
-        variable.assign(value)
+    for variable in (variable for metric in model.metrics for variable in metric.variables):
+        variable.assign(metrics.get(id(variable), tf.zeros_like(variable)))  # Keras makes those of the loss when asked
     return sums

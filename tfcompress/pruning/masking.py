@@ -15,13 +15,14 @@ class Masking(keras.callbacks.Callback):
     """Keeps what is masked at zero: before the first step, and again after each, so that at the end it is exactly zero.
 
     Args:
-      variables: what may be masked, by name. An entry that is zero when training starts stays zero, unless all are.
-      choose: (step, from 1) -> new masks by name, True = keep, or None when none are due. It is asked before the step;
+      variables: what may be masked, by a key. An entry of a kernel that is zero when training starts stays zero,
+        unless all are; one of a bias or a scale does not.
+      choose: (step, from 1) -> new masks by key, True = keep, or None when none are due. It is asked before the step;
         a mask only ever hides more.
     """
 
     def __init__(
-        self, variables: Mapping[str, Any], choose: Callable[[int, Any], Mapping[str, np.ndarray] | None]
+        self, variables: Mapping[Any, Any], choose: Callable[[int, Any], Mapping[Any, np.ndarray] | None]
     ) -> None:
         super().__init__()
         self.variables = dict(variables)
@@ -30,11 +31,11 @@ class Masking(keras.callbacks.Callback):
         self._asked = 0
         self._hide = tf.function(self._hide_all)
 
-    def masks(self) -> dict[str, np.ndarray]:
+    def masks(self) -> dict[Any, np.ndarray]:
         """What is kept now: True = keep."""
         return {name: mask.numpy() > 0 for name, mask in self._masks.items()}
 
-    def hide(self, masks: Mapping[str, np.ndarray]) -> None:
+    def hide(self, masks: Mapping[Any, np.ndarray]) -> None:
         """Masks what is False in `masks` from now on."""
         for name, mask in masks.items():
             self._masks[name].assign(self._masks[name] * tf.cast(mask, self._masks[name].dtype))
@@ -97,5 +98,6 @@ class MovementTracking(keras.callbacks.Callback):
 
 
 def _nonzero(variable: Any) -> Any:
-    mask = tf.cast(variable != 0, variable.dtype)
-    return mask if bool(tf.reduce_any(variable != 0)) else tf.ones_like(mask)
+    nonzero = tf.convert_to_tensor(variable) != 0
+    kernel = len(variable.shape) > 1 and bool(tf.reduce_any(nonzero))
+    return tf.cast(nonzero, variable.dtype) if kernel else tf.ones_like(variable)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from ...core.errors import expect
-from .evidence import NOTHING, NO_EVIDENCE, Evidence
+from .evidence import NO_EVIDENCE, NOTHING, Evidence
 from .groups import FILTER, GROUPS, WEIGHT, mean_over_group
 
 if TYPE_CHECKING:

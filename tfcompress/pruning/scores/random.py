@@ -6,7 +6,7 @@ import dataclasses
 import zlib
 from typing import TYPE_CHECKING
 
-from .evidence import NOTHING, NO_EVIDENCE, Evidence
+from .evidence import NO_EVIDENCE, NOTHING, Evidence
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,82 @@
+import sys
+
+import numpy as np
+import pytest
+
+import tfcompress as tfc
+from tfcompress.core import tflite
+from tfcompress.core.errors import ConversionFailed, InvalidValue
+
+pytest.importorskip("ai_edge_quantizer", reason="not run: tfcompress[edge] is not installed")
+
+
+def types(path):
+    """The type of each layer's kernel in a file."""
+    from tfcompress.core.bridge import crossings
+    from tfcompress.export.mixed_precision import _kernel_types
+
+    stored = tflite.look_into(path, _kernel_types)
+    return {c.layer: stored[c.kernel] for c in crossings(path, ["conv1", "conv2", "dense1", "logits"])}
+
+
+@pytest.mark.parametrize(
+    ("exporter", "expected"),
+    [
+        (tfc.MixedPrecision(), ["INT4"] * 4),
+        (tfc.MixedPrecision(8), ["INT8"] * 4),
+        (tfc.MixedPrecision(4, {"conv*": 8, "logits": 16}), ["INT8", "INT8", "INT4", "FLOAT32"]),
+    ],
+    ids=lambda value: value.mode if hasattr(value, "mode") else "",
+)
+def test_each_layer_gets_its_bits_and_the_file_answers(exporter, expected, trained, digits, tmp_path):
+    artifact = exporter.convert(trained, digits, tmp_path / "file.tflite")
+    assert list(types(artifact.path).values()) == expected
+    outputs = trained.predict(digits.model_inputs(digits.test.inputs), verbose=0)
+    for check in (tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference()):
+        found = check.run(artifact, digits, {"keras": outputs})
+        assert found.status == "pass", found.reason
+
+
+def test_fewer_bits_make_a_smaller_file(trained, digits, tmp_path):
+    sizes = [
+        exporter.convert(trained, digits, tmp_path / f"{exporter.mode}.tflite").raw_bytes
+        for exporter in (tfc.MixedPrecision(4), tfc.MixedPrecision(8), tfc.Float32())
+    ]
+    assert sizes[0] < 0.7 * sizes[1] < 0.3 * sizes[2]
+
+
+def test_eight_bits_are_what_the_converter_makes_of_them(trained, digits, tmp_path):
+    """Two programs, one formula: the largest magnitude of each output channel is 127 steps."""
+    files = [
+        exporter.convert(trained, digits, tmp_path / f"{number}.tflite").path
+        for number, exporter in enumerate((tfc.Int8(), tfc.MixedPrecision(8)))
+    ]
+    convs = [[k.values for k in tflite.read(path).kernels if k.op == "CONV_2D"] for path in files]
+    assert len(convs[0]) == 2
+    for ours, theirs in zip(*convs, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_pattern_that_matches_nothing_is_an_error(trained, digits, tmp_path):
+    with pytest.raises(InvalidValue, match="'conv9', which matches none. Near it: conv"):
+        tfc.MixedPrecision(per_layer={"conv9": 8}).convert(trained, digits, tmp_path / "file.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_extra_the_command_is_told(trained, digits, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
+    with pytest.raises(ConversionFailed, match=r"pip install 'tfcompress\[edge\]'"):
+        tfc.MixedPrecision().convert(trained, digits, tmp_path / "file.tflite")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"weight_bits": 3}, "weight_bits must be 4 or 8. Received: 3"),
+        ({"per_layer": {"a": 5}}, "per_layer must hold bits of"),
+        ({"num_representative": 0}, "num_representative must be at least 1"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(settings, words):
+    with pytest.raises(InvalidValue, match=words):
+        tfc.MixedPrecision(**settings)

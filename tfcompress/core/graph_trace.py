@@ -1,0 +1,172 @@
+"""The walk over a model's graph, call by call, that tells the channels of each tensor."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .graph_atoms import Atoms, Channels
+from .keras import keras, tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """A layer called in the graph: its input tensors with their channels (None: unknown), and its output tensors."""
+
+    layer: Any
+    tensors: Sequence[Any]
+    channels: Sequence[Channels | None]
+    outputs: Sequence[Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def rank(self) -> int:
+        """Axes of the first input, the batch included."""
+        return len(self.tensors[0].shape)
+
+    def __str__(self) -> str:
+        return f"layer {self.layer.name!r} ({type(self.layer).__name__})"
+
+
+class Tracer:
+    """What a walk has found: atoms, the atoms along each axis of each weight, and the numbers in configurations.
+
+    Args:
+      model: a functional model.
+      reads_weights: whether the second row of values is told from the weights as they are.
+    """
+
+    def __init__(self, model: Any, reads_weights: bool = False):
+        self.model, self.reads_weights = model, reads_weights
+        self.atoms = Atoms()
+        self.outputs: dict[str, np.ndarray] = {}
+        self.axes: dict[tuple[str, int, int], tuple[str, str, np.ndarray]] = {}
+        self.settings: dict[tuple[str, tuple[str | int, ...]], tuple[np.ndarray, tuple[int, ...]]] = {}
+        self.live: set[int] = set()  # atoms of channels that are read as something else than zero
+        self._own: dict[str, np.ndarray] = {}
+
+    def walk(self) -> None:
+        """Goes through the graph; the model's inputs and outputs are pinned."""
+        from .graph_layers import follow
+
+        known: dict[int, Channels | None] = {}
+        for _, nodes in sorted(self.model._nodes_by_depth.items(), reverse=True):
+            for node in nodes:
+                outputs = tf.nest.flatten(node.outputs)
+                if node.is_input:
+                    found = [self.pinned(tensor, "it is the model's input") for tensor in outputs]
+                else:
+                    tensors = [x for x in tf.nest.flatten((node.call_args, node.call_kwargs)) if id(x) in known]
+                    call = Call(
+                        *(node.layer, tensors, [known[id(tensor)] for tensor in tensors], outputs),
+                        *(tuple(node.call_args), dict(node.call_kwargs)),
+                    )
+                    found = follow(self, call)
+                known.update((id(tensor), channels) for tensor, channels in zip(outputs, found, strict=True))
+        for tensor in self.model.outputs:
+            self.pin(known[id(tensor)], "it is the model's output")
+
+    def pinned(self, tensor: Any, reason: str, axis: int = -1) -> Channels | None:
+        """New channels of a tensor that nobody may remove; None when it has no axis of a known length."""
+        rank = len(tensor.shape)
+        axis = axis % rank if rank else 0
+        if rank < 2 or axis == 0 or tensor.shape[axis] is None:
+            return None
+        atoms = self.atoms.fresh(int(tensor.shape[axis]), reason)
+        return Channels(axis, atoms, np.full((2, len(atoms)), np.nan))
+
+    def pin(self, channels: Channels | None, reason: str) -> None:
+        """Forbids the removal of these channels."""
+        if channels is not None:
+            self.atoms.pin(channels.atoms, reason)
+
+    def unknown(self, call: Call, reason: str = "") -> list[Channels | None]:
+        """Gives up on a call: its inputs and outputs are pinned, and the reason names the layer."""
+        reason = reason or f"{call} is one that the graph of channels cannot follow"
+        for channels in call.channels:
+            self.pin(channels, reason)
+        return [self.pinned(tensor, reason) for tensor in call.outputs]
+
+    def along(self, call: Call, axis: int, number: int = 0) -> Channels:
+        """The channels of an input along `axis`; where they lie along another one they are pinned, and new ones made."""
+        channels, tensor = call.channels[number], call.tensors[number]
+        axis = axis % len(tensor.shape)
+        if channels is not None and channels.axis == axis:
+            return channels
+        reason = f"{call} mixes along another axis than that of the channels"
+        self.pin(channels, reason)
+        found = self.pinned(tensor, reason, axis)
+        if found is None:
+            raise Untraceable(f"{call} has an axis of channels without a known length")
+        return found
+
+    def own(self, layer: Any, count: int, key: str = "") -> np.ndarray:
+        """The atoms of the channels that a layer makes: the same at each of its calls."""
+        name = f"{layer.name}/{key}"
+        if name not in self._own:
+            self._own[name] = self.atoms.fresh(count)
+        self.outputs.setdefault(layer.name, self._own[name])
+        return self._own[name]
+
+    def weight(self, layer: Any, variable: Any, axis: int, role: str, atoms: np.ndarray) -> None:
+        """Notes which atoms lie along an axis of a weight; those of a second call are coupled to the first's."""
+        if variable is None:
+            return
+        position = next(index for index, weight in enumerate(layer.weights) if weight is variable)
+        kind = variable.name.split(":")[0].split("/")[-1]
+        key = (layer.name, position, axis % len(variable.shape))
+        if key in self.axes:
+            self.atoms.unite(self.axes[key][2], atoms)
+        else:
+            self.axes[key] = (kind, role, atoms)
+
+    def setting(self, layer: Any, path: tuple[str | int, ...], atoms: np.ndarray, parts: tuple[int, ...] = ()) -> None:
+        """Notes a number in the layer's configuration that counts these channels."""
+        if (layer.name, path) in self.settings:
+            self.atoms.unite(self.settings[layer.name, path][0], atoms)
+        self.settings[layer.name, path] = (atoms, parts)
+
+    def read(self, call: Call, channels: Channels, kernel: Any = None, axis: int = 0) -> None:
+        """Has a call read channels, with `kernel` along `axis`; those not 0 when zeroed are pinned."""
+        zeroed, actual = channels.values
+        wrong = ~(zeroed == 0)
+        if wrong.any():
+            value = zeroed[wrong][0]
+            told = "something else than 0" if np.isnan(value) else f"{value:.3g}"
+            self.atoms.pin(channels.atoms[wrong], f"{call} would read {told} where the channel is zeroed")
+        if self.reads_weights:
+            seen = ~(actual == 0)
+            if kernel is not None:
+                seen &= ~_zero_along(kernel, axis)
+            self.live.update(channels.atoms[seen].tolist())
+
+    def made(self, atoms: np.ndarray, kernel: Any = None, axis: int = 0, bias: Any = None) -> np.ndarray:
+        """Values of channels that a kernel has just made: 0 when zeroed, the bias where the kernel is zero."""
+        values = np.zeros((2, len(atoms)))
+        if self.reads_weights:
+            zero = _zero_along(kernel, axis)
+            values[1] = np.where(zero, 0.0 if bias is None else bias.numpy().ravel(), np.nan)
+        return values
+
+
+class Untraceable(Exception):
+    """A call that a handler finds it cannot follow."""
+
+
+def _zero_along(variable: Any, axis: int) -> np.ndarray:
+    values = variable.numpy()
+    return ~np.any(values, axis=tuple(i for i in range(values.ndim) if i != axis % values.ndim))
+
+
+def applied(function: Callable[[Any], Any] | None, values: np.ndarray) -> np.ndarray:
+    """An element-wise function of values; NaN stays NaN."""
+    if function is None or function is keras.activations.linear:
+        return values
+    unique, places = np.unique(values, return_inverse=True)
+    answers = np.asarray(function(tf.constant(unique, tf.float32)), float)
+    answers = np.where(np.isnan(unique), np.nan, answers)
+    return answers[places].reshape(values.shape)

@@ -1,0 +1,67 @@
+"""int16x8: activations in int16, weights in int8, for models whose accuracy int8 activations cost too much."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ConversionFailed, expect
+from ..core.keras import is_quantization_aware, tf
+from ..core.types import Artifact, Data
+from .converting import convert, representative_dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class Int16x8:
+    """Quantizes weights to int8 and activations to int16, symmetric around zero.
+
+    Ranges come from a representative data set, as for `Int8`. XNNPACK does not take such files: they run on LiteRT's
+    own kernels, many times slower than int8; what they are for is accuracy where there is no float unit.
+
+    Args:
+      num_representative: examples to calibrate with, at least 1; N where the training split has fewer. Defaults to 256.
+      float_inputs_and_outputs: whether the caller gives and gets float32, converted inside the file. Defaults to False.
+      seed: of the choice of examples. Defaults to 0.
+
+    Raises:
+      InvalidValue: for a value out of range.
+
+    Example:
+
+    >>> Int16x8().mode
+    'int16x8'
+
+    Reference: TensorFlow, "Post-training integer quantization with int16 activations",
+    https://ai.google.dev/edge/litert/models/post_training_integer_quant_16x8
+    """
+
+    num_representative: int = 256
+    float_inputs_and_outputs: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        expect(self.num_representative >= 1, self, "num_representative", "must be at least 1", "Use 256.")
+
+    @property
+    def mode(self) -> str:
+        """What the file is."""
+        return "int16x8_float_io" if self.float_inputs_and_outputs else "int16x8"
+
+    def convert(self, model: Any, data: Data, path: Path) -> Artifact:
+        """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
+        if is_quantization_aware(model):
+            raise ConversionFailed(
+                "Int16x8 expects a float model. Received: a quantization-aware one, whose ranges are those of int8. "
+                "Export the stage before, or use Int8."
+            )
+
+        def configure(converter: Any) -> None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            both = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            converter.target_spec.supported_ops = [both, tf.lite.OpsSet.TFLITE_BUILTINS]
+            converter.representative_dataset = lambda: representative_dataset(data, self.num_representative, self.seed)
+            if not self.float_inputs_and_outputs:
+                converter.inference_input_type = converter.inference_output_type = tf.int16
+
+        return convert(model, path, self.mode, configure)

@@ -1,0 +1,220 @@
+"""Tree-structured pruning: a part of the network whose weights are small on the whole goes with all that is in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import NothingHappened, expect
+from ..core.keras import copy_model
+from ..core.types import SPARSITY, Fit, Promise
+from .bypass import still_connected
+from .chains import channel_masks
+from .regularizers.tree_lasso import LAYER, LEVELS, tree_lasso
+from .schedules import Compounding, ConstantSparsity, PolynomialDecay
+from .targets import PRUNED_KINDS, Target, targets
+from .tree_nodes import Group, Leaf, groups_of, root_mean_square, threshold_for, thresholds
+from .units import filter_parts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GLOBAL, PER_LAYER = "global", "per layer"
+
+
+@dataclasses.dataclass(frozen=True)
+class PruneTree:
+    """Zeroes the nodes of the tree of weights that score under a threshold, and removes the filters so emptied.
+
+    model > layer > filter > kernel slice > weight; the score of a node v is ||w_v||_2 / sqrt(|v|), the root mean square
+    of the weights below it, and a node whose score is under the threshold goes with all below it. Training goes on with
+    the rest. The layers that make the outputs lose slices and weights only; a layer goes whole only where the network
+    has a way round it; of every other kernel the largest filter and weight stay.
+
+    With a filter its bias goes, and gamma, beta and depthwise filters that follow it channel by channel. What they
+    still gave is lost, which the rest of the training recovers; the removal at the end then changes no output.
+
+    Args:
+      final_sparsity: share of all weights in the tree that go, in (0, 1); the threshold is then found anew at each cut.
+        A node goes whole or not, so that the nearest share is taken. None: `threshold` is given. Defaults to 0.75.
+      threshold: the score under which a node goes, above 0. None: it is found. Defaults to None.
+      schedule: at which fractions of training is cut, and with `final_sparsity` to which share. Defaults to
+        `Compounding(at=(0.25, 0.5))`.
+      levels: which kinds of nodes may go, of "layer", "filter", "slice", "weight". Defaults to all.
+      tree: nodes of your own between model and layer: names for layers or patterns, or for such mappings again.
+        They may go when "layer" may. Defaults to none.
+      comparison: "global": scores as they are; "per layer": divided by the root mean square of their kernel, so that
+        kernels of different scale compare; layers and nodes above do not go then. Defaults to "global".
+      strength: of the tree-structured group lasso, added to the loss until the last cut: lambda * sum over the nodes
+        of `levels` of sqrt(|v|) ||w_v||_2. 0: no such term. Defaults to 0.
+      keep: names or patterns of layers that are not in the tree. Defaults to none.
+      remove: whether emptied filters are removed, or stay as zeros. Defaults to True.
+
+    Raises:
+      InvalidValue: for a value out of range.
+
+    Example:
+
+    >>> PruneTree(0.9, levels=("filter", "weight"), keep=("logits",)).threshold is None
+    True
+
+    References: Kim and Xing, "Tree-guided group lasso for multi-task regression", 2010,
+    https://arxiv.org/abs/0909.1373; Wen et al., "Learning structured sparsity in deep neural networks", 2016,
+    https://arxiv.org/abs/1608.03665
+    """
+
+    final_sparsity: float | None = 0.75
+    threshold: float | None = None
+    schedule: PolynomialDecay | ConstantSparsity | Compounding = Compounding(at=(0.25, 0.5))
+    levels: tuple[str, ...] = LEVELS
+    tree: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    comparison: str = GLOBAL
+    strength: float = 0.0
+    keep: tuple[str, ...] = ()
+    remove: bool = True
+
+    def __post_init__(self) -> None:
+        one = (self.threshold is None) != (self.final_sparsity is None)
+        fix = "Use PruneTree(final_sparsity=None, threshold=0.01)."
+        expect(one, self, "threshold", "must be given without final_sparsity, and only then", fix)
+        if self.final_sparsity is not None:
+            expect(0 < self.final_sparsity < 1, self, "final_sparsity", "must be in (0, 1)", "Use 0.75.")
+        if self.threshold is not None:
+            expect(self.threshold > 0, self, "threshold", "must be above 0", "Use 0.01.")
+        known = set(self.levels) <= set(LEVELS) and len(self.levels) > 0 and not isinstance(self.levels, str)
+        expect(known, self, "levels", f"must be some of {LEVELS}", "Use ('filter', 'weight').")
+        ways = (GLOBAL, PER_LAYER)
+        expect(self.comparison in ways, self, "comparison", f"must be one of {ways}", f"Use {GLOBAL!r}.")
+        expect(self.strength >= 0, self, "strength", "must be at least 0", "Use 0.0 for no term.")
+        expect(not isinstance(self.keep, str), self, "keep", "must be a tuple of names", "Use ('logits',).")
+
+    @property
+    def makes(self) -> frozenset[str]:
+        """Zeros."""
+        return frozenset({SPARSITY})
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """Zeros: those that come in stay."""
+        return frozenset({SPARSITY})
+
+    def promises(self, model: Any) -> tuple[Promise, ...]:
+        """Zeros, without a number for any one kernel: the scores choose where they are."""
+        return (Promise(SPARSITY, 0.0, tuple(self._targets(model))),)
+
+    def apply(self, model: Any, fit: Fit) -> Any:
+        """Gives a plain model with fewer filters, and zeros in the rest, trained by `fit`.
+
+        Raises:
+          InvalidValue: when `final_sparsity` is more than the tree can give.
+          UnsupportedModel: when the model has no kernel, or is quantization-aware.
+          NothingHappened: when no node scored under the threshold, or the schedule did not fire.
+        """
+        from ..core.keras import tf
+        from .masking import Masking  # Keras classes: only now is TensorFlow needed
+
+        trained = copy_model(model)
+        found = self._targets(trained)
+        schedule = self.schedule.over(fit.steps, self.final_sparsity or 0.5)
+        due = [step for step in range(1, fit.steps + 1) if _share(schedule, step) > 0]
+        strength = tf.Variable(self.strength, trainable=False, dtype=tf.float32)
+        if self.strength > 0:
+            trained.add_loss(
+                lambda: (
+                    strength
+                    * sum(tree_lasso(target.variable, self.levels, target.output_axis) for target in found.values())
+                )
+            )
+        parts = {id(variable): variable for target in found.values() for variable, _ in filter_parts(target)}
+
+        def choose(step: int, _: Any) -> dict[int, np.ndarray] | None:
+            if step not in due:
+                return None
+            if step == due[-1]:
+                strength.assign(0.0)
+            wanted = None if self.final_sparsity is None else _share(schedule, step)
+            return _with_followers(found, self._masks(trained, found, wanted))
+
+        masking = Masking(parts, choose)
+        before = sum(int((target.variable.numpy() == 0).sum()) for target in found.values())
+        fit(trained, callbacks=[masking])
+        after = sum(int((target.variable.numpy() == 0).sum()) for target in found.values())
+        if after <= before:
+            lowest = min(float(values.min()) for values in self._thresholds(trained, found).values())
+            raise NothingHappened(
+                f"PruneTree expects nodes under the threshold. Received: none in {fit.steps} steps with {len(due)} "
+                f"cuts; the lowest score is {lowest:.3g}. Raise threshold or final_sparsity, or train longer."
+            )
+        plain = copy_model(trained)  # without the term
+        return _smaller(plain) if self.remove else plain
+
+    def _targets(self, model: Any) -> dict[str, Target]:
+        every = targets(model, type(self).__name__)
+        return {
+            name: target
+            for name, target in every.items()
+            if target.kind in PRUNED_KINDS and not any(fnmatch.fnmatch(target.layer.name, kept) for kept in self.keep)
+        }
+
+    def _masks(self, model: Any, found: Mapping[str, Target], wanted: float | None) -> dict[str, np.ndarray]:
+        """What is kept of each kernel at a cut to the share `wanted`, or at the threshold that was given."""
+        least = self._thresholds(model, found)
+        limit = self.threshold if wanted is None else threshold_for(least, wanted)
+        return {name: values >= limit for name, values in least.items()}
+
+    def _thresholds(self, model: Any, found: Mapping[str, Target]) -> dict[str, np.ndarray]:
+        leaves = {name: self._leaf(target) for name, target in found.items()}
+        layers: dict[str, list[str]] = {}
+        for name, target in found.items():
+            layers.setdefault(target.layer.name, []).append(name)
+        groups = groups_of(self.tree, layers)
+        levels = self.levels if self.comparison == GLOBAL else tuple(set(self.levels) - {LAYER})
+        return thresholds(leaves, levels, groups, _alive(model, found, leaves, groups))
+
+    def _leaf(self, target: Target) -> Leaf:
+        values = target.variable.numpy()
+        if self.comparison == PER_LAYER:
+            values = values / max(float(root_mean_square(values).max()), 1e-12)
+        return Leaf(values, target.output_axis, target.has_filters, target.answers)
+
+
+def _alive(model: Any, found: Mapping[str, Target], leaves: Mapping[str, Leaf], groups: list[Group]) -> set[str]:
+    """Kernels that must not be emptied: going from the lowest score up, those that the network has no way round."""
+    gone: set[str] = set()
+    order = sorted(found, key=lambda name: float(root_mean_square(leaves[name].values).max()))
+    for name in order:
+        if still_connected(model, gone | {found[name].layer.name}):
+            gone.add(found[name].layer.name)
+    return {name for name, target in found.items() if target.layer.name not in gone}
+
+
+def _with_followers(found: Mapping[str, Target], masks: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
+    """The masks of kernels, and of all that goes with the filters that are empty, by the id of the variable."""
+    by_variable = {id(found[name].variable): mask for name, mask in masks.items()}
+    for name, mask in masks.items():
+        target = found[name]
+        if target.has_filters and not target.answers:
+            axis = target.output_axis % mask.ndim
+            filled = mask.any(axis=tuple(number for number in range(mask.ndim) if number != axis))
+            for variable, part in channel_masks(filled, filter_parts(target)):
+                known = by_variable.get(id(variable))
+                by_variable[id(variable)] = part if known is None else known & part
+    return by_variable
+
+
+def _share(schedule: Any, step: int) -> float:
+    from ..core.keras import tf
+
+    fires, share = schedule(tf.constant(step, tf.int64))
+    return float(share) if bool(fires) else 0.0
+
+
+def _smaller(model: Any) -> Any:
+    from .removal import remove_empty
+
+    try:
+        return remove_empty(model)
+    except NothingHappened:
+        return model  # no filter is empty; there are zeros

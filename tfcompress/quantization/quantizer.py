@@ -1,0 +1,109 @@
+"""What a quantizer is, and what all share: values checked, channels side by side, and the error told."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from ..core.errors import InvalidValue
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@runtime_checkable
+class Quantizer(Protocol):
+    """A way to say values with few bits."""
+
+    @property
+    def keeps_zero(self) -> bool:
+        """Whether zero is a level of its own, so that zeros stay zeros."""
+
+    @property
+    def num_values(self) -> int | None:
+        """At most so many distinct values are in a kernel afterwards; None when each channel has its own."""
+
+    def approximate(self, values: np.ndarray, axes: tuple[int, ...] = (-1,), name: str = "values") -> np.ndarray:
+        """The levels nearest to `values` (or as it rounds): float32, of the same shape.
+
+        Args:
+          values: of any shape, at least one.
+          axes: of the channels; all other axes lie within a channel.
+          name: of the values, for errors and as the seed of what is random.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizationError:
+    """How far an approximation is from the values: the largest and the mean squared difference, SQNR and cosine."""
+
+    largest: float
+    mean_squared: float
+    sqnr_db: float  # signal to quantization noise, 10 log10(sum x^2 / sum (x - x^)^2); infinite when equal
+    cosine: float
+
+
+def error(values: np.ndarray, approximation: np.ndarray) -> QuantizationError:
+    """Compares values with what a quantizer made of them, in float64.
+
+    >>> import numpy as np
+    >>> error(np.array([3.0, 4.0]), np.array([3.0, 3.0])).mean_squared
+    0.5
+    """
+    import numpy as np
+
+    exact, rough = np.asarray(values, float).ravel(), np.asarray(approximation, float).ravel()
+    noise, signal = exact - rough, float(exact @ exact)
+    power = float(noise @ noise)
+    norms = math.sqrt(signal * float(rough @ rough))
+    return QuantizationError(
+        largest=float(np.abs(noise).max(initial=0.0)),
+        mean_squared=power / max(exact.size, 1),
+        sqnr_db=math.inf if power == 0 else 10 * math.log10(signal / power) if signal else -math.inf,
+        cosine=float(exact @ rough) / norms if norms else float(signal == power == 0),
+    )
+
+
+def by_channel(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The values with a channel in each column, shape (N, channels); without axes all are one channel."""
+    import numpy as np
+
+    values = np.asarray(values, np.float32)
+    if not axes:
+        return values.reshape(-1, 1)
+    axes = tuple(axis % values.ndim for axis in axes)
+    if axes != tuple(range(values.ndim - len(axes), values.ndim)):
+        values = np.moveaxis(values, axes, range(-len(axes), 0))
+    return values.reshape(-1, math.prod(values.shape[-len(axes) :]))
+
+
+def back(columns: np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...]) -> np.ndarray:
+    """Undoes `by_channel`: an array of the values' shape."""
+    import numpy as np
+
+    axes = tuple(axis % len(shape) for axis in axes)
+    if axes == tuple(range(len(shape) - len(axes), len(shape))):
+        return columns.reshape(shape)
+    others = [size for axis, size in enumerate(shape) if axis not in axes]
+    return np.moveaxis(columns.reshape(*others, *(shape[axis] for axis in axes)), range(-len(axes), 0), axes)
+
+
+def require_finite(extremes: np.ndarray, values: np.ndarray, owner: str, name: str) -> None:
+    """Refuses NaN and infinity by name; `extremes` are the minima and maxima, through which both show."""
+    import numpy as np
+
+    if np.isfinite(extremes).all():
+        return
+    bad = ~np.isfinite(values)
+    first = tuple(int(axis[0]) for axis in np.nonzero(bad))
+    raise InvalidValue(
+        f"{owner} expects finite numbers in {name}. Received: {float(values[first])} at {list(first)}, and "
+        f"{int(bad.sum())} of {values.size} not finite. Look for a training that diverged."
+    )
+
+
+def require_values(values: np.ndarray, owner: str, name: str) -> None:
+    """Refuses an empty array."""
+    if not values.size:
+        raise InvalidValue(f"{owner} expects values in {name}. Received: shape {values.shape}. Leave it out.")
