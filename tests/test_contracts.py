@@ -14,7 +14,7 @@ from tfcompress.core.describe import describe
 from tfcompress.core.keras import keras
 from tfcompress.core.types import Check, Data, Exporter, Technique
 
-FOLDERS = ("data", "delegates", "distillation", "export", "pruning", "quantization")
+FOLDERS = ("augmentation", "data", "delegates", "distillation", "export", "pruning", "quantization")
 
 
 def modules():

@@ -168,3 +168,50 @@ def test_train_leaves_the_model_that_came_in():
 def test_train_promises_nothing_and_fills_zeros():
     assert (Train().makes, Train().promises(linear())) == (frozenset(), ())
     assert "sparsity" not in Train().keeps
+
+
+def test_one_cycle_rises_along_a_line_and_falls_along_a_cosine():
+    rate = tfc.OneCycle(peak=0.4, warm_up=0.25).over(100)
+    found = [float(rate(step)) for step in (0, 10, 25, 25 + 75 / 2, 100)]
+    np.testing.assert_allclose(found, [0.0, 0.16, 0.4, 0.2, 0.0], atol=1e-6)
+
+
+def test_smoothed_labels_by_hand():
+    # Logits (ln 3, 0): probabilities 3/4 and 1/4; the label 0 smoothed by 0.2 is (0.9, 0.1).
+    loss = KerasFit(OneHot(), label_smoothing=0.2)._loss(from_logits=True)
+    expected = -0.9 * math.log(0.75) - 0.1 * math.log(0.25)
+    assert float(loss(np.array([0]), np.array([[math.log(3), 0.0]], "float32"))[0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_averaged_weights_are_what_the_model_has_at_the_end():
+    (plain,) = rows()
+    (averaged,) = rows(weights_average=0.5)  # told at the end of the epoch, before Keras puts the average in
+    model = linear()
+    KerasFit(OneHot(), 1, BATCH_SIZE, learning_rate=1.0, momentum=0.0, weights_average=0.5)(model)
+    np.testing.assert_array_equal(plain, averaged)
+    # Two steps from zero, average a = 0.5 a + 0.5 w: a row that moved in step 1 has 0.25 + 0.5, in step 2 has 0.5.
+    kernel = model.get_layer("answer").kernel.numpy()
+    shares = {round(float(share), 6) for share in np.abs(kernel[plain.any(1)] / plain[plain.any(1)]).ravel()}
+    assert shares == {0.75, 0.5}
+
+
+def test_weight_decay_takes_a_share_of_kernels_alone():
+    model = keras.Sequential([keras.Input((NUM_EXAMPLES,)), keras.layers.Dense(2, kernel_initializer="ones")])
+    before = model.get_weights()
+    KerasFit(OneHot(), 1, NUM_EXAMPLES, learning_rate=1e-3, momentum=0.0, weight_decay=10.0)(model)
+    kernel, bias = model.get_weights()
+    np.testing.assert_allclose(kernel, before[0] * (1 - 10.0 * 1e-3), atol=1e-3)  # the gradient's part is below 1e-3
+    np.testing.assert_allclose(bias, before[1], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"label_smoothing": 1.0}, "label_smoothing must be in"),
+        ({"weights_average": 1.0}, "weights_average must be in"),
+        ({"weight_decay": -1.0}, "weight_decay must be at least 0"),
+    ],
+)
+def test_new_settings_out_of_range_are_refused(settings, words):
+    with pytest.raises(tfc.InvalidValue, match=f"KerasFit.{words}"):
+        KerasFit(OneHot(), **settings)

@@ -9,7 +9,7 @@ from typing import Any
 from .core.errors import expect
 from .core.keras import copy_model, keras, tf
 from .core.outputs import gives_probabilities
-from .core.types import INT8_RANGES, Data, Fit, Promise
+from .core.types import INT8_RANGES, Augmentation, Data, Fit, Promise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +56,35 @@ class CosineDecay:
 
 
 @dataclasses.dataclass(frozen=True)
+class OneCycle:
+    """A learning rate that rises to `peak` along a line and falls to 0 along half a cosine.
+
+    Args:
+      peak: the largest rate, above 0. Defaults to 0.1.
+      warm_up: the fraction of training in which it rises, in (0, 1). Defaults to 0.25.
+
+    >>> OneCycle(peak=0.4).warm_up
+    0.25
+
+    Reference: Smith and Topin, "Super-convergence", 2019, https://arxiv.org/abs/1708.07120
+    """
+
+    peak: float = 0.1
+    warm_up: float = 0.25
+
+    def __post_init__(self) -> None:
+        expect(self.peak > 0, self, "peak", "must be above 0", "Use 0.1.")
+        expect(0 < self.warm_up < 1, self, "warm_up", "must be in (0, 1)", "Use 0.25.")
+
+    def over(self, steps: int) -> Any:
+        """The Keras schedule for a training of `steps` optimizer steps."""
+        rising = max(1, round(self.warm_up * steps))
+        return keras.optimizers.schedules.CosineDecay(
+            0.0, decay_steps=max(1, steps - rising), warmup_target=self.peak, warmup_steps=rising
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class KerasFit:
     """Plain training of a classifier, of one that gives logits or of one that ends in softmax: SGD on cross-entropy.
 
@@ -67,7 +96,12 @@ class KerasFit:
       batch_size: examples in a step, at least 1; N where N is smaller. Defaults to 64.
       learning_rate: a number, or a schedule over this training. Defaults to `CosineDecay(0.05)`.
       momentum: of SGD, in [0, 1). Defaults to 0.9.
-      seed: of the order of examples. Defaults to 0.
+      seed: of the order of examples, and of augmentation. Defaults to 0.
+      augment: changes of the inputs, one after another (`Flip`, `ShiftedCrop`, `Cutout`). Defaults to none.
+      label_smoothing: share of each label that is spread evenly over all classes, in [0, 1). Defaults to 0.
+      weights_average: decay of an exponential moving average of the weights, in [0, 1), which the model has at the end;
+        0 leaves it the last step's. Defaults to 0.
+      weight_decay: share of each kernel that a step of rate 1 takes away, at least 0. Defaults to 0.
 
     Example:
 
@@ -79,14 +113,21 @@ class KerasFit:
     data: Data
     epochs: int = 10
     batch_size: int = 64
-    learning_rate: float | StepDecay | CosineDecay = CosineDecay()
+    learning_rate: float | StepDecay | CosineDecay | OneCycle = CosineDecay()
     momentum: float = 0.9
     seed: int = 0
+    augment: tuple[Augmentation, ...] = ()
+    label_smoothing: float = 0.0
+    weights_average: float = 0.0
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         expect(self.epochs >= 1, self, "epochs", "must be at least 1", "Use 10.")
         expect(self.batch_size >= 1, self, "batch_size", "must be at least 1", "Use 64.")
         expect(0 <= self.momentum < 1, self, "momentum", "must be in [0, 1)", "Use 0.9.")
+        expect(0 <= self.label_smoothing < 1, self, "label_smoothing", "must be in [0, 1)", "Use 0.1.")
+        expect(0 <= self.weights_average < 1, self, "weights_average", "must be in [0, 1)", "Use 0.999.")
+        expect(self.weight_decay >= 0, self, "weight_decay", "must be at least 0", "Use 5e-4.")
         if isinstance(self.learning_rate, int | float):
             expect(self.learning_rate > 0, self, "learning_rate", "must be above 0", "Use 0.05.")
 
@@ -105,8 +146,8 @@ class KerasFit:
         constant = isinstance(self.learning_rate, int | float)
         rate = self.learning_rate if constant else self.learning_rate.over(self.steps)
         model.compile(
-            optimizer=keras.optimizers.SGD(rate, momentum=self.momentum),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=not gives_probabilities(model)),
+            optimizer=self._optimizer(rate),
+            loss=self._loss(from_logits=not gives_probabilities(model)),
             metrics=["accuracy"],
         )
         return model.fit(
@@ -121,6 +162,26 @@ class KerasFit:
         """What the model sees of stored inputs, as `Data.model_inputs` says, inside the pipeline."""
         return tf.cast(stored, tf.float32) * self.data.scale + self.data.offset
 
+    def _optimizer(self, rate: Any) -> Any:
+        averaged = {"use_ema": True, "ema_momentum": self.weights_average} if self.weights_average else {}
+        decayed = {"weight_decay": self.weight_decay} if self.weight_decay else {}
+        optimizer = keras.optimizers.SGD(rate, momentum=self.momentum, **averaged, **decayed)
+        if decayed:  # shifts and scales are few, and small ones cost accuracy
+            optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return optimizer
+
+    def _loss(self, from_logits: bool) -> Any:
+        if not self.label_smoothing:
+            return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+
+        def smoothed(labels: Any, outputs: Any) -> Any:
+            one_hot = tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), tf.shape(outputs)[-1])
+            return keras.losses.categorical_crossentropy(
+                one_hot, outputs, from_logits=from_logits, label_smoothing=self.label_smoothing
+            )
+
+        return smoothed
+
     @property
     def _batch_size(self) -> int:
         return min(self.batch_size, self.data.num_train)
@@ -132,10 +193,14 @@ class KerasFit:
 
         def order(epoch: Any) -> Any:
             shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(split)), seed=(self.seed, epoch))
-            return tf.data.Dataset.from_tensor_slices(shuffled).batch(self._batch_size, drop_remainder=True)
+            batches = tf.data.Dataset.from_tensor_slices(shuffled).batch(self._batch_size, drop_remainder=True)
+            return batches.map(lambda indices: (epoch, indices))
 
-        def examples(indices: Any) -> Any:
-            return self._seen(tf.gather(inputs, indices)), tf.gather(labels, indices)
+        def examples(epoch: Any, indices: Any) -> Any:
+            stored = tf.gather(inputs, indices)
+            for change in self.augment:
+                stored = change(stored, (self.seed, epoch), indices)
+            return self._seen(stored), tf.gather(labels, indices)
 
         epochs = tf.data.Dataset.range(self.epochs, output_type=tf.int32)
         return epochs.flat_map(order).map(examples, num_parallel_calls=2, deterministic=True).prefetch(4)

@@ -61,6 +61,14 @@ def test_fake_quantizers_of_a_quantization_aware_model(aware):
     assert rows["conv1"].type == "Conv2D"
 
 
+def test_what_quantize_aware_leaves_in_float_is_told():
+    inputs = keras.Input((5, 4))
+    x = layers.Rescaling(0.5)(layers.Dense(4)(inputs))
+    file = inspected(keras.Model(inputs, layers.LSTM(3, name="memory")(x)))
+    assert file.qat.answer == "no"  # quantize_model stops at Rescaling, which QuantizeAware takes
+    assert list(file.stays_in_float) == ["memory"]
+
+
 def test_several_outputs_have_several_shapes():
     inputs = keras.Input((4, 4))
     model = keras.Model(inputs, layers.LSTM(3, return_state=True, name="memory")(inputs))

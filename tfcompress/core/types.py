@@ -88,6 +88,14 @@ class Fit(Protocol):
         """Trains `model` in place and returns the Keras History."""
 
 
+@runtime_checkable
+class Augmentation(Protocol):
+    """A change of training inputs that leaves their class alone, drawn by (seed, epoch, example)."""
+
+    def __call__(self, inputs: Any, key: Any, indices: Any) -> Any:
+        """Stored inputs (batch, ...) changed as `key`, (seed, epoch), and the examples' `indices` (batch,) draw it."""
+
+
 SPARSITY = "sparsity"  # zeros in kernels
 INT8_RANGES = "int8 ranges"  # fake quantization, with the ranges that int8 needs
 

@@ -17,6 +17,7 @@ from ..core.measure import (
     plain_name,
     zero_share,
 )
+from ..quantization.coverage import gaps
 from .pruning import pruning_support
 from .qat import qat_support
 from .values import NO, NOT_ASKED, YES, FakeQuantization, Gpu, KerasFile, KernelFacts, LayerRow, Support
@@ -46,6 +47,7 @@ def inspect_keras(model: Any, file: str, origin: str, raw_bytes: int, largest_di
         layers=rows,
         totals=_totals(model, rows, macs),
         qat=whole,
+        stays_in_float={} if is_quantization_aware(model) else gaps(model),
         gpu=Gpu(NOT_ASKED, "--gpu asks the delegate"),
     )
 

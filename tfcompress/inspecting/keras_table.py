@@ -104,6 +104,10 @@ def _keras_totals(file: KerasFile) -> list[str]:
             f"{share_text(share)} of their weights"
         )
     lines.append(f"QAT {_QAT_WORDS[file.qat.answer]}{file.qat.reason}")
+    if file.qat.answer == NO:
+        left = list(file.stays_in_float)
+        told = f"{len(left)} of {totals['num_layers']} layers ({names_text(left)})" if left else "no layer"
+        lines.append(f"QuantizeAware, which goes layer by layer, leaves {told} in float")
     return [*lines, gpu_line(file.gpu)]
 
 

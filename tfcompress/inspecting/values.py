@@ -94,7 +94,8 @@ class KerasFile:
     outputs: tuple[Mapping[str, Any], ...]
     layers: tuple[LayerRow, ...]
     totals: Mapping[str, Any]
-    qat: Support  # of the model as a whole
+    qat: Support  # tfmot's quantize_model, of the model as a whole
+    stays_in_float: Mapping[str, str]  # by layer the reason, when QuantizeAware takes the model layer by layer
     gpu: Gpu
     kind: str = "keras"
     format: int = FORMAT

@@ -17,7 +17,7 @@ from .units import Units, units
 if TYPE_CHECKING:
     import numpy as np
 
-PULL = 1.0
+PULL = 1.0  # times the mean size of a unit: how far the greatest strength found can carry it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,8 +127,7 @@ class Regularized:
                 return _masks(found, cut)
             if step < cut_at and self.strength is None and step % max(1, cut_at // NUM_UPDATES) == 0:
                 wanted = self.final_sparsity * step / cut_at
-                # Alone, the term may carry a unit of mean size PULL times to zero; and in one step not a small unit past
-                # zero to where it is small no more.
+                # In one step it must not carry a small unit past zero to where it is small no more.
                 a_step = min(self.threshold, PULL / cut_at) * min(means.values())
                 greatest = a_step / step_size(training.optimizer)
                 strength.turn(_share_below(relative(), self.threshold) < wanted, greatest)

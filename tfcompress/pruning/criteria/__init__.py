@@ -1,0 +1,1 @@
+"""What a channel is worth: one rule a file. Those worth least go first."""
