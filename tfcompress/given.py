@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .core.errors import InvalidValue, NoBetterThanChance, UnsupportedModel, expect
 from .core.keras import copy_model
-from .core.types import INT8_RANGES, SPARSITY, Data, Fit, Promise
+from .core.types import CLUSTERS, INT8_RANGES, SPARSITY, Data, Fit, Promise
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ class AsGiven:
     """Leaves the model as it is; its `Fit` may judge it.
 
     >>> sorted(AsGiven().keeps), AsGiven().makes
-    (['int8 ranges', 'sparsity'], frozenset())
+    (['clusters', 'int8 ranges', 'sparsity'], frozenset())
     """
 
     @property
@@ -33,7 +33,7 @@ class AsGiven:
     @property
     def keeps(self) -> frozenset[str]:
         """Everything."""
-        return frozenset({SPARSITY, INT8_RANGES})
+        return frozenset({SPARSITY, CLUSTERS, INT8_RANGES})
 
     def promises(self, model: Any) -> tuple[Promise, ...]:
         """None."""

@@ -11,7 +11,7 @@ from .core.machine import machine, versions
 from .core.progress import Progress, Silent
 from .core.records import Report
 from .core.store import Store
-from .core.types import Recipe
+from .core.types import FOR_GOOD, Recipe
 from .run_file import make_file
 from .run_stage import Workshop, do_stage
 
@@ -82,7 +82,7 @@ def require_order(recipe: Recipe) -> None:
                     f"Use one of: {', '.join(made) or 'none is earlier'}."
                 )
         before = made[start] if start else frozenset()
-        lost = before - stage.technique.keeps - stage.technique.makes
+        lost = before - stage.technique.keeps - stage.technique.makes - FOR_GOOD
         if lost:
             raise InvalidRecipe(
                 f"Stage {stage.name!r} ({type(stage.technique).__name__}) would destroy the {', '.join(sorted(lost))} "

@@ -14,10 +14,11 @@ from .core.keras import keras, load_model, model_suffix, save_model, set_seed
 from .core.machine import versions
 from .core.measure import kernels, measure
 from .core.progress import Progress
-from .core.promises import judge_model
+from .core.promises import Verdict, judge_model
 from .core.records import StageRecord, stage_from_json, to_json
+from .core.remarks import remarks_of
 from .core.store import Store
-from .core.types import Fit, Recipe, Stage
+from .core.types import CLUSTERS, Fit, Recipe, Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +86,6 @@ def _train(workshop: Workshop, stage: Stage, start: str | None, key: str, folder
     keras.backend.clear_session()
     set_seed(workshop.recipe.seed)
     model = workshop.model(start) if start else stage.start()
-    sizes = {name: int(values.size) for name, values in kernels(model).items()}
     promises = (*(workshop.records[start].promises if start else ()), *stage.technique.promises(model))
     remarks = tuple(stage.technique.remarks(model)) if hasattr(stage.technique, "remarks") else ()
     for remark in remarks:
@@ -95,12 +95,15 @@ def _train(workshop: Workshop, stage: Stage, start: str | None, key: str, folder
     with workshop.progress.task(stage.name, fit.steps) as advance:
         watched = _Watched(fit, advance)
         model = stage.technique.apply(model, watched)
+    for remark in remarks_of(model):
+        workshop.progress.say(f"{stage.name}: {remark}")
     measurement = measure(model)
+    sizes = {name: int(values.size) for name, values in kernels(model).items()}  # what is left of them
     verdicts = tuple(judge_model(promise, measurement, sizes) for promise in promises)
     for verdict in verdicts:
         if not verdict.kept:
             raise PromiseBroken(
-                f"Stage {stage.name!r} promised {verdict.kind} of at least {verdict.promised:.4g} in every kernel. "
+                f"Stage {stage.name!r} promised {verdict.kind} of {_bound(verdict)} in every kernel. "
                 f"Received: {verdict.measured:.4g} over all of them. Its technique does not keep what it says."
             )
     outputs = _predict(workshop, model, stage.name)
@@ -120,10 +123,14 @@ def _train(workshop: Workshop, stage: Stage, start: str | None, key: str, folder
         promises=promises,
         verdicts=verdicts,
         history=watched.history,
-        remarks=remarks,
+        remarks=(*remarks, *remarks_of(model)),
     )
     _save(workshop.store, folder, model, outputs, record)
     return record
+
+
+def _bound(verdict: Verdict) -> str:
+    return f"at {'most' if verdict.kind == CLUSTERS else 'least'} {verdict.promised:.4g}"
 
 
 def _needs(fit: Fit) -> tuple[str, ...]:

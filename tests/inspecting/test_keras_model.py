@@ -56,7 +56,7 @@ def test_fake_quantizers_of_a_quantization_aware_model(aware):
     assert (kernel.of, kernel.bits, kernel.per_channel) == ("kernel", 8, True)
     assert kernel.minimum == -kernel.maximum < 0  # symmetric
     assert (activation.of, activation.per_channel, activation.minimum) == ("activation", False, 0.0)  # after a ReLU
-    (image,) = rows["quantize_layer"].quantization
+    (image,) = next(row for row in file.layers if row.type == "QuantizeLayer").quantization
     assert (image.of, image.minimum, image.maximum) == ("input", 0.0, 1.0)
     assert rows["conv1"].type == "Conv2D"
 
@@ -66,7 +66,20 @@ def test_what_quantize_aware_leaves_in_float_is_told():
     x = layers.Rescaling(0.5)(layers.Dense(4)(inputs))
     file = inspected(keras.Model(inputs, layers.LSTM(3, name="memory")(x)))
     assert file.qat.answer == "no"  # quantize_model stops at Rescaling, which QuantizeAware takes
-    assert list(file.stays_in_float) == ["memory"]
+    assert (file.quantize_aware.answer, list(file.stays_in_float)) == ("partly", ["memory"])
+
+
+class Own(layers.Layer):
+    def call(self, x):
+        return x + 1.0
+
+
+def test_a_layer_of_a_users_own_is_a_row_like_any_other():
+    inputs = keras.Input((4,))
+    file = inspected(keras.Model(inputs, layers.Dense(2, name="d")(Own(name="own")(inputs))))
+    answers = {row.name: row.qat.answer for row in file.layers}
+    assert (answers["own"], answers["d"], file.qat.answer) == ("no", "yes", "no")
+    assert file.quantize_aware.answer in ("no", "partly")
 
 
 def test_several_outputs_have_several_shapes():

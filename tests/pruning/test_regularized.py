@@ -147,11 +147,12 @@ def test_each_term_ends_in_a_smaller_file(term, trained, digits, tmp_path):
 
 
 def test_network_slimming_ends_in_a_smaller_file(digits, tmp_path):
-    model = network()
+    model = tfc.Train().apply(network(), fit())
     smaller = Regularized(tfc.BatchNormL1(), final_sparsity=0.5).apply(model, fit())
     before = tfc.Float32().convert(model, digits, tmp_path / "before.tflite")
     after = tfc.Float32().convert(smaller, digits, tmp_path / "after.tflite")
-    assert after.raw_bytes < before.raw_bytes - 4 * (9 * 8 * 4 + 16 * 10 + 9 * 4)  # the kernels' halves, in float32
+    halves = 9 * 8 * 4 + 9 * 4 + 16 * 10  # what went of conv2, depthwise and logits, in float32; and of the biases
+    assert 4 * halves <= before.raw_bytes - after.raw_bytes <= 4 * halves + 100
 
 
 def test_nothing_small_is_an_error_that_says_how_small_it_came():

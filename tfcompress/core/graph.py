@@ -117,9 +117,7 @@ class ChannelGraph:
     @cached_property
     def groups(self) -> Mapping[int, Group]:
         """The groups by number."""
-        return {
-            number: Group(number, members, self.pinned.get(number, "")) for number, members in self.members.items()
-        }
+        return {number: Group(number, members, self.pinned.get(number, "")) for number, members in self.members.items()}
 
     @cached_property
     def families(self) -> tuple[Family, ...]:
@@ -179,9 +177,7 @@ def channel_graph(model: Any, find_dead: bool = False) -> ChannelGraph:
         Axis(layer, weight, position, axis, role, groups(of))
         for (layer, position, axis), (weight, role, of) in tracer.axes.items()
     )
-    settings = tuple(
-        Setting(layer, path, groups(of), parts) for (layer, path), (of, parts) in tracer.settings.items()
-    )
+    settings = tuple(Setting(layer, path, groups(of), parts) for (layer, path), (of, parts) in tracer.settings.items())
     pinned = {number: atoms.reason(atom) for atom, number in numbers.items() if atoms.reason(atom)}
     live = {numbers.get(atoms.find(atom)) for atom in tracer.live}
     unseen = set(numbers.values()) - live - pinned.keys() if find_dead else set()

@@ -222,9 +222,7 @@ def _reshape(tracer: Tracer, call: Call) -> Answer:
 
 def _permute(tracer: Tracer, call: Call) -> Answer:
     channels = call.channels[0]
-    return (
-        tracer.unknown(call) if channels is None else [channels.moved(call.layer.dims.index(channels.axis) + 1)]
-    )
+    return tracer.unknown(call) if channels is None else [channels.moved(call.layer.dims.index(channels.axis) + 1)]
 
 
 def _repeat(tracer: Tracer, call: Call) -> Answer:

@@ -121,7 +121,9 @@ def _projected(tracer: Tracer, call: Call, out: Any, query: int) -> Channels:
 def _attention_inputs(call: Call) -> dict[str, int] | None:
     """Which of the call's tensors are query, value and key; None when other tensors are among them."""
     names = ("query", "value", "key")
-    given = dict(zip(names, call.args, strict=False)) | {name: call.kwargs[name] for name in names if name in call.kwargs}
+    given = dict(zip(names, call.args, strict=False)) | {
+        name: call.kwargs[name] for name in names if name in call.kwargs
+    }
     given = {name: tensor for name, tensor in given.items() if tensor is not None}
     places = {id(tensor): number for number, tensor in enumerate(call.tensors)}
     others = set(places) - {id(tensor) for tensor in given.values()}

@@ -25,6 +25,7 @@ class Measurement:
     sparsity: float
     kernel_sparsity: Mapping[str, float]
     quantization_aware: bool
+    kernel_values: Mapping[str, int] = dataclasses.field(default_factory=dict)  # how many are distinct
 
 
 def measure(model: Any) -> Measurement:
@@ -44,12 +45,20 @@ def measure(model: Any) -> Measurement:
         sparsity=overall_sparsity(found),
         kernel_sparsity={name: zero_share(values) for name, values in found.items()},
         quantization_aware=is_quantization_aware(model),
+        kernel_values={name: num_distinct(values) for name, values in found.items()},
     )
 
 
 def zero_share(values: np.ndarray) -> float:
     """The share of exact zeros in an array of any shape."""
     return float((values == 0).mean()) if values.size else 0.0
+
+
+def num_distinct(values: np.ndarray) -> int:
+    """How many values of an array are distinct; both zeros are one."""
+    import numpy as np
+
+    return len(np.unique(values))
 
 
 def overall_sparsity(kernels: Mapping[str, np.ndarray]) -> float:

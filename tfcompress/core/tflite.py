@@ -47,6 +47,20 @@ class Kernel:
     op: str
     values: np.ndarray
     zero_point: int = 0
+    channel_axis: int | None = None  # along which it was scaled; None when all of it has one scale
+
+    @property
+    def num_values(self) -> int:
+        """The most distinct values among those with one scale.
+
+        A float kernel may be multiplied channel by channel, by the BatchNormalization that was folded into it: there
+        each output channel counts alone, as it does where each has a scale of its own.
+        """
+        import numpy as np
+
+        axis = self.channel_axis
+        parts = [self.values] if axis is None else np.moveaxis(self.values, axis, 0)
+        return max((len(np.unique(part)) for part in parts), default=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,9 +126,9 @@ def _contents(model: Any, graph: Any) -> Contents:
             index = stored_tensor(op.inputs[KERNEL_INPUT[name]], producers)
             values = constant(model, graph.tensors[index])
             if values is not None and index not in found:
-                found[index] = Kernel(
-                    text_of(graph.tensors[index].name), name, values, _zero_point(graph.tensors[index])
-                )
+                tensor = graph.tensors[index]
+                axis = _channel_axis(tensor, name, values)
+                found[index] = Kernel(text_of(tensor.name), name, values, _zero_point(tensor), axis)
     return Contents(tuple(names), tuple(found.values()))
 
 
@@ -183,6 +197,15 @@ def _unpacked_int4(packed: np.ndarray, num_values: int) -> np.ndarray:
 def _zero_point(tensor: Any) -> int:
     points = tensor.quantization.zeroPoint if tensor.quantization is not None else None
     return 0 if points is None or not len(points) else int(points[0])
+
+
+def _channel_axis(tensor: Any, op: str, values: np.ndarray) -> int | None:
+    scales = tensor.quantization.scale if tensor.quantization is not None else None
+    if scales is not None and len(scales) > 1:
+        return int(tensor.quantization.quantizedDimension)
+    if values.dtype.kind == "f":
+        return values.ndim - 1 if op == "DEPTHWISE_CONV_2D" else 0
+    return None
 
 
 def zipped_bytes(data: bytes) -> int:

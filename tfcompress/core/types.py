@@ -97,16 +97,23 @@ class Augmentation(Protocol):
 
 
 SPARSITY = "sparsity"  # zeros in kernels
+CLUSTERS = "clusters"  # few distinct values in a kernel
 INT8_RANGES = "int8 ranges"  # fake quantization, with the ranges that int8 needs
+CHANNELS = "channels removed"  # kernels with fewer weights; told as the share of their weights that is gone
+FOR_GOOD = frozenset({CHANNELS})  # what no technique can undo, and each keeps
 
 
 @dataclasses.dataclass(frozen=True)
 class Promise:
-    """What a stage makes of a model: a kind, the kernels it is about, and for `SPARSITY` the least share of zeros."""
+    """What a stage makes of a model: a kind, the kernels it is about, and how much.
+
+    `at_least` is for `SPARSITY` the least share of zeros, `at_most` for `CLUSTERS` the number of distinct values.
+    """
 
     kind: str
     at_least: float = 1.0
     kernels: tuple[str, ...] = ()  # "layer/kernel", as core/measure.py names them
+    at_most: int = 0
 
 
 @runtime_checkable

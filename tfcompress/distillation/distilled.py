@@ -20,7 +20,7 @@ class DistilledFit:
 
     fit: Fit
     teacher: Any
-    loss: Callable[[Any, Any], Any] = SOFT_TARGETS
+    loss: Callable[..., Any] = SOFT_TARGETS
     student_loss_weight: float = 0.1
 
     def __post_init__(self) -> None:
@@ -35,19 +35,26 @@ class DistilledFit:
     @property
     def needs(self) -> tuple[str, ...]:
         """Names of the stages whose models this fit asks for."""
-        return (self.teacher,) if isinstance(self.teacher, str) else ()
+        return tuple(teacher for teacher in self._teachers if isinstance(teacher, str))
+
+    @property
+    def _teachers(self) -> tuple[Any, ...]:
+        return tuple(self.teacher) if isinstance(self.teacher, list | tuple) else (self.teacher,)
 
     def resolve(self, models: Mapping[str, Any]) -> DistilledFit:
-        """The same fit with the teacher's name replaced by its model."""
-        return dataclasses.replace(self, teacher=models[self.teacher]) if self.needs else self
+        """The same fit with the teachers' names replaced by their models."""
+        teachers = tuple(models[teacher] if isinstance(teacher, str) else teacher for teacher in self._teachers)
+        return dataclasses.replace(self, teacher=teachers if len(teachers) > 1 else teachers[0])
 
     def identity(self) -> dict[str, Any]:
         """For the report: a teacher given as a model is told by its weights."""
-        named = {"fit": self.fit, "loss": self.loss, "student_loss_weight": self.student_loss_weight}
+        teachers = [one if isinstance(one, str) else _weights_digest(one) for one in self._teachers]
         return {
             "type": "DistilledFit",
-            "teacher": self.teacher if self.needs else _weights_digest(self.teacher),
-            **named,
+            "teacher": teachers if len(teachers) > 1 else teachers[0],
+            "fit": self.fit,
+            "loss": self.loss,
+            "student_loss_weight": self.student_loss_weight,
         }
 
     def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
@@ -59,18 +66,21 @@ class DistilledFit:
                 f"distilled(teacher=...) expects a Keras model outside a recipe. Received: {self.teacher!r}. "
                 "Load the model and give it instead of a stage's name."
             )
-        return self.fit(Distiller(model, self.teacher, self.loss, self.student_loss_weight), callbacks)
+        return self.fit(Distiller(model, self._teachers, self.loss, self.student_loss_weight, self.steps), callbacks)
 
 
 def distilled(
-    fit: Fit, teacher: Any, loss: Callable[[Any, Any], Any] = SOFT_TARGETS, student_loss_weight: float = 0.1
+    fit: Fit, teacher: Any, loss: Callable[..., Any] = SOFT_TARGETS, student_loss_weight: float = 0.1
 ) -> DistilledFit:
     """Makes `fit` listen to a teacher: the labels count with `student_loss_weight`, the teacher with the rest.
 
     Args:
       fit: how the student trains.
-      teacher: a Keras model with the student's inputs and classes; in a recipe, the name of an earlier stage.
-      loss: (teacher logits, student logits) -> loss of each example. Defaults to `SoftTargets()`.
+      teacher: a Keras model with the student's inputs and classes; in a recipe, the name of an earlier stage; or a
+        tuple of several, whose mean probabilities teach. It may be the student's own earlier self, or smaller than the
+        student.
+      loss: (teacher logits, student logits) -> loss of each example, a loss of layers, or a `WeightedSum`. Defaults to
+        `SoftTargets()`.
       student_loss_weight: weight of the labels, in [0, 1]. Defaults to 0.1.
 
     Returns:

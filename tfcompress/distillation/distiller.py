@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.keras import keras, tf
-from ..core.outputs import logits_from
+from ..core.outputs import LEAST_PROBABILITY, logits_from
+from .features import with_features
+from .weighted_sum import answer_loss, parts_of, weight_at
 
 
 class Distiller(keras.Model):
@@ -14,15 +16,18 @@ class Distiller(keras.Model):
 
     loss = w * loss(labels, student) + (1 - w) * mean over the batch of distillation_loss(teacher, student)
 
-    The teacher is only asked, never trained: its weights are not part of this model. The student may be wrapped by
-    `prune_low_magnitude` or `quantize_model`.
+    The teacher is only asked, never trained: its weights are not part of this model. Of several teachers the mean of
+    their probabilities is what is listened to, and the first is the one whose layers a hint compares. The student may
+    be wrapped by `prune_low_magnitude` or `quantize_model`.
 
     Args:
       student: a Keras model, inputs -> logits or, after a softmax, probabilities of shape (batch, classes); trained in
         place.
-      teacher: a Keras model with the same inputs and classes.
-      distillation_loss: (teacher logits, student logits) -> loss of each example, shape (batch,).
+      teacher: a Keras model with the same inputs and classes, or a sequence of them.
+      distillation_loss: (teacher logits, student logits) -> loss of each example, shape (batch,); a loss of layers,
+        such as `Hint`; or a `WeightedSum` of such.
       student_loss_weight: w, in [0, 1]: how much the labels count. Defaults to 0.1.
+      num_steps: of the training, for weights that change meanwhile. Defaults to 1, which gives them their last value.
 
     Example:
 
@@ -39,32 +44,86 @@ class Distiller(keras.Model):
         self,
         student: Any,
         teacher: Any,
-        distillation_loss: Callable[[Any, Any], Any],
+        distillation_loss: Callable[..., Any],
         student_loss_weight: float = 0.1,
+        num_steps: int = 1,
     ):
         super().__init__(name="distiller")
         self.student = student
         self.distillation_loss = distillation_loss
         self.student_loss_weight = student_loss_weight
-        self._student_logits = logits_from(student)
+        self.num_steps = num_steps
         # Keras would tell the labels' loss alone as "loss"; these are told instead, the last under that name.
         self._student_mean = keras.metrics.Mean(name="student_loss")
         self._teacher_mean = keras.metrics.Mean(name="teacher_loss")
         self._mean = keras.metrics.Mean(name="loss")
-        teacher_logits = logits_from(teacher)
-        # A closure: Keras must not track the teacher's weights.
-        self._ask_teacher = lambda inputs: teacher_logits(teacher(inputs, training=False))
+        self._student_logits = logits_from(student)
+        self._of_layers = [part for part, _ in parts_of(distillation_loss) if hasattr(part, "layers")]
+        teachers = list(teacher) if isinstance(teacher, Sequence) else [teacher]
+        self._listen_to(teachers)
+        self._features: list[Any] = []
+
+    def _listen_to(self, teachers: Sequence[Any]) -> None:
+        logits = [logits_from(teacher) for teacher in teachers]
+        first = with_features(teachers[0], [part.layers[0] for part in self._of_layers]) if self._of_layers else None
+        self._seeing = (
+            with_features(self.student, [part.layers[1] for part in self._of_layers]) if self._of_layers else None
+        )
+
+        # A closure: Keras must not track the teachers' weights.
+        def ask(inputs: Any) -> tuple[Any, list[Any]]:
+            features: list[Any] = []
+            answers = []
+            for position, (teacher, in_logits) in enumerate(zip(teachers, logits, strict=True)):
+                if position == 0 and first is not None:
+                    answer, *features = first(inputs, training=False)
+                else:
+                    answer = teacher(inputs, training=False)
+                answers.append(in_logits(answer))
+            return (answers[0] if len(answers) == 1 else _mean_logits(answers)), features
+
+        self._ask_teachers = ask
+        pairs = zip(first.outputs[1:], self._seeing.outputs[1:], strict=True) if first is not None else ()
+        shapes = [(tuple(ours.shape), tuple(theirs.shape)) for ours, theirs in pairs]
+        self._regressors = [
+            part.regressor(*both) or keras.layers.Activation("linear")
+            for part, both in zip(self._of_layers, shapes, strict=True)
+        ]
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """The student's outputs."""
-        return self.student(inputs, training=training)
+        if self._seeing is None:
+            return self.student(inputs, training=training)
+        outputs, *self._features = self._seeing(inputs, training=training)
+        return outputs
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
         """The weighted sum of the student's own loss and the teacher's."""
         student_loss = super().compute_loss(x, y, y_pred, sample_weight)
-        teacher_loss = tf.reduce_mean(self.distillation_loss(self._ask_teacher(x), self._student_logits(y_pred)))
+        teacher_loss = self._teacher_loss(x, y, y_pred)
         loss = self.student_loss_weight * student_loss + (1 - self.student_loss_weight) * teacher_loss
         self._student_mean.update_state(student_loss)
         self._teacher_mean.update_state(teacher_loss)
         self._mean.update_state(loss)
         return loss
+
+    def _teacher_loss(self, inputs: Any, labels: Any, outputs: Any) -> Any:
+        teacher_logits, teacher_features = self._ask_teachers(inputs)
+        student_logits = self._student_logits(outputs)
+        progress = tf.cast(self.optimizer.iterations, tf.float32) / self.num_steps
+        compared = iter(zip(teacher_features, self._features, self._regressors, strict=True))
+        total = 0.0
+        for part, weight in parts_of(self.distillation_loss):
+            if hasattr(part, "layers"):
+                theirs, ours, regressor = next(compared)
+                losses = part(theirs, regressor(ours))
+            else:
+                losses = answer_loss(part, teacher_logits, student_logits, labels)
+            total += weight_at(weight, tf.minimum(progress, 1.0)) * tf.reduce_mean(losses)
+        return total
+
+
+def _mean_logits(logits: Sequence[Any]) -> Any:
+    """Logits of the mean of the probabilities."""
+    probabilities = sum(tf.nn.softmax(each) for each in logits) / len(logits)
+    return tf.math.log(tf.maximum(probabilities, LEAST_PROBABILITY))

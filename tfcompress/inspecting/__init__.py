@@ -1,7 +1,7 @@
 """What a model file is, layer by layer or operation by operation, and what the techniques here would take of it.
 
 - `values.py`: what is told, as plain values that JSON holds.
-- `keras_model.py`: the layers of a Keras model; `pruning.py` and `qat.py`: what tfmot would take, asked of tfmot.
+- `keras_model.py`: the layers of a Keras model; `pruning.py`, `qat.py`, `layerwise.py`: what would be taken.
 - `tflite_file.py`: the operations and tensors of a .tflite; `operation.py`: their multiply-accumulates and arithmetic.
 - `reading.py`: the child process in which a .tflite is read, since a damaged one can make its reader run forever.
 - `gpu.py`: the real GPU delegate, asked.

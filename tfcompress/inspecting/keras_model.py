@@ -17,7 +17,7 @@ from ..core.measure import (
     plain_name,
     zero_share,
 )
-from ..quantization.coverage import gaps
+from .layerwise import layerwise_support
 from .pruning import pruning_support
 from .qat import qat_support
 from .values import NO, NOT_ASKED, YES, FakeQuantization, Gpu, KerasFile, KernelFacts, LayerRow, Support
@@ -34,6 +34,7 @@ def inspect_keras(model: Any, file: str, origin: str, raw_bytes: int, largest_di
       largest_difference: from the original, as `Arrival` tells it.
     """
     qat, whole = qat_support(model)
+    layerwise, left = layerwise_support(model) if whole.answer == NO else (whole, {})  # it takes what tfmot takes
     pruning, macs = pruning_support(model), macs_by_layer(model)
     rows = tuple(_row(layer, macs, pruning[layer.name], qat[layer.name]) for layer in leaf_layers(model))
     return KerasFile(
@@ -47,7 +48,8 @@ def inspect_keras(model: Any, file: str, origin: str, raw_bytes: int, largest_di
         layers=rows,
         totals=_totals(model, rows, macs),
         qat=whole,
-        stays_in_float={} if is_quantization_aware(model) else gaps(model),
+        quantize_aware=layerwise,
+        stays_in_float=left,
         gpu=Gpu(NOT_ASKED, "--gpu asks the delegate"),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from .page import gpu_rank, head, print_table, print_wrapped
 from .text import answer_text, clusters_text, count_text, gpu_line, names_text, reasons, shape_text, share_text
 from .values import NO, NOTHING_TO_DO, PARTLY, YES, KerasFile, LayerRow
 
+MOST_WORDS = 240  # characters of a reason; --json has all of it
 _QAT_WORDS = {
     YES: "takes the model",
     PARTLY: "takes the model: ",
@@ -105,10 +107,17 @@ def _keras_totals(file: KerasFile) -> list[str]:
         )
     lines.append(f"QAT {_QAT_WORDS[file.qat.answer]}{file.qat.reason}")
     if file.qat.answer == NO:
-        left = list(file.stays_in_float)
-        told = f"{len(left)} of {totals['num_layers']} layers ({names_text(left)})" if left else "no layer"
-        lines.append(f"QuantizeAware, which goes layer by layer, leaves {told} in float")
+        lines.append(f"QuantizeAware, which goes layer by layer, {_layerwise(file)}")
     return [*lines, gpu_line(file.gpu)]
+
+
+def _layerwise(file: KerasFile) -> str:
+    left = list(file.stays_in_float)
+    if file.quantize_aware.answer == NO:
+        return f"cannot take it either: {textwrap.shorten(file.quantize_aware.reason, MOST_WORDS, placeholder=' ...')}"
+    if left:
+        return f"takes it and leaves {len(left)} of {len(file.layers)} layers in float ({names_text(left)})"
+    return "takes it"
 
 
 def _keras_reasons(file: KerasFile) -> list[str]:

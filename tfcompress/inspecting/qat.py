@@ -120,11 +120,11 @@ def _refusals(model: Any) -> tuple[dict[str, str], str]:
         for layer in leaf_layers(model):
             if not registry.supports(layer) and type(layer).__name__ not in _PLACE_COUNTS:
                 refused.setdefault(layer.name, _not_known(layer))
-        return refused, f"tfmot stops over the graph as a whole: {_cause(error)}"
+        return refused, f"tfmot stops over the graph as a whole: {cause(error)}"
     return refused, ""
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
     """What an error is about in a line: Keras wraps the cause in a traceback of its own."""
     text = str(error)
     inner = re.search(r"^\s*(\w+Error: .+)$", text, re.MULTILINE)

@@ -95,7 +95,8 @@ class KerasFile:
     layers: tuple[LayerRow, ...]
     totals: Mapping[str, Any]
     qat: Support  # tfmot's quantize_model, of the model as a whole
-    stays_in_float: Mapping[str, str]  # by layer the reason, when QuantizeAware takes the model layer by layer
+    quantize_aware: Support  # QuantizeAware, which goes layer by layer
+    stays_in_float: Mapping[str, str]  # by layer the reason, when QuantizeAware takes the model
     gpu: Gpu
     kind: str = "keras"
     format: int = FORMAT

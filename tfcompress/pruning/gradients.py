@@ -37,8 +37,7 @@ def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_exa
     import numpy as np
 
     split = data.train
-    num_examples = min(num_examples, len(split))
-    chosen = np.unique(np.linspace(0, len(split) - 1, num_examples).round().astype(int))
+    chosen = spread(len(split), num_examples)
     names = list(variables)
     sums = {name: np.zeros(variables[name].shape) for name in names}
     metrics = {id(variable): variable.numpy() for metric in model.metrics for variable in metric.variables}
@@ -54,3 +53,14 @@ def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_exa
     for variable in (variable for metric in model.metrics for variable in metric.variables):
         variable.assign(metrics.get(id(variable), tf.zeros_like(variable)))  # Keras makes those of the loss when asked
     return sums
+
+
+def spread(size: int, num_examples: int) -> np.ndarray:
+    """The places of `num_examples` of `size` examples, or of all, spread evenly.
+
+    >>> spread(10, 4).tolist()
+    [0, 3, 6, 9]
+    """
+    import numpy as np
+
+    return np.linspace(0, size - 1, min(num_examples, size)).round().astype(int)

@@ -106,6 +106,7 @@ class Regularized:
           UnsupportedModel: when the model has nothing that the term acts on, or is quantization-aware.
           NothingHappened: when nothing became small, or no channel could be removed since all are coupled with others.
         """
+        from .ending import finish
         from .masking import Masking  # Keras classes: only now is TensorFlow needed
         from .strength import Strength, step_size
 
@@ -142,18 +143,12 @@ class Regularized:
                 f"after {cut_at} of {fit.steps} steps; the smallest is at {smallest:.2g}. Raise strength or threshold, "
                 "train longer, or give final_sparsity."
             )
-        plain = copy_model(trained)  # without the term
-        return self._smaller(plain) if self.remove else plain
-
-    def _smaller(self, model: Any) -> Any:
-        from .removal import remove_empty
-
         try:
-            return remove_empty(model)
+            return finish(trained, fit, self.remove)
         except NothingHappened:
-            if self.term.acts_on == WEIGHTS:
-                return model  # zeros are what was asked for
-            raise
+            if self.term.acts_on != WEIGHTS:
+                raise
+            return finish(trained, fit, remove=False)  # zeros are what was asked for
 
     def _sizes(self, unit: Units) -> np.ndarray:
         import numpy as np

@@ -113,6 +113,7 @@ class PruneTree:
           NothingHappened: when no node scored under the threshold, or the schedule did not fire.
         """
         from ..core.keras import tf
+        from .ending import finish
         from .masking import Masking  # Keras classes: only now is TensorFlow needed
 
         trained = copy_model(model)
@@ -147,8 +148,10 @@ class PruneTree:
                 f"PruneTree expects nodes under the threshold. Received: none in {fit.steps} steps with {len(due)} "
                 f"cuts; the lowest score is {lowest:.3g}. Raise threshold or final_sparsity, or train longer."
             )
-        plain = copy_model(trained)  # without the term
-        return _smaller(plain) if self.remove else plain
+        try:
+            return finish(trained, fit, self.remove)
+        except NothingHappened:  # no filter is empty; there are zeros
+            return finish(trained, fit, remove=False)
 
     def _targets(self, model: Any) -> dict[str, Target]:
         every = targets(model, type(self).__name__)
@@ -209,12 +212,3 @@ def _share(schedule: Any, step: int) -> float:
 
     fires, share = schedule(tf.constant(step, tf.int64))
     return float(share) if bool(fires) else 0.0
-
-
-def _smaller(model: Any) -> Any:
-    from .removal import remove_empty
-
-    try:
-        return remove_empty(model)
-    except NothingHappened:
-        return model  # no filter is empty; there are zeros

@@ -82,7 +82,7 @@ def thresholds(
                         above = np.minimum(above, _group_score(leaves, group))
             least = np.minimum(least, above)
         if name in alive or leaf.protected:
-            least.flat[abs(leaf.values).argmax()] = np.inf
+            least.flat[_anchor(leaf)] = np.inf
         found[name] = least
     return found
 
@@ -149,6 +149,17 @@ def _groups(tree: Mapping[str, Any], layers: Mapping[str, Sequence[str]], path: 
                 )
             kernels += [kernel for layer in matched for kernel in layers[layer]]
         yield Group(here, tuple(dict.fromkeys(kernels)))
+
+
+def _anchor(leaf: Leaf) -> int:
+    """The largest weight, of the largest filter where there are filters: its place in the flattened kernel."""
+    import numpy as np
+
+    sizes = abs(leaf.values)
+    if leaf.has_filters and not leaf.protected:
+        scores = root_mean_square(leaf.values, axes_of(FILTER, leaf.values.ndim, leaf.output_axis))
+        sizes = np.where(scores == scores.max(), sizes, -1.0)
+    return int(sizes.argmax())
 
 
 def _group_score(leaves: Mapping[str, Leaf], group: Group) -> float:

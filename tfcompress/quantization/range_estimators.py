@@ -44,9 +44,9 @@ def mean_squared_error(values: np.ndarray, num_steps: int, symmetric: bool) -> R
     import numpy as np
 
     def error(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        step = np.maximum(high - low, np.finfo(np.float32).tiny) / num_steps
-        levels = np.rint((np.clip(values, low, high) - low) / step) * step + low
-        return ((values - levels) ** 2).mean(0)
+        step = np.maximum(np.maximum(high, 0) - np.minimum(low, 0), np.finfo(np.float32).tiny) / num_steps
+        first = np.rint(np.minimum(low, 0) / step)  # zero is a level, and so all levels are whole steps from it
+        return ((values - np.clip(np.rint(values / step), first, first + num_steps) * step) ** 2).mean(0)
 
     if symmetric:
         radius = _least(np.abs(values).max(0).astype(float), lambda found: error(-found, found))

@@ -1,0 +1,32 @@
+"""What layers see: a model asked for its answers and for the outputs of some of its layers at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.errors import InvalidValue
+from ..core.keras import keras
+from ..core.measure import plain_name
+
+
+def with_features(model: Any, layers: Sequence[str]) -> Any:
+    """`model` giving [answers, features of the first layer, ...]; it shares the layers, and trains them.
+
+    Args:
+      model: a functional model, which may be wrapped by tfmot.
+      layers: names as before wrapping.
+
+    Raises:
+      InvalidValue: for a name that no layer has; the nearest are told.
+    """
+    found = {plain_name(layer): layer for layer in model.layers}
+    unknown = next((name for name in layers if name not in found), None)
+    if unknown is not None:
+        near = difflib.get_close_matches(unknown, found, n=3) or list(found)[:6]
+        raise InvalidValue(
+            f"A loss that compares layers expects names of layers of {model.name!r}. Received: {unknown!r}. "
+            f"Near it: {', '.join(near)}."
+        )
+    return keras.Model(model.inputs, [model.output, *(found[name].output for name in layers)])
