@@ -98,6 +98,8 @@ class KerasFit:
       momentum: of SGD, in [0, 1). Defaults to 0.9.
       seed: of the order of examples, and of augmentation. Defaults to 0.
       augment: changes of the inputs, one after another (`Flip`, `ShiftedCrop`, `Cutout`). Defaults to none.
+      views: how many augmented views of an example there are; epochs go through them in turn, so that a teacher's
+        answers can be kept. Defaults to 0: each epoch has its own.
       label_smoothing: share of each label that is spread evenly over all classes, in [0, 1). Defaults to 0.
       weights_average: decay of an exponential moving average of the weights, in [0, 1), which the model has at the end;
         0 leaves it the last step's. Defaults to 0.
@@ -117,6 +119,7 @@ class KerasFit:
     momentum: float = 0.9
     seed: int = 0
     augment: tuple[Augmentation, ...] = ()
+    views: int = 0
     label_smoothing: float = 0.0
     weights_average: float = 0.0
     weight_decay: float = 0.0
@@ -125,6 +128,7 @@ class KerasFit:
         expect(self.epochs >= 1, self, "epochs", "must be at least 1", "Use 10.")
         expect(self.batch_size >= 1, self, "batch_size", "must be at least 1", "Use 64.")
         expect(0 <= self.momentum < 1, self, "momentum", "must be in [0, 1)", "Use 0.9.")
+        expect(self.views >= 0, self, "views", "must be at least 0", "Use 0, or 10.")
         expect(0 <= self.label_smoothing < 1, self, "label_smoothing", "must be in [0, 1)", "Use 0.1.")
         expect(0 <= self.weights_average < 1, self, "weights_average", "must be in [0, 1)", "Use 0.999.")
         expect(self.weight_decay >= 0, self, "weight_decay", "must be at least 0", "Use 5e-4.")
@@ -141,8 +145,21 @@ class KerasFit:
         """Optimizer steps in one call."""
         return self.epochs * self.steps_per_epoch
 
+    @property
+    def num_views(self) -> int:
+        """Views of an example that this training goes through."""
+        return min(self.views or self.epochs, self.epochs) if self.augment else 1
+
+    def view(self, number: int, indices: Any) -> Any:
+        """What the model sees of the training examples at `indices` in view `number`: float32, (len(indices), ...)."""
+        stored = tf.gather(self.data.train.inputs, indices)
+        return self._seen(self._augmented(stored, number, indices))
+
     def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
-        """Trains `model` in place and returns the Keras History."""
+        """Trains `model` in place and returns the Keras History.
+
+        A model with `kept_answers`, (views, N, classes), gets them beside its inputs: (inputs, answers).
+        """
         constant = isinstance(self.learning_rate, int | float)
         rate = self.learning_rate if constant else self.learning_rate.over(self.steps)
         model.compile(
@@ -151,7 +168,7 @@ class KerasFit:
             metrics=["accuracy"],
         )
         return model.fit(
-            self._batches(),
+            self._batches(getattr(model, "kept_answers", None)),
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch,
             callbacks=list(callbacks),
@@ -161,6 +178,11 @@ class KerasFit:
     def _seen(self, stored: Any) -> Any:
         """What the model sees of stored inputs, as `Data.model_inputs` says, inside the pipeline."""
         return tf.cast(stored, tf.float32) * self.data.scale + self.data.offset
+
+    def _augmented(self, stored: Any, view: Any, indices: Any) -> Any:
+        for change in self.augment:
+            stored = change(stored, (self.seed, view), indices)
+        return stored
 
     def _optimizer(self, rate: Any) -> Any:
         averaged = {"use_ema": True, "ema_momentum": self.weights_average} if self.weights_average else {}
@@ -186,10 +208,11 @@ class KerasFit:
     def _batch_size(self) -> int:
         return min(self.batch_size, self.data.num_train)
 
-    def _batches(self) -> Any:
+    def _batches(self, kept_answers: Any = None) -> Any:
         """All epochs' batches in one tf.data pipeline; examples stay in memory as stored (images: bytes)."""
         split = self.data.train
         inputs, labels = tf.constant(split.inputs), tf.constant(split.labels, tf.int32)
+        answers = None if kept_answers is None else tf.constant(kept_answers)
 
         def order(epoch: Any) -> Any:
             shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(split)), seed=(self.seed, epoch))
@@ -197,10 +220,11 @@ class KerasFit:
             return batches.map(lambda indices: (epoch, indices))
 
         def examples(epoch: Any, indices: Any) -> Any:
-            stored = tf.gather(inputs, indices)
-            for change in self.augment:
-                stored = change(stored, (self.seed, epoch), indices)
-            return self._seen(stored), tf.gather(labels, indices)
+            view = epoch % self.num_views
+            seen = self._seen(self._augmented(tf.gather(inputs, indices), view, indices))
+            if answers is not None:
+                seen = seen, tf.cast(tf.gather(answers[view], indices), tf.float32)
+            return seen, tf.gather(labels, indices)
 
         epochs = tf.data.Dataset.range(self.epochs, output_type=tf.int32)
         return epochs.flat_map(order).map(examples, num_parallel_calls=2, deterministic=True).prefetch(4)

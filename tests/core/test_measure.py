@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfcompress.core.keras import keras, tfmot
-from tfcompress.core.measure import count_parameters, kernels, measure, overall_sparsity, zero_share
+from tfcompress.core.measure import count_parameters, kernels, macs_by_layer, measure, overall_sparsity, zero_share
 
 layers = keras.layers
 
@@ -138,3 +138,31 @@ def test_a_model_wrapped_for_pruning_measures_as_its_plain_one(sparse):
     wrapped_figures, plain = measure(wrapped), measure(sparse)
     assert (wrapped_figures.num_parameters, wrapped_figures.num_macs) == (plain.num_parameters, plain.num_macs)
     assert wrapped_figures.kernel_sparsity.keys() == plain.kernel_sparsity.keys()
+
+
+def test_macs_of_a_layer_are_those_of_all_its_calls():
+    shared, inputs = layers.Dense(4, name="shared"), keras.Input((4,))
+    memory = layers.LSTM(3, name="memory")(layers.Reshape((1, 4))(shared(shared(inputs))))
+    model = keras.Model(inputs, layers.Dense(2, name="d")(memory))
+    assert macs_by_layer(model) == {"shared": 2 * 16, "memory": None, "d": 6}
+
+
+def test_distinct_values_are_counted_by_kernel():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2, name="a")])
+    model.get_layer("a").kernel.assign([[0, -0.0], [3, 1], [1, 1], [3, 3]])
+    assert measure(model).kernel_values == {"a/kernel": 3}
+
+
+@pytest.mark.parametrize(
+    ("values", "clustered"),
+    [
+        ([1, 1, 2, 2], True),
+        ([0, 0, 0, 0, 1, 2], False),  # pruned, not clustered
+        ([0, 0, 1, 1, 2, 2], True),
+        ([1, 2, 3, 3], False),
+        ([0, 0], False),
+        (list(range(1, 258)) * 2, False),
+    ],
+)
+def test_clustered_is_what_uses_few_values_twice(values, clustered):
+    assert shares_values(np.array(values, float)) == clustered

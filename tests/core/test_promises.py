@@ -4,7 +4,7 @@ import pytest
 from tfcompress.core.measure import Measurement
 from tfcompress.core.promises import Verdict, judge_file, judge_model
 from tfcompress.core.tflite import Contents, Kernel
-from tfcompress.core.types import INT8_RANGES, SPARSITY, Promise
+from tfcompress.core.types import CLUSTERS, INT8_RANGES, SPARSITY, Promise
 
 SIZES = {"a/kernel": 1000, "b/kernel": 3000, "c/kernel": 1000}
 HALF = Promise(SPARSITY, 0.5, ("a/kernel", "b/kernel"))
@@ -91,3 +91,41 @@ def test_a_file_without_kernels_keeps_no_promise():
 
 def test_nothing_promised_nothing_judged():
     assert judge_file([], contents((0, 10, "f4")), SIZES) == ()
+
+
+SIXTEEN = Promise(CLUSTERS, kernels=("a/kernel", "c/kernel"), at_most=16)
+
+
+def test_the_kernel_with_most_values_tells_whether_clusters_are_kept():
+    figures = Measurement(0, 0, (), 0.0, {}, False, {"a/kernel": 12, "b/kernel": 900, "c/kernel": 16})
+    assert judge_model(SIXTEEN, figures, SIZES) == Verdict(CLUSTERS, 16, 16, True)
+    figures = Measurement(0, 0, (), 0.0, {}, False, {"a/kernel": 12, "b/kernel": 900, "c/kernel": 17})
+    assert judge_model(SIXTEEN, figures, SIZES) == Verdict(CLUSTERS, 16, 17, False)
+    assert judge_model(SIXTEEN, measured(a=0.0), SIZES) == Verdict(CLUSTERS, 16, 1000, False)  # not to be found
+
+
+def clustered(*kernels):
+    """A file of kernels given as (distinct values, entries)."""
+    arrays = [(np.arange(entries) % values).astype("i2") for values, entries in kernels]
+    return Contents((), tuple(Kernel("", "", array) for array in arrays))
+
+
+@pytest.mark.parametrize(
+    ("kernels", "verdict"),
+    [
+        ([(16, 1000), (3000, 3000), (10, 1000)], Verdict(CLUSTERS, 16, 16, True)),
+        ([(16, 1000), (3000, 3000), (17, 1000)], Verdict(CLUSTERS, 16, 17, False)),
+        ([(16, 1000), (3000, 3000)], Verdict(CLUSTERS, 16, 1000, False)),  # one of the two is not in the file
+    ],
+)
+def test_each_promised_kernel_has_one_of_its_size_in_the_file_with_as_few_values(kernels, verdict):
+    assert judge_file([SIXTEEN], clustered(*kernels), SIZES) == (verdict,)
+
+
+def test_kernels_of_one_size_may_be_promised_different_numbers():
+    few, many = (
+        Promise(CLUSTERS, kernels=("a/kernel",), at_most=4),
+        Promise(CLUSTERS, kernels=("c/kernel",), at_most=32),
+    )
+    assert judge_file([many, few], clustered((30, 1000), (4, 1000)), SIZES)[0].kept
+    assert judge_file([many, few], clustered((30, 1000), (5, 1000)), SIZES) == (Verdict(CLUSTERS, 4, 5, False),)

@@ -135,6 +135,18 @@ def test_operations_in_a_circle_are_unreadable(files, tmp_path):
         tflite.read(circle)
 
 
+def test_int4_is_two_values_a_byte_the_lower_half_first(files, tmp_path):
+    def narrow(graph):
+        kernel = graph.tensors[graph.operators[0].inputs[1]]
+        kernel.type, kernel.shape = schema.TensorType.INT4, [kernel.shape[0], 18]  # the 144 bytes hold 288 values
+
+    stored = tflite.read(files["int8"]).kernels[0].values.reshape(-1)
+    (values, *_) = (kernel.values for kernel in tflite.read(rewritten(files["int8"], tmp_path / "4", narrow)).kernels)
+    assert (values.shape, values.min() >= -8, values.max() <= 7) == ((16, 18), True, True)
+    np.testing.assert_array_equal(values.reshape(-1)[::2] & 15, stored & 15)
+    np.testing.assert_array_equal(values.reshape(-1)[1::2], stored >> 4)
+
+
 def test_sparsity_counts_what_stands_for_zero():
     first = tflite.Kernel("a", "CONV_2D", np.array([5, 5, 0, 7], np.int8), zero_point=5)  # 2 of 4
     second = tflite.Kernel("b", "FULLY_CONNECTED", np.array([[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]))  # 1 of 6

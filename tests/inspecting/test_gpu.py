@@ -1,15 +1,18 @@
 """The delegate's answers, and no more than they say."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from tfcompress.core.keras import keras, tf
 from tfcompress.delegates import driver
-from tfcompress.inspecting.gpu import RandomInputs, ask_gpu, layer_support, operator_support
+from tfcompress.inspecting.gpu import RandomInputs, _doubted, ask_gpu, layer_support, operator_support
 from tfcompress.inspecting.reading import read_tflite
+from tfcompress.inspecting.text import gpu_line
 from tfcompress.inspecting.values import Gpu, TensorRow
 
+RESNET8 = Path(__file__).parents[3] / "shared/models/mlperf_tiny/resnet8_cifar10_int8.tflite"
 NO_GATHER = ({"op": "GATHER", "reason": "1D only"},)
 
 
@@ -38,6 +41,24 @@ def test_of_several_of_a_kind_all_or_some_are_refused():
 def test_a_failure_without_refusals_says_nothing_of_an_operation():
     answers = operator_support(Gpu("no", "it crashed"), ["ADD"])
     assert (answers[0].answer, "it crashed" in answers[0].reason) == ("unknown", True)
+
+
+def test_answers_that_are_not_the_cpus_are_wrong():
+    gpu = Gpu("yes", largest_difference=0.9, device="a GPU", asked_of="the file")
+    assert _doubted(gpu, largest_output=1.0).answer == "wrong"
+    assert _doubted(gpu, largest_output=10.0) == gpu  # within a tenth
+    told = _doubted(gpu, largest_output=1.0)
+    assert operator_support(told, ["ADD"])[0].answer == "unknown"
+    assert layer_support(told, None, ["a"], "a")["a"].answer == "unknown"
+    assert gpu_line(told).startswith("GPU wrong: it takes the file, on a GPU, and its answers differ")
+
+
+def test_a_file_that_the_delegate_computes_wrongly_is_told_so(a_driver):
+    """MLPerf Tiny's ResNet-8 in int8 has strided 1x1 convolutions; LiteRT 2.3.0 takes their stride as 1."""
+    if not RESNET8.exists():
+        pytest.skip(f"{RESNET8} is not there")
+    gpu = ask_gpu(RESNET8, read_tflite(RESNET8), "the file")
+    assert (gpu.answer, "strided 1x1" in gpu.fix) == ("wrong", True)
 
 
 @pytest.mark.parametrize("answer", ["not asked", "not run"])

@@ -7,7 +7,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.core.measure import kernels, measure
 from tfcompress.core.tflite import UnreadableFile
-from tfcompress.inspecting.tflite_file import look_at, printable
+from tfcompress.inspecting.metadata import printable
+from tfcompress.inspecting.tflite_file import look_at
 
 MODES = ("float32", "float16", "dynamic_range", "int8", "aware")
 

@@ -6,7 +6,7 @@ import pytest
 import tfcompress as tfc
 from tfcompress.core.keras import keras, set_seed
 from tfcompress.core.measure import count_parameters, kernels, overall_sparsity, zero_share
-from tfcompress.pruning.tree_drawing import compare
+from tfcompress.pruning.tree_drawing import pruned_tree
 
 DATA = tfc.Digits(num_examples=128)
 
@@ -167,7 +167,7 @@ def test_the_drawing_tells_what_went():
     model = scaled(network(), {"conv1": 9, "hidden": 9})
     sparse = tfc.PruneTree(None, 0.2, levels=("filter",), keep=("logits",)).apply(model, still())
     tree = {"body": ("conv*",), "head": ("hidden", "logits")}
-    branch = compare(model, sparse, tree)
+    branch = pruned_tree(model, sparse, tree)
     lines = branch.draw().splitlines()
     assert lines[0].startswith("network: ")
     assert lines[1].startswith("├── body: ")

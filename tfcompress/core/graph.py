@@ -1,9 +1,9 @@
 """The channels of a functional model and what couples them: which weights go when a channel goes.
 
-Each channel of each layer is an atom. Walking the graph, `Add` unites the atoms of its inputs, `Concatenate` joins their
-lists, `Flatten` repeats them, and each weight learns which atoms lie along which of its axes. Atoms that came to be one
-are a group: a channel that can only be removed from all its members at once. What cannot be followed is pinned, with
-the reason; it is never guessed.
+Each channel of each layer is an atom. Walking the graph, `Add` unites the atoms of its inputs, `Concatenate` joins
+their lists, `Flatten` repeats them, and each weight learns which atoms lie along which axis. Atoms that came to be one
+are a group: a channel that can only be removed from all its members at once. What cannot be followed is pinned,
+with the reason; it is never guessed.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ def channel_graph(model: Any, find_dead: bool = False) -> ChannelGraph:
 
     >>> from tfcompress.models.resnet import resnet
     >>> graph = channel_graph(resnet(8, (8, 8, 3)))
-    >>> [(member.layer, member.weight, member.axis) for member in graph.groups[int(graph.outputs["stem"][0])].makers][:2]
+    >>> first = graph.groups[int(graph.outputs["stem"][0])]
+    >>> [(member.layer, member.weight, member.axis) for member in first.makers][:2]
     [('stem', 'kernel', 3), ('stem_bn', 'gamma', 0)]
     """
     if is_quantization_aware(model):

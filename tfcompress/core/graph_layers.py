@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .graph_atoms import Channels
+from .graph_normalization import batch_normalization, group_normalization, layer_normalization, unit_normalization
 from .graph_operations import follow_operation
 from .graph_shapes import combined, joined, product, reshaped, total
 from .graph_trace import Call, Tracer, Untraceable, applied
@@ -106,60 +107,6 @@ def _separable(tracer: Tracer, call: Call) -> Answer:
     atoms = tracer.own(layer, layer.filters)
     tracer.setting(layer, ("filters",), atoms)
     return _made(tracer, call, atoms, layer.pointwise_kernel, -1)
-
-
-def _batch_normalization(tracer: Tracer, call: Call) -> Answer:
-    """Zero once scale and offset are zero; without a scale, once offset and moving mean are."""
-    layer = call.layer
-    channels = tracer.along(call, layer.axis[0] if isinstance(layer.axis, (list, tuple)) else layer.axis)
-    mean_makes = "makes" if layer.gamma is None else "carries"
-    for variable, role in (
-        *((layer.gamma, "makes"), (layer.beta, "makes")),
-        *((layer.moving_mean, mean_makes), (layer.moving_variance, "carries")),
-    ):
-        tracer.weight(layer, variable, 0, role, channels.atoms)
-    values = np.zeros((2, channels.size))
-    if tracer.reads_weights:
-        values[1] = _normalized(layer, channels.values[1])
-    return [channels.valued(values)]
-
-
-def _normalized(layer: Any, values: np.ndarray) -> np.ndarray:
-    """What batch normalization makes of channels that hold one number each, or NaN."""
-    offset = 0.0 if layer.beta is None else layer.beta.numpy()
-    answer = (values - layer.moving_mean.numpy()) / np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
-    if layer.gamma is not None:
-        gamma = layer.gamma.numpy()
-        answer = np.where(gamma == 0, 0.0, answer * gamma)
-    return answer + offset
-
-
-def _group_normalization(tracer: Tracer, call: Call) -> Answer:
-    """Whole groups can go: each has its own statistics."""
-    layer = call.layer
-    channels = tracer.along(call, layer.axis)
-    size = channels.size // layer.groups
-    if layer.groups == 1:
-        return tracer.unknown(call, f"{call} takes its statistics over all channels")
-    for group in np.split(channels.atoms, layer.groups):
-        tracer.atoms.unite_all(group)
-    tracer.read(call, channels)
-    tracer.weight(layer, layer.gamma, 0, "makes", channels.atoms)
-    tracer.weight(layer, layer.beta, 0, "makes", channels.atoms)
-    tracer.setting(layer, ("groups",), channels.atoms[::size])
-    values = np.zeros((2, channels.size))
-    values[1] = np.nan if layer.beta is None else np.where(channels.values[1] == 0, layer.beta.numpy(), np.nan)
-    return [channels.valued(values)]
-
-
-def _unit_normalization(tracer: Tracer, call: Call) -> Answer:
-    channels = tracer.along(call, -1)
-    tracer.read(call, channels)  # a channel of zeros does not change a norm
-    return [channels]
-
-
-def _layer_normalization(tracer: Tracer, call: Call) -> Answer:
-    return tracer.unknown(call, f"{call} takes its statistics over all channels, which change when one goes")
 
 
 def _element_wise(tracer: Tracer, call: Call) -> Answer:
@@ -262,10 +209,10 @@ _HANDLERS: dict[str, Callable[[Tracer, Call], Answer]] = {
     **_for("DepthwiseConv1D DepthwiseConv2D", _depthwise),
     **_for("SeparableConv1D SeparableConv2D", _separable),
     **_for("Dense", _dense),
-    **_for("BatchNormalization SyncBatchNormalization", _batch_normalization),
-    **_for("GroupNormalization", _group_normalization),
-    **_for("LayerNormalization", _layer_normalization),
-    **_for("UnitNormalization", _unit_normalization),
+    **_for("BatchNormalization SyncBatchNormalization", batch_normalization),
+    **_for("GroupNormalization", group_normalization),
+    **_for("LayerNormalization", layer_normalization),
+    **_for("UnitNormalization", unit_normalization),
     **_for("Activation ReLU LeakyReLU ELU ThresholdedReLU", _element_wise),
     **_for("Rescaling", _rescaling),
     **_for("Softmax", _softmax),

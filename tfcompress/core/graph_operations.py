@@ -11,21 +11,20 @@ from .graph_shapes import combined, joined, product, reshaped
 from .graph_trace import Call, Tracer, applied
 from .keras import tf
 
-_UNARY = frozenset(
+_UNARY_NAMES = (
     "nn.relu nn.relu6 nn.silu nn.swish nn.elu nn.selu nn.gelu nn.leaky_relu nn.softplus nn.softsign nn.sigmoid nn.tanh "
     "math.sigmoid math.tanh math.abs math.negative math.square math.sqrt math.rsqrt math.exp math.expm1 math.log "
     "math.log1p math.erf math.sin math.cos math.softplus math.sign math.reciprocal math.round math.floor math.ceil "
     "math.log_sigmoid sigmoid tanh abs sign square sqrt exp floor round identity stop_gradient cast clip_by_value "
-    "nn.hard_sigmoid __operators__.neg".split()
+    "nn.hard_sigmoid __operators__.neg"
 )
-_BINARY = frozenset(
-    "__operators__.add math.add math.subtract math.multiply math.divide math.truediv math.maximum math.minimum math.pow "
-    "add subtract multiply divide maximum minimum pow".split()
+_BINARY_NAMES = (
+    "__operators__.add math.add math.subtract math.multiply math.divide math.truediv math.maximum math.minimum "
+    "math.pow add subtract multiply divide maximum minimum pow"
 )
+_REDUCTION_NAMES = "reduce_mean reduce_max reduce_min reduce_sum"
+_UNARY, _BINARY, _REDUCTIONS = (frozenset(names.split()) for names in (_UNARY_NAMES, _BINARY_NAMES, _REDUCTION_NAMES))
 _PRODUCTS = frozenset({"math.multiply", "multiply"})
-_REDUCTIONS = frozenset(
-    "math.reduce_mean math.reduce_max math.reduce_min math.reduce_sum reduce_mean reduce_max reduce_min reduce_sum".split()
-)
 
 
 def follow_operation(tracer: Tracer, call: Call) -> list[Channels | None]:
@@ -35,7 +34,7 @@ def follow_operation(tracer: Tracer, call: Call) -> list[Channels | None]:
         return _unary(tracer, call)
     if symbol in _BINARY:
         return _binary(tracer, call)
-    if symbol in _REDUCTIONS:
+    if symbol.removeprefix("math.") in _REDUCTIONS:
         return _reduction(tracer, call)
     if symbol == "concat":
         return joined(tracer, call, _argument(call, 1, "axis"))

@@ -92,7 +92,7 @@ class Tracer:
         return [self.pinned(tensor, reason) for tensor in call.outputs]
 
     def along(self, call: Call, axis: int, number: int = 0) -> Channels:
-        """The channels of an input along `axis`; where they lie along another one they are pinned, and new ones made."""
+        """The channels of an input along `axis`; those along another one are pinned, and new ones made."""
         channels, tensor = call.channels[number], call.tensors[number]
         axis = axis % len(tensor.shape)
         if channels is not None and channels.axis == axis:

@@ -12,6 +12,7 @@ from .keras import is_quantization_aware, keras
 if TYPE_CHECKING:
     import numpy as np
 
+MOST_CLUSTERS = 256  # that a kernel is said to be clustered
 KERNEL_NAMES = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
 
 
@@ -59,6 +60,12 @@ def num_distinct(values: np.ndarray) -> int:
     import numpy as np
 
     return len(np.unique(values))
+
+
+def shares_values(values: np.ndarray) -> bool:
+    """Whether an array looks clustered: of its non-zero values at most 256 are distinct, each used twice or more."""
+    others = values[values != 0]
+    return others.size >= 2 * max(num_distinct(others), 1) and num_distinct(others) <= MOST_CLUSTERS
 
 
 def overall_sparsity(kernels: Mapping[str, np.ndarray]) -> float:

@@ -1,8 +1,14 @@
-"""Zeros that quantization-aware training keeps, kept through copies and files too.
+"""Zeros and clusters that quantization-aware training keeps, kept through copies and files too.
 
 tfmot's sparsity-preserving quantizer multiplies a kernel by the mask of its non-zero entries. Neither survives tfmot's
 configuration: a wrapper that is made from it has the plain quantizer, and one more step of training fills the zeros. So
 which wrappers preserve is noted beside the model, and the quantizer and the mask are made anew from the weights.
+
+Clusters are kept the same way, by a quantizer of our own: in training each weight is the mean of its cluster, so that
+all of a cluster get one gradient and stay equal (the centroids' fine-tuning of Han et al., "Deep compression", 2016,
+section 3.3, with the mean of the gradients). tfmot's cluster-preserving quantizer adds weights of its own, which a copy
+lacks; and a convolution whose channels happen to have equally many values it clusters channel by channel, so that one
+kernel comes out with as many values as there are channels, times the number that was asked for.
 """
 
 from __future__ import annotations
@@ -10,13 +16,15 @@ from __future__ import annotations
 import importlib
 import json
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from .keras import tf, tfmot, wrappers
 
+ZEROS, CLUSTERS = "zeros", "clusters"
 _MASK = "sparsity_mask"  # tfmot's name for it
+_CLUSTERS = "clusters_of_weights"
 _NOTE = "tfcompress_sparsity_preserving"  # in the files' metadata
 
 
@@ -26,46 +34,90 @@ def registry() -> Any:
     return importlib.import_module(scheme.__module__.rpartition(".")[0] + ".prune_preserve_quantize_registry")
 
 
-def preserving(model: Any) -> list[str]:
-    """The wrappers of `model`, by name, that keep the zeros of their layer's kernel."""
-    return [wrapper.name for wrapper in wrappers(model) if any(_MASK in held for _, _, held in wrapper._weight_vars)]
+def preserving(model: Any) -> dict[str, list[str]]:
+    """The wrappers of `model`, by name, that keep their kernel's "zeros" and its "clusters"; empty when none does."""
+    found = {
+        kind: [wrapper.name for wrapper in wrappers(model) if any(key in held for _, _, held in wrapper._weight_vars)]
+        for kind, key in ((ZEROS, _MASK), (CLUSTERS, _CLUSTERS))
+    }
+    return {kind: names for kind, names in found.items() if names}
 
 
-def preserve(model: Any, names: Collection[str]) -> None:
-    """Makes the wrappers of these names keep the zeros that their kernels have now."""
+def preserve(model: Any, kept: Mapping[str, Collection[str]]) -> None:
+    """Makes wrappers keep the zeros, or the clusters, that their kernels have now; `kept` is as `preserving` tells."""
     for wrapper in wrappers(model):
-        if wrapper.name in names:
+        if wrapper.name in kept.get(ZEROS, ()):
             wrapper._weight_vars = [
                 (weight, _preserving_quantizer(quantizer), {**held, _MASK: _mask(weight)})
                 for weight, quantizer, held in wrapper._weight_vars
             ]
+        if wrapper.name in kept.get(CLUSTERS, ()):
+            wrapper._weight_vars = [
+                (weight, _Tied(quantizer), {**held, _CLUSTERS: _clusters(weight)})
+                for weight, quantizer, held in wrapper._weight_vars
+            ]
 
 
-def write_note(path: Path, names: Collection[str]) -> None:
-    """Notes in a .keras or .h5 file which wrappers preserve zeros."""
-    if not names:
+def settle(model: Any) -> None:
+    """Makes the weights of each kept cluster equal again, which an optimizer's rounding may have parted by a bit."""
+    for wrapper in wrappers(model):
+        for weight, _, held in wrapper._weight_vars:
+            if _CLUSTERS in held:
+                weight.assign(_means(weight, held[_CLUSTERS]))
+
+
+class _Tied:
+    """A quantizer of kernels that in training gives all weights of a cluster their mean first."""
+
+    def __init__(self, quantizer: Any) -> None:
+        self.quantizer = getattr(quantizer, "quantizer", quantizer)
+
+    def __call__(self, inputs: Any, training: bool, weights: Mapping[str, Any], **others: Any) -> Any:
+        tied = _means(inputs, weights[_CLUSTERS]) if training else inputs
+        return self.quantizer(tied, training, weights, **others)
+
+
+def _clusters(weight: Any) -> Any:
+    """The number of each weight's cluster, shape as the kernel's: equal values are one."""
+    return tf.reshape(tf.unique(tf.reshape(weight, [-1]))[1], weight.shape)
+
+
+def _means(weight: Any, clusters: Any) -> Any:
+    number = tf.reduce_max(clusters) + 1
+    means = tf.math.unsorted_segment_mean(tf.reshape(weight, [-1]), tf.reshape(clusters, [-1]), number)
+    return tf.gather(means, clusters)
+
+
+def write_note(path: Path, kept: Mapping[str, Collection[str]]) -> None:
+    """Notes in a .keras or .h5 file which wrappers preserve what."""
+    if not kept:
         return
     if path.suffix == ".h5":
         import h5py
 
         with h5py.File(path, "a") as file:
-            file.attrs[_NOTE] = json.dumps(sorted(names))
+            file.attrs[_NOTE] = json.dumps(kept)
         return
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(f"{_NOTE}.json", json.dumps(sorted(names)))
+        archive.writestr(f"{_NOTE}.json", json.dumps(kept))
 
 
-def read_note(path: Path) -> list[str]:
-    """The wrappers that `write_note` noted."""
+def read_note(path: Path) -> dict[str, list[str]]:
+    """What `write_note` noted; what version 0.1 noted is a list, of those that preserve zeros."""
+    note = json.loads(_note(path) or "{}")
+    return {ZEROS: note} if isinstance(note, list) else note
+
+
+def _note(path: Path) -> str | bytes | None:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read(f"{_NOTE}.json")) if f"{_NOTE}.json" in archive.namelist() else []
+            return archive.read(f"{_NOTE}.json") if f"{_NOTE}.json" in archive.namelist() else None
     if path.is_file():
         import h5py
 
         with h5py.File(path) as file:
-            return json.loads(file.attrs.get(_NOTE, "[]"))
-    return []
+            return file.attrs.get(_NOTE)
+    return None
 
 
 def _mask(weight: Any) -> Any:
@@ -74,6 +126,8 @@ def _mask(weight: Any) -> Any:
 
 def _preserving_quantizer(quantizer: Any) -> Any:
     """The preserving form of one of tfmot's quantizers of kernels: per channel for convolutions, else per tensor."""
+    if isinstance(quantizer, _Tied):
+        return _Tied(_preserving_quantizer(quantizer.quantizer))
     if hasattr(quantizer, "_build_sparsity_mask"):
         return quantizer
     known = registry()

@@ -70,7 +70,7 @@ def judge_file(promises: Sequence[Promise], contents: Contents, sizes: Mapping[s
 def _gone(promise: Promise, num_weights: int) -> Verdict:
     """Judges removed channels by the weights that are left of all kernels."""
     gone = 1 - num_weights / promise.num_weights
-    return Verdict(promise.kind, promise.at_least, gone, gone >= promise.at_least - 0.5 / promise.num_weights)
+    return Verdict(promise.kind, promise.at_least, gone, gone > promise.at_least - _tolerance(promise.num_weights))
 
 
 def _judge_clusters(clustered: Mapping[str, int], contents: Contents, sizes: Mapping[str, int]) -> Verdict:

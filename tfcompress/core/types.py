@@ -107,13 +107,15 @@ FOR_GOOD = frozenset({CHANNELS})  # what no technique can undo, and each keeps
 class Promise:
     """What a stage makes of a model: a kind, the kernels it is about, and how much.
 
-    `at_least` is for `SPARSITY` the least share of zeros, `at_most` for `CLUSTERS` the number of distinct values.
+    `at_least` is for `SPARSITY` the least share of zeros, `at_most` for `CLUSTERS` the number of distinct values; for
+    `CHANNELS`, `at_least` is the share of the kernels' `num_weights` that is gone.
     """
 
     kind: str
     at_least: float = 1.0
     kernels: tuple[str, ...] = ()  # "layer/kernel", as core/measure.py names them
     at_most: int = 0
+    num_weights: int = 0
 
 
 @runtime_checkable

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from ..core.errors import InvalidRecipe, expect
+from ..core.errors import InvalidRecipe, InvalidValue, expect
 from ..core.types import Fit
 from .soft_targets import SoftTargets
+from .weighted_sum import parts_of
 
 SOFT_TARGETS = SoftTargets()
 
@@ -22,6 +23,7 @@ class DistilledFit:
     teacher: Any
     loss: Callable[..., Any] = SOFT_TARGETS
     student_loss_weight: float = 0.1
+    cache: bool | str | Path = False
 
     def __post_init__(self) -> None:
         weight = self.student_loss_weight
@@ -48,13 +50,16 @@ class DistilledFit:
 
     def identity(self) -> dict[str, Any]:
         """For the report: a teacher given as a model is told by its weights."""
-        teachers = [one if isinstance(one, str) else _weights_digest(one) for one in self._teachers]
+        from .teacher_cache import digest
+
+        teachers = [one if isinstance(one, str) else digest(one) for one in self._teachers]
         return {
             "type": "DistilledFit",
             "teacher": teachers if len(teachers) > 1 else teachers[0],
             "fit": self.fit,
             "loss": self.loss,
             "student_loss_weight": self.student_loss_weight,
+            "cache": bool(self.cache),  # its rounding is in the weights; its folder is not
         }
 
     def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
@@ -66,11 +71,40 @@ class DistilledFit:
                 f"distilled(teacher=...) expects a Keras model outside a recipe. Received: {self.teacher!r}. "
                 "Load the model and give it instead of a stage's name."
             )
-        return self.fit(Distiller(model, self._teachers, self.loss, self.student_loss_weight, self.steps), callbacks)
+        kept = self._kept_answers() if self.cache else None
+        distiller = Distiller(model, self._teachers, self.loss, self.student_loss_weight, self.steps, kept)
+        return self.fit(distiller, callbacks)
+
+    def _kept_answers(self) -> Any:
+        """The teachers' logits for all views of the training examples, (views, examples, classes), float16."""
+        from .distiller import ask
+        from .teacher_cache import TeacherCache, default_folder, digest
+
+        if not all(hasattr(self.fit, name) for name in ("num_views", "view", "data")):
+            raise InvalidValue(
+                "distilled.cache needs a fit whose views of an example can be made again. Received: "
+                f"{type(self.fit).__name__}. Use KerasFit, or cache=False."
+            )
+        if any(hasattr(part, "layers") for part, _ in parts_of(self.loss)):
+            raise InvalidValue(
+                "distilled.cache keeps a teacher's answers. Received: a loss that compares layers. Use cache=False."
+            )
+        data, fit = self.fit.data, self.fit
+        drawn = [fit.augment, fit.seed] if fit.augment else []
+        identity = [[digest(teacher) for teacher in self._teachers], data, data.scale, data.offset, *drawn]
+        shape = (fit.num_views, data.num_train, self._teachers[0].output_shape[-1])
+        root = default_folder() if self.cache is True else Path(self.cache)
+        return TeacherCache(root, identity, shape).answers(
+            lambda view, indices: ask(self._teachers, fit.view(view, indices)).numpy()
+        )
 
 
 def distilled(
-    fit: Fit, teacher: Any, loss: Callable[..., Any] = SOFT_TARGETS, student_loss_weight: float = 0.1
+    fit: Fit,
+    teacher: Any,
+    loss: Callable[..., Any] = SOFT_TARGETS,
+    student_loss_weight: float = 0.1,
+    cache: bool | str | Path = False,
 ) -> DistilledFit:
     """Makes `fit` listen to a teacher: the labels count with `student_loss_weight`, the teacher with the rest.
 
@@ -82,6 +116,8 @@ def distilled(
       loss: (teacher logits, student logits) -> loss of each example, a loss of layers, or a `WeightedSum`. Defaults to
         `SoftTargets()`.
       student_loss_weight: weight of the labels, in [0, 1]. Defaults to 0.1.
+      cache: whether the teacher's answers are computed once and kept on disk, in float16: True for
+        ~/.cache/tfcompress/teachers, or a folder. They are kept for as many views as `fit` has. Defaults to False.
 
     Returns:
       A `Fit`. To prune while distilling, give it to `PruneLowMagnitude.apply`; for QAT, to `QuantizeAware.apply`.
@@ -96,11 +132,4 @@ def distilled(
     Reference: Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015,
     https://arxiv.org/abs/1503.02531
     """
-    return DistilledFit(fit, teacher, loss, student_loss_weight)
-
-
-def _weights_digest(model: Any) -> str:
-    digest = hashlib.sha256()
-    for weight in model.get_weights():
-        digest.update(weight.tobytes())
-    return digest.hexdigest()[:16]
+    return DistilledFit(fit, teacher, loss, student_loss_weight, cache)

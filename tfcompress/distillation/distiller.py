@@ -27,6 +27,8 @@ class Distiller(keras.Model):
       distillation_loss: (teacher logits, student logits) -> loss of each example, shape (batch,); a loss of layers,
         such as `Hint`; or a `WeightedSum` of such.
       student_loss_weight: w, in [0, 1]: how much the labels count. Defaults to 0.1.
+      kept_answers: the teacher's logits computed before, (views, examples, classes); a fit that knows views then gives
+        (inputs, answers) instead of inputs, and the teacher is not asked. Defaults to None.
       num_steps: of the training, for weights that change meanwhile. Defaults to 1, which gives them their last value.
 
     Example:
@@ -47,12 +49,14 @@ class Distiller(keras.Model):
         distillation_loss: Callable[..., Any],
         student_loss_weight: float = 0.1,
         num_steps: int = 1,
+        kept_answers: Any = None,
     ):
         super().__init__(name="distiller")
         self.student = student
         self.distillation_loss = distillation_loss
         self.student_loss_weight = student_loss_weight
         self.num_steps = num_steps
+        self.kept_answers = kept_answers
         # Keras would tell the labels' loss alone as "loss"; these are told instead, the last under that name.
         self._student_mean = keras.metrics.Mean(name="student_loss")
         self._teacher_mean = keras.metrics.Mean(name="teacher_loss")
@@ -64,34 +68,22 @@ class Distiller(keras.Model):
         self._features: list[Any] = []
 
     def _listen_to(self, teachers: Sequence[Any]) -> None:
-        logits = [logits_from(teacher) for teacher in teachers]
-        first = with_features(teachers[0], [part.layers[0] for part in self._of_layers]) if self._of_layers else None
-        self._seeing = (
-            with_features(self.student, [part.layers[1] for part in self._of_layers]) if self._of_layers else None
-        )
-
-        # A closure: Keras must not track the teachers' weights.
-        def ask(inputs: Any) -> tuple[Any, list[Any]]:
-            features: list[Any] = []
-            answers = []
-            for position, (teacher, in_logits) in enumerate(zip(teachers, logits, strict=True)):
-                if position == 0 and first is not None:
-                    answer, *features = first(inputs, training=False)
-                else:
-                    answer = teacher(inputs, training=False)
-                answers.append(in_logits(answer))
-            return (answers[0] if len(answers) == 1 else _mean_logits(answers)), features
-
-        self._ask_teachers = ask
-        pairs = zip(first.outputs[1:], self._seeing.outputs[1:], strict=True) if first is not None else ()
-        shapes = [(tuple(ours.shape), tuple(theirs.shape)) for ours, theirs in pairs]
+        layers = self._of_layers
+        first = with_features(teachers[0], [part.layers[0] for part in layers]) if layers else None
+        self._seeing = with_features(self.student, [part.layers[1] for part in layers]) if layers else None
+        pairs = zip(first.outputs[1:], self._seeing.outputs[1:], strict=True) if layers else ()
         self._regressors = [
-            part.regressor(*both) or keras.layers.Activation("linear")
-            for part, both in zip(self._of_layers, shapes, strict=True)
+            part.regressor(tuple(theirs.shape), tuple(ours.shape)) or keras.layers.Activation("linear")
+            for part, (theirs, ours) in zip(layers, pairs, strict=True)
         ]
+        # Closures: Keras must not track the teachers' weights.
+        self._ask_teachers = lambda inputs: ask(teachers, inputs)
+        self._ask_layers = lambda inputs: first(inputs, training=False)[1:] if layers else []
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """The student's outputs."""
+        if self.kept_answers is not None:
+            inputs, _ = inputs
         if self._seeing is None:
             return self.student(inputs, training=training)
         outputs, *self._features = self._seeing(inputs, training=training)
@@ -108,10 +100,11 @@ class Distiller(keras.Model):
         return loss
 
     def _teacher_loss(self, inputs: Any, labels: Any, outputs: Any) -> Any:
-        teacher_logits, teacher_features = self._ask_teachers(inputs)
+        kept = self.kept_answers is not None
+        teacher_logits = inputs[1] if kept else self._ask_teachers(inputs)
         student_logits = self._student_logits(outputs)
         progress = tf.cast(self.optimizer.iterations, tf.float32) / self.num_steps
-        compared = iter(zip(teacher_features, self._features, self._regressors, strict=True))
+        compared = iter(zip(self._ask_layers(inputs), self._features, self._regressors, strict=True))
         total = 0.0
         for part, weight in parts_of(self.distillation_loss):
             if hasattr(part, "layers"):
@@ -123,7 +116,10 @@ class Distiller(keras.Model):
         return total
 
 
-def _mean_logits(logits: Sequence[Any]) -> Any:
-    """Logits of the mean of the probabilities."""
+def ask(teachers: Sequence[Any], inputs: Any) -> Any:
+    """The teachers' logits for `inputs`; of several, the logits of the mean of their probabilities."""
+    logits = [logits_from(teacher)(teacher(inputs, training=False)) for teacher in teachers]
+    if len(logits) == 1:
+        return logits[0]
     probabilities = sum(tf.nn.softmax(each) for each in logits) / len(logits)
     return tf.math.log(tf.maximum(probabilities, LEAST_PROBABILITY))

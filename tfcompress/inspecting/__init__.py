@@ -2,7 +2,8 @@
 
 - `values.py`: what is told, as plain values that JSON holds.
 - `keras_model.py`: the layers of a Keras model; `pruning.py`, `qat.py`, `layerwise.py`: what would be taken.
-- `tflite_file.py`: the operations and tensors of a .tflite; `operation.py`: their multiply-accumulates and arithmetic.
+- `tflite_file.py`: the operations and tensors of a .tflite; `operation.py`: their multiply-accumulates and arithmetic;
+  `metadata.py`: what the file says of itself.
 - `reading.py`: the child process in which a .tflite is read, since a damaged one can make its reader run forever.
 - `gpu.py`: the real GPU delegate, asked.
 - `keras_table.py`, `tflite_table.py`: all of it on a terminal, with `page.py`, `columns.py` and `text.py`.

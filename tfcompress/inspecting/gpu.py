@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.types import Artifact, Data, Finding, Split
 from ..delegates import worker
 from ..delegates.gpu import GpuDelegate
-from .values import NO, NOT_RUN, NOTHING_TO_DO, PARTLY, UNKNOWN, YES, Gpu, Support, TensorRow, TfliteFile
+from .values import NO, NOT_RUN, NOTHING_TO_DO, PARTLY, UNKNOWN, WRONG, YES, Gpu, Support, TensorRow, TfliteFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 NUM_EXAMPLES = 4
 TIME_LIMIT_S = 120.0
 _CPU = "cpu"
+_ROUNDING = 0.1  # of the largest output; int8 files were seen to stay within 0.02 of it
+_KNOWN_WRONG = (
+    "LiteRT's GPU delegate is known to take strided 1x1 convolutions with integer weights as if the stride were 1; "
+    "tfcompress exports none."
+)
 _QUANTIZED = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
 
 
@@ -74,7 +79,16 @@ def ask_gpu(path: Path, file: TfliteFile, asked_of: str) -> Gpu:
     if on_cpu.outputs is None:
         return Gpu(NOT_RUN, f"the file does not run on the CPU: {on_cpu.failure}", asked_of=asked_of)
     check = GpuDelegate(time_limit_s=TIME_LIMIT_S, min_agreement=0.0)  # random inputs have no classes to agree on
-    return _told(check.run(artifact, data, {_CPU: on_cpu.outputs}), asked_of)
+    found = check.run(artifact, data, {_CPU: on_cpu.outputs})
+    return _doubted(_told(found, asked_of), float(abs(on_cpu.outputs).max()))
+
+
+def _doubted(gpu: Gpu, largest_output: float) -> Gpu:
+    """The answer, or "wrong" where the outputs are further from the CPU's than rounding to int8 takes them."""
+    if gpu.answer != YES or gpu.largest_difference is None or gpu.largest_difference <= _ROUNDING * largest_output:
+        return gpu
+    reason = f"its answers differ from the CPU's by up to {gpu.largest_difference:.2g}, of at most {largest_output:.2g}"
+    return dataclasses.replace(gpu, answer=WRONG, reason=reason, fix=_KNOWN_WRONG)
 
 
 def _told(found: Finding, asked_of: str) -> Gpu:
@@ -102,6 +116,8 @@ def operator_support(gpu: Gpu, ops: Sequence[str]) -> list[Support]:
     >>> [support.answer for support in operator_support(gpu, ["CONV_2D", "GATHER", "SOFTMAX"])]
     ['yes', 'no', 'yes']
     """
+    if gpu.answer == WRONG:
+        return [Support(UNKNOWN, gpu.reason)] * len(ops)
     if gpu.answer != NO:
         return [Support(gpu.answer, "" if gpu.answer == YES else gpu.reason)] * len(ops)
     if not gpu.refusals or gpu.num_ops is None or gpu.num_delegated_ops is None:
@@ -130,7 +146,7 @@ def layer_support(gpu: Gpu, file: TfliteFile, layers: Sequence[str], last: str) 
       last: the layer that gives the model's output, whose name the converter replaces.
     """
     if gpu.answer != NO:
-        return dict.fromkeys(layers, Support(gpu.answer, "" if gpu.answer == YES else gpu.reason))
+        return dict.fromkeys(layers, *operator_support(gpu, [""]))
     support = operator_support(gpu, [row.op for row in file.operators])
     found: dict[str, list[Support]] = {name: [] for name in layers}
     for row, answer in zip(file.operators, support, strict=True):

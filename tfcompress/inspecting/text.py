@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .values import NO, NOT_ASKED, NOT_RUN, NOTHING_TO_DO, PARTLY, YES, Gpu, Support
+from .values import NO, NOT_ASKED, NOT_RUN, NOTHING_TO_DO, PARTLY, WRONG, YES, Gpu, Support
 
 MOST_CLUSTERS = 256  # more distinct values than this are no clusters
 _MOST_NAMES = 4
@@ -96,6 +96,8 @@ def gpu_line(gpu: Gpu) -> str:
     if gpu.answer == NOT_RUN:
         return f"GPU not run: {gpu.reason}. {gpu.fix}".rstrip()
     of = f" of {gpu.asked_of}" if gpu.asked_of else ""
+    if gpu.answer == WRONG:
+        return f"GPU wrong: it takes {gpu.asked_of}, on {gpu.device}, and {gpu.reason}. {gpu.fix}"
     if gpu.answer == YES:
         difference = "" if gpu.largest_difference is None else "; largest difference from the CPU's answers "
         figure = "" if gpu.largest_difference is None else f"{gpu.largest_difference:.1e}"

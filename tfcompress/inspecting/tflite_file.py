@@ -10,14 +10,14 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.tflite import KERNEL_INPUT, constant, look_into, op_name, stored_tensor, text_of, zipped_bytes
+from ..core.tflite import KERNEL_INPUT, constant, look_into, op_name, stored_tensor, zipped_bytes
+from .metadata import metadata, printable, signature
 from .operation import arithmetic, float_operations, integer_share, num_macs
 from .values import OperatorRow, TensorRow, TfliteFile
 
 if TYPE_CHECKING:
     import numpy as np
 
-_MOST_TEXT = 64  # characters of a metadata entry that are told
 # The share of zeros over all kernels needs both, so they go together: zeros, entries, distinct values.
 Zeros = tuple[int, int, int]
 
@@ -43,8 +43,8 @@ def _file(path: Path, model: Any) -> TfliteFile:
         sha256=hashlib.sha256(data).hexdigest(),
         version=int(model.version),
         description=printable(model.description),
-        metadata=tuple(_metadata(model, entry) for entry in model.metadata or ()),
-        signatures=tuple(_signature(entry) for entry in model.signatureDefs or ()),
+        metadata=tuple(metadata(model, entry) for entry in model.metadata or ()),
+        signatures=tuple(signature(entry) for entry in model.signatureDefs or ()),
         inputs=_indices(main.inputs),
         outputs=_indices(main.outputs),
         operators=tuple(operators),
@@ -193,30 +193,6 @@ def _tensor(model: Any, number: int, index: int) -> TensorRow:
         is_sparse=tensor.sparsity is not None,
         graph=number,
     )
-
-
-def _metadata(model: Any, entry: Any) -> dict[str, Any]:
-    """A named buffer; its text when it is one, as the converter's runtime version is."""
-    data = model.buffers[entry.buffer].data
-    content = b"" if data is None else bytes(bytearray(data)).rstrip(b"\0")
-    is_text = content.isascii() and content.decode("ascii").isprintable()
-    text = content.decode("ascii")[:_MOST_TEXT] if is_text else ""
-    return {"name": printable(entry.name), "bytes": _length_of(data), "text": text}
-
-
-def _signature(entry: Any) -> dict[str, Any]:
-    names = {kind: [printable(item.name) for item in _list(getattr(entry, kind))] for kind in ("inputs", "outputs")}
-    return {"key": printable(entry.signatureKey), **names}
-
-
-def printable(name: bytes | str | None) -> str:
-    """A name from a file with everything that a terminal could take for an order written out.
-
-    >>> printable(b"conv\\x1b[2J")
-    'conv\\\\x1b[2J'
-    """
-    text = text_of(name or "")
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _graphs(model: Any) -> list[tuple[int, Any]]:

@@ -12,6 +12,7 @@ FORMAT = 1  # of the JSON; it grows by keys alone, and this number changes when 
 YES, PARTLY, NO = "yes", "partly", "no"
 NOTHING_TO_DO = "nothing to do"  # no kernel, no arithmetic
 NOT_ASKED, NOT_RUN = "not asked", "not run"
+WRONG = "wrong"  # the delegate takes all of it, and answers differently from the CPU
 UNKNOWN = "unknown"  # asked, and the answer does not tell
 
 
@@ -70,7 +71,7 @@ class LayerRow:
 class Gpu:
     """What the GPU delegate said of the whole file."""
 
-    answer: str  # "yes", "no", "not asked" or "not run"
+    answer: str  # "yes", "no", "wrong", "not asked" or "not run"
     reason: str = ""
     fix: str = ""
     device: str = ""

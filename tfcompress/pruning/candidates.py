@@ -56,6 +56,11 @@ class Plan:
             if weight is variable
         )
 
+    @property
+    def num_channels(self) -> int:
+        """Channels, coupled ones counted once, that can go."""
+        return sum(len(family.groups) for family in self.graph.families)
+
     @cached_property
     def num_groups(self) -> int:
         """One more than the largest number of a group."""

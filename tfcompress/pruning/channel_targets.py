@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -25,6 +26,10 @@ class ChannelTarget(Protocol):
     @property
     def trials(self) -> int:
         """Halvings of the search."""
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether costs are measured on files, which are calibrated and run on data."""
 
     def cost(self, candidate: Candidate) -> float:
         """What a candidate costs."""
@@ -58,6 +63,11 @@ class MacsTarget:
     def trials(self) -> int:
         """They are counted from the graph, in no time."""
         return 24
+
+    @property
+    def needs_data(self) -> bool:
+        """No."""
+        return False
 
     def cost(self, candidate: Candidate) -> float:
         """Multiply-accumulates of one example."""
@@ -94,6 +104,11 @@ class ParametersTarget:
         """They are counted from the graph, in no time."""
         return 24
 
+    @property
+    def needs_data(self) -> bool:
+        """No."""
+        return False
+
     def cost(self, candidate: Candidate) -> float:
         """All weights."""
         return candidate.num_parameters
@@ -125,6 +140,11 @@ class FileBytesTarget:
     def unit(self) -> str:
         """Bytes of the file."""
         return f"bytes of the {self.exporter.mode} file"
+
+    @property
+    def needs_data(self) -> bool:
+        """Yes: files are written."""
+        return True
 
     def cost(self, candidate: Candidate) -> float:
         """The size of the candidate's file."""
@@ -162,6 +182,11 @@ class LatencyTarget:
         """Milliseconds."""
         return f"ms of the {self.exporter.mode} file on {self.check.name}"
 
+    @property
+    def needs_data(self) -> bool:
+        """Yes: files are written."""
+        return True
+
     def cost(self, candidate: Candidate) -> float:
         """The median latency of the candidate's file."""
         with tempfile.TemporaryDirectory() as folder:
@@ -180,9 +205,45 @@ class LatencyTarget:
         return self.at_most * whole
 
 
-def unreachable(target: ChannelTarget, whole: float, limit: float, least: float) -> UnsupportedModel:
+def largest_within(
+    target: ChannelTarget, whole: float, limit: float, candidate: Callable[[float], Candidate]
+) -> Candidate:
+    """The candidate of the smallest share of channels removed whose cost is within `limit`, by halving.
+
+    Args:
+      target: the cost.
+      whole: what the model costs as it is.
+      limit: the most that may be left.
+      candidate: the model without a share of its channels, from 0 to 1.
+
+    Raises:
+      NothingHappened: when the model is within the limit as it is.
+      UnsupportedModel: when no candidate is, with the least that is possible.
+    """
+    if whole <= limit:
+        raise NothingHappened(
+            f"PruneChannels.target expects a larger model. Received: one of {whole:,.6g} {target.unit}, which is "
+            f"within {limit:,.6g} as it is. Ask for less."
+        )
+    found = candidate(1.0)
+    least = target.cost(found)
+    if least > limit:
+        raise _unreachable(target, whole, limit, least)
+    low, high = 0.0, 1.0
+    for _ in range(target.trials):
+        middle = (low + high) / 2
+        tried = candidate(middle)
+        if target.cost(tried) <= limit:
+            high, found = middle, tried
+        else:
+            low = middle
+    return found
+
+
+def _unreachable(target: ChannelTarget, whole: float, limit: float, least: float) -> UnsupportedModel:
     """The error for a limit below what is left when all goes that may go."""
     return UnsupportedModel(
-        f"PruneChannels.target must be reachable: at most {limit:,.6g} {target.unit} of {whole:,.6g}. Received: a model "
-        f"of which the least possible is {least:,.6g}. Ask for that, keep fewer layers, or lower minimum and round_to."
+        f"PruneChannels.target must be reachable: at most {limit:,.6g} {target.unit} of {whole:,.6g}. Received: "
+        f"a model of which the least possible is {least:,.6g}. Ask for that, keep fewer layers, or lower minimum and "
+        "round_to."
     )

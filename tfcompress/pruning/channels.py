@@ -13,7 +13,7 @@ from ..core.keras import copy_model
 from ..core.measure import kernels
 from ..core.remarks import remark
 from ..core.types import CHANNELS, Fit, Promise
-from .channel_targets import ChannelTarget, unreachable
+from .channel_targets import ChannelTarget, largest_within
 from .criteria.l2 import L2Norm
 from .criteria.slices import NOTHING, Criterion
 from .gradients import data_of
@@ -101,9 +101,11 @@ class PruneChannels:
         """
         total = sum(values.size for values in kernels(model).values())
         share = 1 / total
-        if self.iterations == 1 and self.criterion.needs == NOTHING and not hasattr(self.target, "exporter"):
-            share = 1 - self._candidate(self._plan(model, None), self._goal(1, None)).num_kernel_weights / total
-        return (Promise(CHANNELS, share, tuple(kernels(model)), total),)
+        if self.iterations == 1 and self.criterion.needs == NOTHING and not self._measures_files:
+            plan = self._plan(model, None)
+            whole = self.target.cost(_candidate(plan, set())) if self.target else 0.0
+            share = 1 - self._candidate(plan, 1, whole, whole).num_kernel_weights / total
+        return (Promise(CHANNELS, share, tuple(kernels(model)), num_weights=total),)
 
     def apply(self, model: Any, fit: Fit) -> Any:
         """Gives a plain, smaller model, trained by `fit`.
@@ -113,21 +115,29 @@ class PruneChannels:
           NothingHappened: when so few were to go that none went.
           InvalidValue: when a pattern of `keep` matches no layer.
         """
-        needs_data = self.criterion.needs != NOTHING or hasattr(self.target, "exporter")
+        needs_data = self.criterion.needs != NOTHING or self._measures_files
         data = data_of(fit, type(self).__name__) if needs_data else _data_or_none(fit)
         smaller = copy_model(model)
-        whole: float | None = None
+        whole = self.target.cost(_candidate(self._plan(model, data), set())) if self.target else 0.0
+        cost, said = whole, []
         for number in range(1, self.iterations + 1):
             plan = self._plan(smaller, data)
-            if self.target is not None and whole is None:
-                whole = self.target.cost(_candidate(plan, set()))
-            candidate = self._candidate(plan, self._goal(number, whole))
+            candidate = self._candidate(plan, number, whole, cost)
+            if number > 1 and not candidate.removed:
+                continue  # an earlier round, rounded, took as much
+            cost = self.target.cost(candidate) if self.target and number < self.iterations else cost
             smaller = candidate.model
-            said = self._restore(smaller, data)
+            restored = self._restore(smaller, data)
             fit(smaller)
-            count = len(candidate.removed)
-            remark(smaller, f"Round {number} of {self.iterations}: {count} groups of coupled channels removed. {said}")
+            before, after = plan.num_channels, plan.num_channels - len(candidate.removed)
+            said.append(f"Round {number} of {self.iterations}: {after} of {before} channels are left. {restored}")
+        for sentence in said:
+            remark(smaller, sentence)
         return smaller
+
+    @property
+    def _measures_files(self) -> bool:
+        return self.target is not None and self.target.needs_data
 
     def _plan(self, model: Any, data: Data | None) -> Plan:
         from ..core.graph import channel_graph
@@ -135,50 +145,26 @@ class PruneChannels:
 
         return Plan(model, channel_graph(model), data)
 
-    def _goal(self, number: int, whole: float | None) -> tuple[float, float | None]:
-        """What round `number` is to reach: (share of the channels that go, the cost it may leave)."""
-        done, due = (number - 1) / self.iterations, number / self.iterations
-        if self.target is None:
-            ratio = 0.3 if self.pruning_ratio is None else self.pruning_ratio
-            return 1 - (1 - ratio * due) / (1 - ratio * done), None
-        if whole is None:
-            return 1.0, None  # of a single round: the limit is told from the model itself
-        limit = self.target.limit(whole)
-        return 1.0, whole - (whole - limit) * due
-
-    def _candidate(self, plan: Plan, goal: tuple[float, float | None]) -> Candidate:
-        """What is removed in one round."""
+    def _candidate(self, plan: Plan, number: int, whole: float, cost: float) -> Candidate:
+        """What is removed in round `number` from a model that cost `whole` before the first, and costs `cost` now."""
         families = self._scored(plan)
-        fraction, limit = goal
+        done, due = (number - 1) / self.iterations, number / self.iterations
+        ratio = 0.3 if self.pruning_ratio is None else self.pruning_ratio
+        share = 1 - (1 - ratio * due) / (1 - ratio * done)  # of what is left
 
         def candidate(share: float) -> Candidate:
             return _candidate(plan, choose(families, share, self.comparison, self.round_to, self.minimum))
 
-        if self.target is not None:
-            whole = self.target.cost(_candidate(plan, set()))
-            limit = self.target.limit(whole) if limit is None else limit
-            found = candidate(1.0) if whole > limit else None
-            if found is None or (least := self.target.cost(found)) > limit:
-                if found is not None:
-                    raise unreachable(self.target, whole, limit, least)
-                raise NothingHappened(
-                    f"PruneChannels.target expects a model that is larger. Received: one of {whole:,.6g} "
-                    f"{self.target.unit}, within {limit:,.6g}. Ask for less."
-                )
-            low, high = 0.0, 1.0
-            for _ in range(self.target.trials):
-                middle = (low + high) / 2
-                tried = candidate(middle)
-                if self.target.cost(tried) <= limit:
-                    high, found = middle, tried
-                else:
-                    low = middle
+        if self.target is None:
+            found = candidate(share)
         else:
-            found = candidate(fraction)
-        if not found.removed:
+            limit = whole - (whole - self.target.limit(whole)) * due
+            met = number > 1 and cost <= limit
+            found = candidate(0.0) if met else largest_within(self.target, cost, limit, candidate)
+        if number == 1 and not found.removed:
             raise NothingHappened(
                 f"PruneChannels expects channels to remove. Received: none of "
-                f"{sum(len(family.scores) for family in families)} at a share of {fraction:.3g}. Raise pruning_ratio, "
+                f"{sum(len(family.scores) for family in families)} at a share of {share:.3g}. Raise pruning_ratio, "
                 "or lower round_to and minimum."
             )
         return found
@@ -193,25 +179,26 @@ class PruneChannels:
         if not scored:
             reasons = list(dict.fromkeys(plan.graph.pinned.values()))[:4]
             raise UnsupportedModel(
-                f"PruneChannels expects a model with channels that can be removed, and that {type(self.criterion).__name__} "
-                f"can score. Received: {plan.model.name!r}, which has none: {'; '.join(reasons)}. Keep fewer layers, or "
-                "use PruneWeights, which removes none."
+                f"PruneChannels expects a model with channels that can be removed, and that "
+                f"{type(self.criterion).__name__} can score. Received: {plan.model.name!r}, which has none: "
+                f"{'; '.join(reasons)}. Keep fewer layers, or use PruneWeights, which removes none."
             )
         return scored
 
     def _kept(self, plan: Plan) -> set[int]:
         """The groups of layers that `keep` names."""
         kept: set[int] = set()
-        names = [layer.name for layer in plan.model.layers]
+        made = [axis for axis in plan.graph.axes if axis.role == "makes"]
+        names = list(dict.fromkeys(axis.layer for axis in made))
         for pattern in self.keep:
             matches = fnmatch.filter(names, pattern)
             if not matches:
                 near = difflib.get_close_matches(pattern, names, n=3) or names[:6]
                 raise InvalidValue(
-                    f"PruneChannels.keep expects names or patterns of layers. Received: {pattern!r}, which matches "
-                    f"none. Near it: {', '.join(near)}."
+                    f"PruneChannels.keep expects names or patterns of layers with channels. Received: {pattern!r}, "
+                    f"which matches none. Near it: {', '.join(near)}."
                 )
-            kept.update(int(group) for name in matches for group in plan.graph.outputs.get(name, ()))
+            kept.update(int(group) for axis in made if axis.layer in matches for group in axis.groups)
         return kept
 
     def _restore(self, model: Any, data: Data | None) -> str:

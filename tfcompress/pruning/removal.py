@@ -73,7 +73,7 @@ def spared(graph: ChannelGraph, groups: Collection[int]) -> set[int]:
 
 
 def remove_groups(model: Any, graph: ChannelGraph, groups: Collection[int]) -> Any:
-    """Gives a copy of `model` without these groups of its graph; raises `UnsupportedModel` as `remove_channels` does."""
+    """Gives a copy of `model` without these groups of its graph; raises what `remove_channels` does."""
     _require_removable(graph, groups)
     gone = np.zeros(1 + max(int(axis.groups.max()) for axis in graph.axes if axis.groups.size), bool)
     gone[list(groups)] = True

@@ -42,12 +42,12 @@ class Branch:
         return "\n".join(_lines(self, "", ""))
 
 
-def compare(before: Any, after: Any, tree: Mapping[str, Any] | None = None) -> Branch:
+def pruned_tree(before: Any, after: Any, tree: Mapping[str, Any] | None = None) -> Branch:
     """The tree of `before`, a plain model, with what `after`, a pruned model of the same layer names, has no more.
 
     Weights that are zero in `before` count as gone. `tree` names nodes between model and layer, as `PruneTree.tree`.
     """
-    old, new = targets(before, "compare"), kernels(after)
+    old, new = targets(before, "pruned_tree"), kernels(after)
     leaves = {name: _leaf(name, target, new.get(name)) for name, target in old.items()}
     layers: dict[str, list[str]] = {}
     for name, target in old.items():

@@ -102,6 +102,7 @@ class PruneWeights:
           InvalidRecipe: when the score needs data that `fit` does not tell of.
           NothingHappened: when the schedule did not fire.
         """
+        from .ending import finish
         from .masking import Masking, MovementTracking  # Keras classes: only now is TensorFlow needed
 
         name = type(self).__name__
@@ -131,7 +132,7 @@ class PruneWeights:
         masking = Masking(variables, choose)
         fit(pruned, callbacks=[masking, *tracking])
         self._require_zeros(promises, found, fit.steps)
-        return pruned
+        return finish(pruned, fit, remove=False)
 
     def _masks(
         self,

@@ -6,9 +6,11 @@ import dataclasses
 from typing import Any
 
 from ..core.errors import UnsupportedModel, expect
-from ..core.keras import copy_model, is_quantization_aware, prepared_scope, tfmot
-from ..core.measure import kernels, overall_sparsity
-from ..core.types import INT8_RANGES, SPARSITY, Fit, Promise
+from ..core.keras import copy_model, is_quantization_aware, prepared_scope, tfmot, wrappers
+from ..core.measure import MOST_CLUSTERS, kernels, num_distinct, overall_sparsity, plain_name, shares_values
+from ..core.preserving import CLUSTERS as CLUSTERS_KEPT
+from ..core.preserving import preserve, settle
+from ..core.types import CLUSTERS, INT8_RANGES, SPARSITY, Fit, Promise
 from .coverage import annotated, gaps
 from .ranges import average_plainly
 
@@ -25,11 +27,14 @@ class QuantizeAware:
         file is float. Defaults to False.
       keep_sparsity: whether zeros in kernels stay zero. None: yes, when the model has some. False lets training fill
         them, and a recipe then refuses to run this after pruning. Defaults to None.
+      keep_clusters: whether weights that share a value go on sharing one, which training tunes. None: yes, when a
+        kernel has few values. False parts them, and a recipe then refuses to run this after clustering. Defaults to
+        None.
 
     Example:
 
     >>> sorted(QuantizeAware().keeps), sorted(QuantizeAware(keep_sparsity=False).keeps)
-    (['sparsity'], [])
+    (['clusters', 'sparsity'], ['clusters'])
 
     Reference: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
     inference", 2018, https://arxiv.org/abs/1712.05877
@@ -37,11 +42,12 @@ class QuantizeAware:
 
     keep_sparsity: bool | None = None
     strict: bool = False
+    keep_clusters: bool | None = None
 
     def __post_init__(self) -> None:
-        expect(
-            self.keep_sparsity in (None, True, False), self, "keep_sparsity", "must be None, True or False", "Use None."
-        )
+        for field in ("keep_sparsity", "keep_clusters"):
+            known = getattr(self, field) in (None, True, False)
+            expect(known, self, field, "must be None, True or False", "Use None.")
 
     @property
     def makes(self) -> frozenset[str]:
@@ -50,8 +56,9 @@ class QuantizeAware:
 
     @property
     def keeps(self) -> frozenset[str]:
-        """Zeros, unless told otherwise."""
-        return frozenset() if self.keep_sparsity is False else frozenset({SPARSITY})
+        """Zeros and clusters, unless told otherwise."""
+        kept = ((SPARSITY, self.keep_sparsity), (CLUSTERS, self.keep_clusters))
+        return frozenset(kind for kind, wanted in kept if wanted is not False)
 
     def promises(self, model: Any) -> tuple[Promise, ...]:
         """The ranges, of all kernels but those of layers that stay in float."""
@@ -88,8 +95,17 @@ class QuantizeAware:
             )
         sparse = overall_sparsity(kernels(model)) > 0 if self.keep_sparsity is None else self.keep_sparsity
         aware = _quantize(copy_model(model), sparse)
+        preserve(aware, {CLUSTERS_KEPT: self._clustered(aware)})
         fit(aware, callbacks=[average_plainly(aware)])
+        settle(aware)
         return aware
+
+    def _clustered(self, aware: Any) -> list[str]:
+        """The wrappers whose kernels go on sharing values: when any kernel is clustered, all that have few values."""
+        found = kernels(aware)
+        wanted = any(map(shares_values, found.values())) if self.keep_clusters is None else self.keep_clusters
+        few = {name.rpartition("/")[0] for name, kernel in found.items() if num_distinct(kernel) <= MOST_CLUSTERS}
+        return [wrapper.name for wrapper in wrappers(aware) if wanted and plain_name(wrapper) in few]
 
 
 def _quantize(model: Any, keep_sparsity: bool) -> Any:

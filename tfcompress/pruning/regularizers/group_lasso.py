@@ -24,7 +24,7 @@ class GroupLasso:
 
     Example:
 
-    >>> float(GroupLasso()(tf.constant([[3.0, 0.0], [4.0, 0.0]])).numpy().round(4))  # sqrt(2) * (5 + 0)
+    >>> round(float(GroupLasso()(tf.constant([[3.0, 0.0], [4.0, 0.0]]))), 4)  # sqrt(2) * (5 + 0)
     7.0711
 
     References: Yuan and Lin, "Model selection and estimation in regression with grouped variables", 2006,

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+import tfcompress as tfc
+from tfcompress.core.errors import InvalidRecipe, UnsupportedModel
+from tfcompress.core.keras import copy_model, keras
+from tfcompress.distillation.refit import least_squares
+
+RNG = np.random.default_rng(0)
+
+
+def test_all_weights_free_is_numpys_least_squares():
+    inputs, outputs = RNG.normal(size=(200, 5)), RNG.normal(size=(200, 3))
+    kernel, bias = least_squares(inputs, outputs, np.ones((5, 3)), np.zeros(3), ridge=1e-9)
+    expected = np.linalg.lstsq(np.c_[inputs, np.ones(200)], outputs, rcond=None)[0]
+    np.testing.assert_allclose(np.vstack([kernel, bias]), expected, atol=1e-4)
+
+
+def test_a_weight_takes_over_from_a_zero_by_hand():
+    # Two equal inputs with weights (1, 1); the second is pruned: the first must become 2.
+    column = RNG.normal(size=(100, 1))
+    inputs = np.hstack([column, column])
+    kernel, bias = least_squares(inputs, inputs.sum(1, keepdims=True), np.array([[1.0], [0.0]]), np.zeros(1), 1e-9)
+    np.testing.assert_allclose(kernel, [[2.0], [0.0]], atol=1e-5)
+    np.testing.assert_allclose(bias, [0.0], atol=1e-5)
+
+
+def test_a_strong_ridge_leaves_everything_where_it_was():
+    kernel, _ = least_squares(
+        RNG.normal(size=(50, 2)), RNG.normal(size=(50, 2)), np.full((2, 2), 0.5), np.zeros(2), 1e9
+    )
+    np.testing.assert_allclose(kernel, 0.5, atol=1e-5)
+
+
+def halved(model):
+    """The smaller half of each kernel but the last set to zero, without any training."""
+    pruned = copy_model(model)
+    for layer in pruned.layers[:-1]:
+        if hasattr(layer, "kernel"):
+            kernel, *rest = layer.get_weights()
+            layer.set_weights([np.where(np.abs(kernel) > np.median(np.abs(kernel)), kernel, 0), *rest])
+    return pruned
+
+
+@pytest.fixture(scope="module")
+def before_and_after(trained, digits):
+    pruned = halved(trained)
+    return pruned, tfc.Refit().apply(pruned, tfc.distilled(tfc.KerasFit(digits, epochs=1), trained))
+
+
+def test_outputs_come_back_to_the_unpruned_models(before_and_after, trained, digits):
+    inputs = digits.model_inputs(digits.test.inputs)  # not among those it was fitted on
+    whole, pruned, refitted = (model.predict(inputs, verbose=0) for model in (trained, *before_and_after))
+    assert np.square(refitted - whole).mean() < 0.3 * np.square(pruned - whole).mean()
+
+
+def test_zeros_stay_and_the_model_that_came_in_too(before_and_after, trained):
+    pruned, refitted = before_and_after
+    for old, new in zip(halved(trained).get_weights(), pruned.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    for old, new in zip(pruned.get_weights(), refitted.get_weights(), strict=True):
+        if old.ndim > 1:
+            np.testing.assert_array_equal(old == 0, new == 0)
+
+
+@pytest.mark.parametrize("options", [{"strides": 2}, {"padding": "same"}, {"dilation_rate": 2}, {"use_bias": False}])
+def test_convolutions_of_all_kinds_are_fitted_exactly_where_nothing_is_pruned(options):
+    data = tfc.Digits(num_examples=64)
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(3, 3, activation="relu", name="conv", **options)(inputs)
+    teacher = keras.Model(inputs, keras.layers.Dense(10, name="logits")(keras.layers.Flatten()(x)))
+    moved = copy_model(teacher)
+    moved.get_layer("conv").set_weights([w + 0.1 for w in teacher.get_layer("conv").get_weights()])
+    fit = tfc.distilled(tfc.KerasFit(data, epochs=1), teacher)
+    refitted = tfc.Refit(ridge=1e-9).apply(moved, fit)
+    seen = data.model_inputs(data.test.inputs)
+    np.testing.assert_allclose(refitted.predict(seen, verbose=0), teacher.predict(seen, verbose=0), atol=2e-2)
+
+
+def test_a_fit_without_a_teacher_is_refused(trained, digits):
+    with pytest.raises(InvalidRecipe, match="Refit expects the fit to be distilled"):
+        tfc.Refit().apply(trained, tfc.KerasFit(digits))
+
+
+def test_another_structure_is_refused(trained, digits):
+    other = tfc.simple_cnn(digits.input_shape, width=3)
+    with pytest.raises(UnsupportedModel, match="Refit expects the teacher to have 'conv1' with a kernel of"):
+        tfc.Refit().apply(trained, tfc.distilled(tfc.KerasFit(digits), other))
