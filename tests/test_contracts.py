@@ -23,6 +23,7 @@ def modules():
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(found.name)
     yield importlib.import_module("tfcompress.fitting")
+    yield importlib.import_module("tfcompress.given")
 
 
 def members():

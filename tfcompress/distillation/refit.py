@@ -21,8 +21,8 @@ class Refit:
 
     Layer by layer from the input on, with X the inputs of a Conv2D's or Dense's kernel in the pruned model as refitted
     so far, (positions, inputs), and Y the outputs of the same layer in the teacher, before its activation: for each
-    output w = argmin |X w + b - Y|^2 + ridge |w - w_0|^2 over the weights that are not zero. Zeros stay zeros. No labels are
-    needed, and no gradient: `fit` is a `distilled` one, of which the teacher and the data are taken.
+    output w = argmin |X w + b - Y|^2 + ridge |w - w_0|^2 over the weights that are not zero. Zeros stay zeros. No labels
+    are needed, and no gradient: `fit` is a `distilled` one, of which the teacher and the data are taken.
 
     Args:
       num_examples: of the training split to fit on, at least 1. Defaults to 512.
