@@ -80,6 +80,7 @@ _HOMES = {
     "quantization.piecewise_linear": "PiecewiseLinear",
     "quantization.kernels": "QuantizeKernels",
     "quantization.clustered": "Cluster",
+    "quantization.packing": "save_packed load_packed",
     "distillation.distilled": "distilled DistilledFit",
     "distillation.distiller": "Distiller",
     "distillation.soft_targets": "SoftTargets",

@@ -1,0 +1,172 @@
+"""Channel pruning of ResNets on CIFAR-10: accuracy of each criterion at the same MACs, and latency of the int8 files.
+
+    python benchmarks/channel_pruning_accuracy.py --data-dir FOLDER [--depth 8] [--epochs 24] [--speed-up 2.1]
+        [--criteria L2Norm Random ...] [--fine-tune 6] [--out FOLDER]
+
+Trains ResNet-DEPTH once (kept in --out, and taken from there the next time), then for each criterion removes channels
+until 1/SPEED-UP of the multiply-accumulates is left, trains on under the unpruned model as teacher, exports int8 and
+measures. Random removal is the control: a criterion that does not beat it is marked. All latencies are of one run on one
+machine, a thread, taking turns. Results are kept in --out as they come; the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+import tfcompress as tfc
+from tfcompress.core.keras import keras, set_seed, start_quietly
+from tfcompress.core.measure import measure
+
+CRITERIA = ("L2Norm", "L1Norm", "BatchNormScale", "Taylor", "GeometricMedian", "Activation", "Lamp", "Random")
+NUM_LATENCY_ROUNDS = 5
+
+
+def fit_of(data: tfc.Data, epochs: int, peak: float, seed: int) -> tfc.KerasFit:
+    """Training as for the baseline, with another length and rate."""
+    return tfc.KerasFit(
+        data,
+        epochs,
+        batch_size=128,
+        learning_rate=tfc.OneCycle(peak, 0.2),
+        augment=(tfc.Flip(), tfc.ShiftedCrop(4)),
+        weight_decay=5e-4,
+        seed=seed,
+    )
+
+
+def baseline(data: tfc.Data, depth: int, epochs: int, folder: Path) -> keras.Model:
+    """ResNet-DEPTH in float, trained or taken from an earlier run."""
+    path = folder / f"resnet{depth}.keras"
+    if not path.exists():
+        set_seed(0)
+        tfc.save_model(tfc.Train().apply(tfc.resnet(depth), fit_of(data, epochs, 0.3, seed=0)), path)
+    return tfc.load_model(path)
+
+
+def accuracy(model: keras.Model, data: tfc.Data) -> float:
+    """On the whole test split."""
+    outputs = model.predict(data.model_inputs(data.test.inputs), batch_size=500, verbose=0)
+    return float((outputs.argmax(-1) == data.test.labels).mean())
+
+
+def prune(
+    model: keras.Model, data: tfc.Data, criterion: str, speed_up: float, epochs: int
+) -> tuple[keras.Model, float]:
+    """The pruned model after fine-tuning, and its accuracy before it."""
+    technique = tfc.PruneChannels(
+        target=tfc.MacsTarget(at_most=1 / speed_up), criterion=getattr(tfc, criterion)(), round_to=1
+    )
+    seen = {}
+
+    class LookThenTrain:
+        """The fit, after one look at what the removal alone left."""
+
+        def __init__(self, fit: tfc.Fit):
+            self.fit, self.steps = fit, fit.steps
+            self.data = data
+
+        def __call__(self, smaller: keras.Model, callbacks: tuple = ()) -> object:
+            seen["before"] = accuracy(smaller, data)
+            return self.fit(smaller, callbacks)
+
+    set_seed(1)
+    fit = tfc.distilled(fit_of(data, epochs, 0.1, seed=1), model, student_loss_weight=0.5)
+    return technique.apply(model, LookThenTrain(fit)), seen["before"]
+
+
+def row(model: keras.Model, data: tfc.Data, path: Path, before: float | None, seconds: float) -> dict[str, object]:
+    """What there is to say of one model."""
+    figures = measure(model)
+    artifact = tfc.Int8().convert(model, data, path)
+    found = tfc.CpuXnnpack(min_agreement=0.0).run(artifact, data, {})
+    return {
+        "macs": figures.num_macs,
+        "parameters": figures.num_parameters,
+        "before": before,
+        "accuracy": accuracy(model, data),
+        "int8": found.accuracy,
+        "bytes": artifact.raw_bytes,
+        "seconds": round(seconds),
+    }
+
+
+def latencies(paths: dict[str, Path], data: tfc.Data) -> dict[str, float]:
+    """Median milliseconds of each file, all in turn, several rounds."""
+    few = tfc.Digits if data is None else data
+    found: dict[str, list[float]] = {name: [] for name in paths}
+    for _ in range(NUM_LATENCY_ROUNDS):
+        for name, path in paths.items():
+            artifact = tfc.Artifact(path, "int8", 0, 0, "")
+            found[name].append(tfc.CpuXnnpack(min_agreement=0.0).run(artifact, few, {}).latency.median_ms)
+    return {name: float(np.median(times)) for name, times in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", help="prepared CIFAR-10 (default: TFDS_DATA_DIR)")
+    parser.add_argument("--depth", type=int, default=8, help="of the ResNet (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=24, help="of the baseline (default: %(default)s)")
+    parser.add_argument(
+        "--speed-up", type=float, nargs="+", default=[2.1], help="MACs before over after (default: 2.1)"
+    )
+    parser.add_argument("--fine-tune", type=int, default=6, help="epochs after the removal (default: %(default)s)")
+    parser.add_argument("--criteria", nargs="+", default=CRITERIA, help="(default: all)")
+    parser.add_argument("--out", type=Path, default=Path("saved_models/channel_pruning_accuracy"))
+    options = parser.parse_args()
+    start_quietly()
+    options.out.mkdir(parents=True, exist_ok=True)
+    data = tfc.Cifar10(options.data_dir)
+    model = baseline(data, options.depth, options.epochs, options.out)
+    kept = options.out / f"resnet{options.depth}.json"
+    rows = json.loads(kept.read_text()) if kept.exists() else {}
+    wanted = [("baseline", 1.0)] + [(c, s) for s in options.speed_up for c in options.criteria]
+    paths = {}
+    for criterion, speed_up in wanted:
+        name = f"{criterion} {speed_up:g}x {options.fine_tune} epochs" if criterion != "baseline" else "baseline"
+        paths[name] = options.out / f"resnet{options.depth}-{name.replace(' ', '-')}-int8.tflite"
+        if name not in rows or not paths[name].exists():
+            begin = time.monotonic()
+            smaller, before = (
+                (model, None) if name == "baseline" else prune(model, data, criterion, speed_up, options.fine_tune)
+            )
+            rows[name] = row(smaller, data, paths[name], before, time.monotonic() - begin)
+            kept.write_text(json.dumps(rows, indent=2))
+            print(name, rows[name], flush=True)
+    report(rows, latencies(paths, data), paths, data.title)
+
+
+def report(rows: dict, times: dict[str, float], paths: dict[str, Path], title: str) -> None:
+    """The table, in Markdown."""
+    base = rows["baseline"]
+    print(f"\n{title}; latency of the int8 file, one thread, median of {NUM_LATENCY_ROUNDS} rounds in turn\n")
+    print(
+        "| criterion | MACs | parameters | before training | float32 | int8 | int8 bytes | ms | against the unpruned |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in paths:
+        found = rows[name]
+        before = "" if found["before"] is None else f"{found['before']:.2%}"
+        control = rows.get(" ".join(["Random", *name.split(" ")[1:]]))
+        note = " (no better than random)" if _loses(name, found, control) else ""
+        print(
+            f"| {name}{note} | {found['macs'] / 1e6:.2f} M ({base['macs'] / found['macs']:.2f}x) "
+            f"| {found['parameters']:,} | {before} | {found['accuracy']:.2%} ({_points(found, base):+.2f}) "
+            f"| {found['int8']:.2%} | {found['bytes']:,} | {times[name]:.4f} | {times['baseline'] / times[name]:.2f}x |"
+        )
+
+
+def _loses(name: str, found: dict, control: dict | None) -> bool:
+    return control is not None and not name.startswith("Random") and found["accuracy"] <= control["accuracy"]
+
+
+def _points(found: dict, base: dict) -> float:
+    return 100 * (found["accuracy"] - base["accuracy"])
+
+
+if __name__ == "__main__":
+    main()
