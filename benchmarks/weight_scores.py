@@ -1,8 +1,8 @@
 """python benchmarks/weight_scores.py [--seeds N]: each score, term and tree at equal sparsity, random as the control.
 
-SimpleCNN on digits, trained once, then pruned to 90 and 95 % of its weights by each method with the same fit, for several
-seeds. Claim: each score beats random selection at equal sparsity. A score that does not is said so; the exit code is 1
-when magnitude does not.
+SimpleCNN on digits, trained once, then pruned to 90 and 95 % of its weights by each method with the same fit, for
+several seeds. Claim: each score beats random selection at equal sparsity. A score that does not is said so; the exit
+code is 1 when magnitude does not.
 """
 
 import argparse

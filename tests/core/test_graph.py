@@ -5,7 +5,7 @@ import pytest
 
 from tfcompress.core.errors import UnsupportedModel
 from tfcompress.core.graph import channel_graph
-from tfcompress.core.keras import keras, tf
+from tfcompress.core.keras import keras, tf, tfmot
 from tfcompress.models.resnet import resnet
 
 layers = keras.layers
@@ -67,7 +67,7 @@ def test_concatenation_joins_the_lists():
 def test_flattening_repeats_each_channel_at_each_place():
     inputs = image(size=2)
     hidden = layers.Dense(5, name="dense")(layers.Flatten()(conv(3, "a")(inputs)))
-    graph = channel_graph(keras.Model(inputs, layers.Dense(2)(hidden)))
+    graph = channel_graph(keras.Model(inputs, layers.Dense(2, name="logits")(hidden)))
     np.testing.assert_array_equal(axis(graph, "dense", "kernel", 0).groups, np.tile(graph.outputs["a"], 4))
 
 
@@ -191,6 +191,7 @@ def test_dead_channels_are_those_that_nothing_sees():
     assert channel_graph(model).dead == frozenset()
 
 
-def test_a_quantization_aware_model_is_refused(aware):
+def test_a_quantization_aware_model_is_refused():
+    aware = tfmot.quantization.keras.quantize_model(keras.Sequential([keras.Input((4,)), layers.Dense(2)]))
     with pytest.raises(UnsupportedModel, match="Remove channels before quantization"):
         channel_graph(aware)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from tfcompress.core.keras import keras, tfmot
-from tfcompress.core.measure import count_parameters, kernels, macs_by_layer, measure, overall_sparsity, zero_share
+from tfcompress.core.measure import (
+    count_parameters,
+    kernels,
+    macs_by_layer,
+    measure,
+    overall_sparsity,
+    shares_values,
+    zero_share,
+)
 
 layers = keras.layers
 

@@ -184,3 +184,17 @@ def test_a_model_without_what_the_term_acts_on_is_refused():
 def test_bad_values_name_their_field(settings, field):
     with pytest.raises(tfc.InvalidValue, match=f"Regularized.{field}"):
         Regularized(**settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("term", [tfc.GroupLasso(), tfc.BatchNormL1()], ids=lambda term: type(term).__name__)
+def test_in_a_residual_network_removal_changes_no_output_and_coupled_channels_stay(term):
+    start = tfc.resnet(8, (8, 8, 1))
+    inputs = DATA.model_inputs(DATA.test.inputs[:64])
+    models = []
+    for remove in (False, True):
+        set_seed(0)
+        models.append(Regularized(term, final_sparsity=0.5, remove=remove).apply(start, fit()))
+    outputs = [model(inputs).numpy() for model in models]
+    np.testing.assert_allclose(outputs[1], outputs[0], atol=1e-4 * np.abs(outputs[0]).max())
+    assert count_parameters(models[1]) < 0.75 * count_parameters(start)

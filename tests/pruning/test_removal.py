@@ -27,10 +27,8 @@ def disturbed(model, seed=0):
 
 def answers(model, seed=1):
     rng = np.random.default_rng(seed)
-    inputs = [
-        rng.normal(size=(2, *t.shape[1:])).astype("float32") if t.dtype.is_floating else rng.integers(0, 9, (2, *t.shape[1:]))
-        for t in model.inputs
-    ]  # fmt: skip
+    shapes = [((2, *tensor.shape[1:]), tensor.dtype.is_floating) for tensor in model.inputs]
+    inputs = [rng.normal(size=size).astype("float32") if real else rng.integers(0, 9, size) for size, real in shapes]
     return np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=False))
 
 
@@ -53,7 +51,7 @@ def transformer():
 
 
 def recurrent():
-    x = inputs = keras.Input((6,), dtype="int32")
+    x = inputs = keras.Input((3,), dtype="int32")
     x = layers.Embedding(9, 8, mask_zero=True)(x)
     x = layers.Bidirectional(layers.LSTM(5, return_sequences=True))(x)
     x = layers.TimeDistributed(layers.Dense(7, activation="relu"))(layers.GRU(6, return_sequences=True)(x))
@@ -180,7 +178,7 @@ def test_empty_channels_go_without_a_trace():
     groups = {int(graph.outputs["stem"][2]), *graph.outputs["stage3_block1_conv1"][:10].tolist()}
     masked = zero_groups(model, graph, groups)
     smaller = remove_empty(masked)
-    np.testing.assert_allclose(answers(smaller), answers(masked), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(answers(smaller), answers(masked), rtol=0, atol=1e-5)
     assert (smaller.get_layer("stem").filters, smaller.get_layer("stage3_block1_conv1").filters) == (15, 54)
 
 

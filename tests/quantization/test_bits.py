@@ -67,7 +67,7 @@ def test_sixteen_values_take_four_bits_and_skewed_ones_their_entropy():
     share = np.bincount(skewed.astype(int)) / skewed.size
     entropy_bytes = -(share * np.log2(share)).sum() * skewed.size / 8
     assert entropy_bytes < len(coded) < 1.35 * entropy_bytes  # a Huffman code spends a whole bit on the most frequent
-    assert described["coding"] == "huffman"
+    assert described["num_bytes"] < skewed.size * 4 // 8
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_description_that_does_not_fit_is_refused(change, match):
 
 
 def test_an_index_beyond_the_codebook_is_refused():
-    described, coded = encode(np.repeat(np.arange(3, dtype="f4"), 100))
-    assert described["coding"].startswith("packed")
-    broken = {**described, "coding": "packed"}
+    described = {"dtype": "float32", "shape": [300], "coding": "packed", "num_values": 3}
+    codebook = np.arange(3, dtype="<f4").tobytes()
+    assert decode(described, codebook + bytes(75)).tolist() == [0] * 300
     with pytest.raises(ValueError, match="beyond the codebook"):
-        decode(broken, coded[:12] + b"\xff" * 75)
+        decode(described, codebook + b"\xff" * 75)
 
 
 def test_what_would_unpack_to_more_is_stopped():

@@ -58,8 +58,21 @@ PARTLY = {
     ),
     "swish inside": (
         lambda x: layers.Conv2D(4, 3, activation="swish", name="odd")(x),
-        "no int8 Conv2D with the activation swish",
+        "swish inside of Conv2D is not int8",
     ),
+    "relu6 inside": (
+        lambda x: layers.Conv2D(4, 3, activation=tf.nn.relu6, name="odd")(x),
+        "relu6 inside of Conv2D is not int8",
+    ),
+    "BatchNormalization after relu": (
+        lambda x: layers.BatchNormalization()(layers.Conv2D(4, 3, activation="relu")(x)),
+        "it follows no convolution",
+    ),
+    "BatchNormalization after Dense": (
+        lambda x: layers.BatchNormalization()(layers.Dense(4)(x)),
+        "it follows no convolution",
+    ),
+    "elu": (lambda x: layers.Activation("elu")(x), "no quantization of the activation elu"),
     "an operation": (lambda x: tf.nn.relu6(x + 3.0), "tfmot knows no quantization of TFOpLambda"),
 }
 

@@ -7,11 +7,13 @@ import; to set it here, before anything is imported, makes the order of imports 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -60,6 +62,19 @@ def prepared_scope() -> Any:
     quantizers = {name: value for name, value in vars(registry).items() if name.endswith("Quantizer")}
     # tfmot's own scope has neither.
     return tfmot.quantization.keras.quantize_scope(quantizers | {output_only().__name__: output_only()})
+
+
+@contextlib.contextmanager
+def scope_of(model: Any) -> Iterator[None]:
+    """The scope in which copies can be made of whatever is in `model`: its code was trusted when it was loaded."""
+    own = {type(layer).__name__: type(layer) for layer in model._flatten_layers() if not _is_keras_own(layer)}
+    safety = importlib.import_module(f"{keras.__name__}.src.saving.serialization_lib").SafeModeScope
+    with prepared_scope(), keras.saving.custom_object_scope(own), safety(safe_mode=False):
+        yield
+
+
+def _is_keras_own(layer: Any) -> bool:
+    return type(layer).__module__.split(".")[0] == keras.__name__.split(".")[0]
 
 
 def output_only() -> Any:

@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ConversionFailed
 from ..core.keras import copy_model, tf
@@ -17,6 +17,9 @@ from ..core.native import captured_stderr
 from ..core.tflite import zipped_bytes
 from ..core.types import Artifact, Data
 from .strided_pointwise import with_strides_before
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None]) -> Artifact:
@@ -55,14 +58,37 @@ def write(data: bytes, path: Path, mode: str) -> Artifact:
     return Artifact(path, mode, len(data), zipped_bytes(data), hashlib.sha256(data).hexdigest())
 
 
-def representative_dataset(data: Data, num_examples: int, seed: int) -> Iterator[list[Any]]:
-    """Examples of the training split to calibrate with, one at a time, drawn at random."""
+def representative_dataset(data: Data, num_examples: int, seed: int, stratified: bool = False) -> Iterator[list[Any]]:
+    """Examples of the training split to calibrate with, one at a time, drawn at random.
+
+    With `stratified` each class has equally many, as far as there are.
+    """
+    inputs = data.train.inputs
+    for index in chosen_examples(len(inputs), num_examples, seed, data.train.labels if stratified else None):
+        yield [data.model_inputs(inputs[index : index + 1])]
+
+
+def chosen_examples(num_all: int, num_examples: int, seed: int, labels: np.ndarray | None = None) -> np.ndarray:
+    """The numbers of the examples drawn, shape (at most num_examples,): at random, or with `labels` as many of each.
+
+    The classes then take turns, so that none is more than one ahead while all have examples left.
+
+    >>> import numpy as np
+    >>> labels = np.array([0] * 90 + [1] * 10)
+    >>> np.bincount(labels[chosen_examples(100, 8, seed=0, labels=labels)]).tolist()
+    [4, 4]
+    """
     import numpy as np
 
-    inputs = data.train.inputs
-    chosen = np.random.default_rng(seed).permutation(len(inputs))[:num_examples]
-    for index in chosen:
-        yield [data.model_inputs(inputs[index : index + 1])]
+    order = np.random.default_rng(seed).permutation(num_all)
+    if labels is not None:
+        shuffled = labels[order]
+        turn = np.empty(num_all, int)  # how many of its class were drawn before it
+        for label in np.unique(shuffled):
+            of_class = np.flatnonzero(shuffled == label)
+            turn[of_class] = np.arange(len(of_class))
+        order = order[np.argsort(turn, kind="stable")]
+    return order[:num_examples]
 
 
 def _reason(error: Exception) -> str:

@@ -6,24 +6,29 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import expect
+from ..core.errors import InvalidValue, expect
 from ..core.keras import is_quantization_aware, tf
 from ..core.types import Artifact, Data
-from .converting import convert, representative_dataset
+from .converting import chosen_examples, convert, representative_dataset
+
+HANDFUL = 5  # examples of a class, below which its ranges are a matter of luck
 
 
 @dataclasses.dataclass(frozen=True)
 class Int8:
     """Quantizes weights and activations to int8.
 
-    The ranges of activations come from a representative data set, drawn at random from the training split; those
-    of a quantization-aware model come from its training. An operation that TFLite knows in float only stays in float,
+    The ranges of activations come from a representative data set, drawn from the training split; those of a quantization-aware model come from its training. An operation that TFLite knows in float only stays in float,
     between conversions; the share of kernels that are int8 is in the report.
 
     Args:
       num_representative: examples to calibrate with, at least 1; N where the training split has fewer. Defaults to 256.
       float_inputs_and_outputs: whether the caller gives and gets float32, converted inside the file. Defaults to False.
       seed: of the choice of examples. Defaults to 0.
+      per_channel: whether each output channel of a kernel has a scale of its own; False gives each kernel one scale, as
+        some accelerators want it, which costs accuracy where channels differ (see `Equalize`). It has no say in a
+        quantization-aware model, whose training chose. Defaults to True.
+      stratified: whether each class has as many of the examples; needs five of each class. Defaults to False: at random.
 
     Raises:
       InvalidValue: for a value out of range.
@@ -40,26 +45,66 @@ class Int8:
     num_representative: int = 256
     float_inputs_and_outputs: bool = False
     seed: int = 0
+    per_channel: bool = True
+    stratified: bool = False
 
     def __post_init__(self) -> None:
         expect(self.num_representative >= 1, self, "num_representative", "must be at least 1", "Use 256.")
+        for field, usual in (("per_channel", True), ("stratified", False)):
+            expect(isinstance(getattr(self, field), bool), self, field, "must be True or False", f"Use {usual}.")
 
     @property
     def mode(self) -> str:
         """What the file is."""
-        return "int8_float_io" if self.float_inputs_and_outputs else "int8"
+        scales = "" if self.per_channel else "_per_tensor"
+        return f"int8{scales}_float_io" if self.float_inputs_and_outputs else f"int8{scales}"
+
+    def remarks(self, data: Data) -> tuple[str, ...]:
+        """What there is to say about the examples to calibrate with: that a class has less than five of them."""
+        counts = self._examples_by_class(data)
+        few = {label: count for label, count in counts.items() if count < HANDFUL}
+        if not few:
+            return ()
+        told = ", ".join(f"class {label}: {count}" for label, count in few.items())
+        return (f"calibrated with fewer than {HANDFUL} examples of some classes ({told}).",)
 
     def convert(self, model: Any, data: Data, path: Path) -> Artifact:
-        """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
+        """Writes `path`, whole or not at all.
+
+        Raises:
+          ConversionFailed: with what the converter says of it.
+          InvalidValue: when `stratified` would draw fewer than five examples of a class.
+        """
+        if self.stratified and not is_quantization_aware(model):
+            self._require_a_handful(data)
 
         def configure(converter: Any) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if not is_quantization_aware(model):
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
                 converter.representative_dataset = lambda: representative_dataset(
-                    data, self.num_representative, self.seed
+                    data, self.num_representative, self.seed, self.stratified
                 )
+                converter._experimental_disable_per_channel = not self.per_channel  # it has no public name
             if not self.float_inputs_and_outputs:
                 converter.inference_input_type = converter.inference_output_type = tf.int8
 
         return convert(model, path, self.mode, configure)
+
+    def _examples_by_class(self, data: Data) -> dict[int, int]:
+        """How many examples of each class of the training split are drawn."""
+        import numpy as np
+
+        labels = np.asarray(data.train.labels)
+        drawn = chosen_examples(len(labels), self.num_representative, self.seed, labels if self.stratified else None)
+        return {int(label): int((labels[drawn] == label).sum()) for label in np.unique(labels)}
+
+    def _require_a_handful(self, data: Data) -> None:
+        counts = self._examples_by_class(data)
+        least = min(counts, key=counts.__getitem__)
+        if counts[least] < HANDFUL:
+            raise InvalidValue(
+                f"Int8.num_representative must give {HANDFUL} examples of each of {len(counts)} classes with "
+                f"stratified=True. Received: {self.num_representative!r}, which gives {counts[least]} of class {least}. "
+                f"Use {HANDFUL * len(counts)} or more, and a training split that has them; or stratified=False."
+            )

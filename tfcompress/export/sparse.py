@@ -114,7 +114,7 @@ class Smallest:
 
 
 def encodings(plain: Path, sparse: Path) -> tuple[Encoding, Encoding]:
-    """Writes the .tflite file `plain` sparse-encoded to `sparse`, and tells the bytes of both and whether they serve."""
+    """Writes the .tflite file `plain` sparse-encoded to `sparse`; tells the bytes of both, and whether they serve."""
     data = plain.read_bytes()
     try:
         encoded = _encode(data)

@@ -6,13 +6,11 @@ quantizes a copy, with a registry that notes what it would refuse and lets it pa
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..core.keras import copy_model, is_quantization_aware, keras, prepared_scope, tfmot
+from ..core.keras import copy_model, is_quantization_aware, keras, scope_of, tfmot
 from ..core.measure import leaf_layers
 from .values import NO, NOTHING_TO_DO, PARTLY, UNKNOWN, YES, Support
 
@@ -112,7 +110,7 @@ def _refusals(model: Any) -> tuple[dict[str, str], str]:
         return tfmot.quantization.keras.quantize_annotate_layer(layer)
 
     try:
-        with _own_classes(model):
+        with scope_of(model):
             annotated = keras.models.clone_model(copy_model(model), clone_function=annotate)
             tfmot.quantization.keras.quantize_apply(annotated, scheme)
     except Exception as error:  # whatever tfmot and Keras raise over a graph: it is the answer
@@ -130,19 +128,6 @@ def cause(error: Exception) -> str:
     inner = re.search(r"^\s*(\w+Error: .+)$", text, re.MULTILINE)
     words = inner[1] if inner else f"{type(error).__name__}: {' '.join(text.split())}"
     return words if len(words) <= _MOST_WORDS else words[:_MOST_WORDS] + "..."
-
-
-@contextlib.contextmanager
-def _own_classes(model: Any) -> Iterator[None]:
-    """Lets a copy be made of whatever is in `model`: its code was trusted when it was loaded."""
-    custom = {type(layer).__name__: type(layer) for layer in leaf_layers(model) if not _is_keras_own(layer)}
-    safety = importlib.import_module(f"{keras.__name__}.src.saving.serialization_lib").SafeModeScope
-    with prepared_scope(), keras.saving.custom_object_scope(custom), safety(safe_mode=False):
-        yield
-
-
-def _is_keras_own(layer: Any) -> bool:
-    return type(layer).__module__.split(".")[0] == keras.__name__.split(".")[0]
 
 
 def _cannot_be_wrapped(layer: Any) -> str:

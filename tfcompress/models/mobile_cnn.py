@@ -40,8 +40,8 @@ def mobile_cnn(input_shape: tuple[int, int, int] = (32, 32, 3), width: int = 16,
     >>> figures.num_parameters, figures.num_macs
     (38634, 4592896)
 
-    Reference: Howard et al., "MobileNets: efficient convolutional neural networks for mobile vision applications", 2017,
-    https://arxiv.org/abs/1704.04861
+    Reference: Howard et al., "MobileNets: efficient convolutional neural networks for mobile vision applications",
+    2017, https://arxiv.org/abs/1704.04861
     """
     if not isinstance(width, int) or width < 1:
         raise InvalidValue(f"mobile_cnn.width must be a whole number of at least 1. Received: {width!r}. Use 16.")
@@ -51,7 +51,12 @@ def mobile_cnn(input_shape: tuple[int, int, int] = (32, 32, 3), width: int = 16,
     x = _normalized(stem, inputs)
     for number, (stride, multiple) in enumerate(BLOCKS, start=1):
         depthwise = layers.DepthwiseConv2D(
-            3, stride, padding="same", use_bias=False, depthwise_initializer="he_normal", name=f"block{number}_depthwise"
+            3,
+            stride,
+            padding="same",
+            use_bias=False,
+            depthwise_initializer="he_normal",
+            name=f"block{number}_depthwise",
         )
         pointwise = layers.Conv2D(
             multiple * width, 1, use_bias=False, kernel_initializer="he_normal", name=f"block{number}_pointwise"

@@ -1,1 +1,4 @@
-"""Fewer weights: zeros in kernels (magnitude.py, on the timetables of schedules.py)."""
+"""Fewer weights, on the timetables of schedules.py, and how much each layer can lose (sensitivity.py).
+
+Zeros in kernels: magnitude.py by tfmot, weights.py by scores/, regularized.py by regularizers/, tree.py by nodes.
+"""

@@ -15,6 +15,7 @@ from .chains import channel_masks
 from .regularizers.tree_lasso import LAYER, LEVELS, tree_lasso
 from .schedules import Compounding, ConstantSparsity, PolynomialDecay
 from .targets import PRUNED_KINDS, Target, targets
+from .timing import asked_for
 from .tree_nodes import Group, Leaf, groups_of, root_mean_square, threshold_for, thresholds
 from .units import filter_parts
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 GLOBAL, PER_LAYER = "global", "per layer"
+TOLERANCE = 1e-6  # of sparsity, which tfmot's schedules tell in float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +40,8 @@ class PruneTree:
 
     Args:
       final_sparsity: share of all weights in the tree that go, in (0, 1); the threshold is then found anew at each cut.
-        A node goes whole or not, so that the nearest share is taken. None: `threshold` is given. Defaults to 0.75.
+        A node goes whole or not, so that the nearest share is taken; and what read a removed filter goes with it, so
+        that after the removal more is gone. None: `threshold` is given. Defaults to 0.75.
       threshold: the score under which a node goes, above 0. None: it is found. Defaults to None.
       schedule: at which fractions of training is cut, and with `final_sparsity` to which share. Defaults to
         `Compounding(at=(0.25, 0.5))`.
@@ -47,8 +50,8 @@ class PruneTree:
         They may go when "layer" may. Defaults to none.
       comparison: "global": scores as they are; "per layer": divided by the root mean square of their kernel, so that
         kernels of different scale compare; layers and nodes above do not go then. Defaults to "global".
-      strength: of the tree-structured group lasso, added to the loss until the last cut: lambda * sum over the nodes
-        of `levels` of sqrt(|v|) ||w_v||_2. 0: no such term. Defaults to 0.
+      strength: of the tree-structured group lasso, in the loss until the schedule's last share is cut: lambda * sum
+        over the nodes of `levels` of sqrt(|v|) ||w_v||_2. 0: no such term. Defaults to 0.
       keep: names or patterns of layers that are not in the tree. Defaults to none.
       remove: whether emptied filters are removed, or stay as zeros. Defaults to True.
 
@@ -118,8 +121,8 @@ class PruneTree:
 
         trained = copy_model(model)
         found = self._targets(trained)
-        schedule = self.schedule.over(fit.steps, self.final_sparsity or 0.5)
-        due = [step for step in range(1, fit.steps + 1) if _share(schedule, step) > 0]
+        final = self.final_sparsity or 0.5  # with a threshold the schedule says when, and not how much
+        schedule = self.schedule.over(fit.steps, final)
         strength = tf.Variable(self.strength, trainable=False, dtype=tf.float32)
         if self.strength > 0:
             trained.add_loss(
@@ -128,15 +131,17 @@ class PruneTree:
                     * sum(tree_lasso(target.variable, self.levels, target.output_axis) for target in found.values())
                 )
             )
+        cuts: list[float] = []
         parts = {id(variable): variable for target in found.values() for variable, _ in filter_parts(target)}
 
         def choose(step: int, _: Any) -> dict[int, np.ndarray] | None:
-            if step not in due:
+            share = asked_for(schedule, step)
+            if share == 0:
                 return None
-            if step == due[-1]:
+            cuts.append(share)
+            if share > final - TOLERANCE:
                 strength.assign(0.0)
-            wanted = None if self.final_sparsity is None else _share(schedule, step)
-            return _with_followers(found, self._masks(trained, found, wanted))
+            return _with_followers(found, self._masks(trained, found, self.final_sparsity and share))
 
         masking = Masking(parts, choose)
         before = sum(int((target.variable.numpy() == 0).sum()) for target in found.values())
@@ -145,7 +150,7 @@ class PruneTree:
         if after <= before:
             lowest = min(float(values.min()) for values in self._thresholds(trained, found).values())
             raise NothingHappened(
-                f"PruneTree expects nodes under the threshold. Received: none in {fit.steps} steps with {len(due)} "
+                f"PruneTree expects nodes under the threshold. Received: none in {fit.steps} steps with {len(cuts)} "
                 f"cuts; the lowest score is {lowest:.3g}. Raise threshold or final_sparsity, or train longer."
             )
         try:
@@ -205,10 +210,3 @@ def _with_followers(found: Mapping[str, Target], masks: Mapping[str, np.ndarray]
                 known = by_variable.get(id(variable))
                 by_variable[id(variable)] = part if known is None else known & part
     return by_variable
-
-
-def _share(schedule: Any, step: int) -> float:
-    from ..core.keras import tf
-
-    fires, share = schedule(tf.constant(step, tf.int64))
-    return float(share) if bool(fires) else 0.0

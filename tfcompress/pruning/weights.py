@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue, NothingHappened, expect
@@ -16,6 +16,7 @@ from .scores.evidence import GRADIENT, MOVEMENT, Evidence, Score
 from .scores.groups import FILTER, group_size
 from .scores.l1 import L1Score
 from .targets import Target, shares, targets
+from .timing import asked_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,13 +110,15 @@ class PruneWeights:
         promises = self.promises(model)
         pruned = copy_model(model)
         found = targets(pruned, name)
-        pools = [(pool, self.schedule.over(fit.steps, share)) for pool, share in self._pools(found)]
+        pools = self._pools(found)
+        schedules = {share: self.schedule.over(fit.steps, share) for _, share in pools}
         variables = {kernel: found[kernel].variable for pool, _ in pools for kernel in pool}
         tracking = [MovementTracking(variables)] if self.score.needs == MOVEMENT else []
         data = data_of(fit, f"{name}(score={type(self.score).__name__}())") if self.score.needs == GRADIENT else None
 
         def choose(step: int, training: Any) -> dict[str, np.ndarray] | None:
-            due = _due(pools, step)
+            asked = {share: asked_for(schedule, step) for share, schedule in schedules.items()}
+            due = [(pool, asked[share]) for pool, share in pools if asked[share] > 0]
             if not due:
                 return None
             movement = tracking[0].sums() if tracking else {}
@@ -187,11 +190,3 @@ class PruneWeights:
                     f"PruneWeights expects {wanted:.0%} zeros in {', '.join(pool)}. Received: {reached:.0%} after "
                     f"{steps} steps. Train longer, or end the schedule earlier."
                 )
-
-
-def _due(pools: list[tuple[list[str], Callable[[Any], Any]]], step: int) -> list[tuple[list[str], float]]:
-    """The pools whose schedule fires at `step`, and the sparsity it asks for."""
-    from ..core.keras import tf
-
-    asked = [(pool, *schedule(tf.constant(step, tf.int64))) for pool, schedule in pools]
-    return [(pool, float(share)) for pool, fires, share in asked if bool(fires) and float(share) > 0]

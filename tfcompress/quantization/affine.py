@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import expect
 from . import range_estimators
-from .quantizer import back, by_channel, require_finite, require_values
+from .quantizer import back, by_channel, require_finite, require_values, widened
 from .stochastic import SNAP, generator, round_stochastically
 
 if TYPE_CHECKING:
@@ -57,12 +57,17 @@ def grid(low: np.ndarray, high: np.ndarray, bits: int, symmetric: bool) -> Grid:
 
 
 def quantize(
-    values: np.ndarray, levels: Grid, rounding: str = "nearest", random: np.random.Generator | None = None
+    values: np.ndarray,
+    levels: Grid,
+    rounding: str = "nearest",
+    random: np.random.Generator | None = None,
+    inside: bool = False,
 ) -> np.ndarray:
     """Levels of values, shape (N, channels), as int8 or int16; what lies outside becomes the lowest or the highest.
 
     level = clamp(round(x / scale) + zero_point, lowest, highest). "nearest" takes ties away from zero, as TFLite does;
-    "floor" is the textbook's floor(x / scale); "stochastic" is `round_stochastically`, and needs `random`.
+    "floor" is the textbook's floor(x / scale); "stochastic" is `round_stochastically`, and needs `random`. To say that
+    no value lies outside of the range that the levels were made for (`inside`) saves time.
 
     >>> import numpy as np
     >>> levels = grid(np.array([-7.0]), np.array([7.0]), bits=4, symmetric=True)
@@ -71,23 +76,36 @@ def quantize(
     """
     import numpy as np
 
-    rows = max(1, _BLOCK // values.shape[1])
     found = np.empty(values.shape, np.int8 if levels.lowest >= -128 and levels.highest <= 127 else np.int16)
-    room = np.empty((rows, values.shape[1]))
-    divisor = levels.scale * _AWAY if rounding == "nearest" else levels.scale
-    shifted = bool(levels.zero_point.any())
-    for begin in range(0, len(values), rows):
-        block = values[begin : begin + rows]
+    # Several rows side by side make a long row: NumPy works on a row at a time.
+    wide, wide_found = widened(values), widened(found)
+    times = wide.shape[1] // values.shape[1]
+    divisor = np.tile(levels.scale * _AWAY if rounding == "nearest" else levels.scale, times)
+    integer = np.int16 if levels.highest < 2048 else np.int32  # with room for twice the levels, and the zero point
+    zero_point = np.tile(levels.zero_point, times).astype(integer) if levels.zero_point.any() else None
+    rows = max(1, _BLOCK // wide.shape[1])
+    room, whole = np.empty((rows, wide.shape[1])), np.empty((rows, wide.shape[1]), integer)
+    snap = 2 * levels.highest * SNAP  # what is nearer to the next level than float32 can tell is that level
+    for begin in range(0, len(wide), rows):
+        block = wide[begin : begin + rows]
         steps = np.divide(block, divisor, out=room[: len(block)])
         if rounding == "nearest":
             np.rint(steps, out=steps)
         elif rounding == "floor":
-            np.floor(steps + np.abs(steps) * SNAP, out=steps)
+            np.add(steps, snap, out=steps)
+            np.floor(steps, out=steps)
         else:
             steps = round_stochastically(steps, random)
-        if shifted:
-            steps += levels.zero_point
-        found[begin : begin + rows] = np.clip(steps, levels.lowest, levels.highest, out=steps)
+        if inside and zero_point is None:
+            wide_found[begin : begin + rows] = steps
+            continue
+        if not inside:  # beyond what an integer holds, perhaps
+            np.clip(steps, 2 * levels.lowest, -2 * levels.lowest, out=steps)
+        integers = whole[: len(block)]
+        integers[...] = steps
+        if zero_point is not None:
+            np.add(integers, zero_point, out=integers)
+        wide_found[begin : begin + rows] = np.clip(integers, levels.lowest, levels.highest, out=integers)
     return found
 
 
@@ -176,21 +194,23 @@ class Affine:
         Raises:
           InvalidValue: for NaN and infinity, by name.
         """
-        columns, levels = self._levels(values, axes, name)
-        random = generator(self.seed, name) if self.rounding == "stochastic" else None
-        return back(quantize(columns, levels, self.rounding, random), values.shape, self._axes(axes)), levels
+        import numpy as np
+
+        found, levels = self._quantized(values, axes, name)
+        return back(found, np.shape(values), self._axes(axes)), levels
 
     def approximate(self, values: np.ndarray, axes: tuple[int, ...] = (-1,), name: str = "values") -> np.ndarray:
         """What the levels of `values` stand for: float32 of the same shape. Raises `InvalidValue` as `quantize`."""
-        columns, levels = self._levels(values, axes, name)
-        random = generator(self.seed, name) if self.rounding == "stochastic" else None
-        found = quantize(columns, levels, self.rounding, random)
-        return back(dequantize(found, levels), values.shape, self._axes(axes))
+        import numpy as np
+
+        found, levels = self._quantized(values, axes, name)
+        return back(dequantize(found, levels), np.shape(values), self._axes(axes))
 
     def _axes(self, axes: tuple[int, ...]) -> tuple[int, ...]:
         return axes if self.per_channel else ()
 
-    def _levels(self, values: np.ndarray, axes: tuple[int, ...], name: str) -> tuple[np.ndarray, Grid]:
+    def _quantized(self, values: np.ndarray, axes: tuple[int, ...], name: str) -> tuple[np.ndarray, Grid]:
+        """The levels with a channel in each column, and what they mean."""
         import numpy as np
 
         require_values(values, "Affine", name)
@@ -199,7 +219,9 @@ class Affine:
         require_finite(np.stack([low, high]), values, "Affine", name)
         if self.range_by != "min_max":
             low, high = self._clipped_range(columns)
-        return columns, grid(low, high, self.bits, self.symmetric)
+        levels = grid(low, high, self.bits, self.symmetric)
+        random = generator(self.seed, name) if self.rounding == "stochastic" else None
+        return quantize(columns, levels, self.rounding, random, inside=self.range_by == "min_max"), levels
 
     def _clipped_range(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         num_steps = 2**self.bits - 1 - int(self.symmetric)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from ..core.errors import UnsupportedModel, expect
-from ..core.keras import copy_model, is_quantization_aware, prepared_scope, tfmot, wrappers
+from ..core.keras import copy_model, is_quantization_aware, scope_of, tfmot, wrappers
 from ..core.measure import MOST_CLUSTERS, kernels, num_distinct, overall_sparsity, plain_name, shares_values
 from ..core.preserving import CLUSTERS as CLUSTERS_KEPT
 from ..core.preserving import preserve, settle
@@ -110,7 +110,7 @@ class QuantizeAware:
 
 def _quantize(model: Any, keep_sparsity: bool) -> Any:
     try:
-        with prepared_scope():
+        with scope_of(model):
             return tfmot.quantization.keras.quantize_apply(annotated(model), _scheme(keep_sparsity))
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())

@@ -17,10 +17,11 @@ ABSENT_AT_INFERENCE = (
     *("InputLayer", "QuantizeLayer", "GaussianNoise", "GaussianDropout", "AlphaDropout"),
     *("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness"),
 )
-# What TFLite computes in int8 behind, or inside of, a layer with a kernel. Another one makes the whole layer float.
-ACTIVATIONS = ("linear", "relu", "relu6", "softmax", "sigmoid", "tanh")
-# tfmot's transforms fold a BatchNormalization into these; one that follows anything else is an operation of its own.
-FOLDING = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "SeparableConv1D", "Conv2DTranspose", "Dense")
+# What tfmot knows inside of a layer with a kernel, and TFLite computes there in int8; another one is refused, or makes
+# the whole layer float ("swish"). In a layer of its own it may do.
+INSIDE = ("linear", "relu", "softmax", "sigmoid", "tanh", "gelu")
+# tfmot folds a BatchNormalization into these; one that follows anything else is an operation of its own, in float.
+FOLDING = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "SeparableConv1D")
 # Known to tfmot's transforms, which split them, and not to its registry.
 SPLIT = ("SeparableConv2D", "SeparableConv1D")
 
@@ -32,7 +33,8 @@ def gaps(model: Any) -> dict[str, str]:
     >>> gaps(keras.Sequential([layers.Dense(3, input_shape=(2, 4)), layers.LSTM(3, name="memory")]))
     {'memory': 'tfmot knows no quantization of LSTM'}
     """
-    reasons = {layer.name: _gap(layer) for layer in model.layers}
+    registry = _registry()
+    reasons = {layer.name: _gap(layer, registry) for layer in model.layers}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -46,9 +48,11 @@ def annotated(model: Any) -> Any:
 
     def mark(layer: Any) -> Any:
         annotate = tfmot.quantization.keras.quantize_annotate_layer
-        if type(layer).__name__ in OUTPUT_ONLY:
-            return annotate(layer, output_only()())
-        return annotate(layer) if _is_known(layer, registry) and not _foreign_activation(layer) else layer
+        if not _objection(layer, registry):
+            return annotate(layer)
+        # tfmot follows the output of what stands before a quantized layer, and raises over activations it does not know.
+        foreign = registry.supports(layer)
+        return annotate(layer, output_only()()) if foreign or type(layer).__name__ in OUTPUT_ONLY else layer
 
     clone = keras.models.clone_model(model, clone_function=mark)
     clone.set_weights(model.get_weights())
@@ -59,39 +63,38 @@ def _registry() -> Any:
     return tfmot.quantization.keras.default_8bit.Default8BitQuantizeScheme().get_quantize_registry()
 
 
-def _gap(layer: Any) -> str:
+def _gap(layer: Any, registry: Any) -> str:
     kind = type(layer).__name__
     if kind == "Rescaling" and layer.offset:
         return "its sum after the product stays in float"
-    if kind in (*OUTPUT_ONLY, *ABSENT_AT_INFERENCE):
-        return ""
-    if isinstance(layer, keras.layers.BatchNormalization) and not _is_folded(layer):
-        return "it follows no convolution that it could be folded into"
-    if not _is_known(layer, _registry()):
-        return f"tfmot knows no quantization of {kind}"
-    foreign = _foreign_activation(layer)
-    return (
-        f"TFLite computes no int8 {kind} with the activation {foreign}; put it into a layer of its own"
-        if foreign
-        else ""
-    )
+    return "" if kind in (*OUTPUT_ONLY, *ABSENT_AT_INFERENCE) else _objection(layer, registry)
 
 
-def _foreign_activation(layer: Any) -> str:
-    """The activation inside of a layer with a kernel, when it keeps that layer in float."""
-    name = getattr(getattr(layer, "activation", None), "__name__", "linear")
-    return "" if not layer.weights or name in ACTIVATIONS else name
-
-
-def _is_known(layer: Any, registry: Any) -> bool:
+def _objection(layer: Any, registry: Any) -> str:
+    """Why tfmot cannot take a layer where it stands, or would take it in vain; empty when it can."""
+    kind = type(layer).__name__
     if isinstance(layer, keras.layers.BatchNormalization):
-        return _is_folded(layer)
-    return registry.supports(layer) or type(layer).__name__ in SPLIT
+        return "" if _is_folded(layer) else "it follows no convolution that it could be folded into"
+    if not registry.supports(layer) and kind not in SPLIT:
+        return f"tfmot knows no quantization of {kind}"
+    if layer.weights and _activation(layer) not in INSIDE:
+        return f"{_activation(layer)} inside of {kind} is not int8; put it into a layer of its own"
+    if isinstance(layer, keras.layers.Activation):
+        try:
+            registry.get_quantize_config(layer).get_output_quantizers(layer)
+        except ValueError:
+            return f"tfmot knows no quantization of the activation {_activation(layer)}"
+    return ""
+
+
+def _activation(layer: Any) -> str:
+    return getattr(getattr(layer, "activation", None), "__name__", "linear")
 
 
 def _is_folded(layer: Any) -> bool:
     before = _layers_before(layer)
-    return len(before) == 1 and type(before[0]).__name__ in FOLDING and len(before[0].outbound_nodes) == 1
+    alone = len(before) == 1 and len(before[0].outbound_nodes) == 1
+    return alone and type(before[0]).__name__ in FOLDING and _activation(before[0]) == "linear"
 
 
 def _layers_before(layer: Any) -> list[Any]:

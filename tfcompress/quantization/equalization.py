@@ -1,4 +1,4 @@
-"""Cross-layer equalization: scales moved between consecutive layers, so that one scale fits all channels of a kernel."""
+"""Cross-layer equalization: scales moved between consecutive layers, so that one fits all channels of a kernel."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def input_ranges(layer: Any, num_channels: int) -> np.ndarray:
 def scales(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """What the first layer's channels are divided by, and the second's multiplied: s = sqrt(r1 / r2).
 
-    Both ranges become sqrt(r1 r2), which makes the sum over channels of their precisions, r1 / max r1 times r2 / max r2,
-    largest. A channel that one side does not have at all (range 0) stays as it is.
+    Both ranges become sqrt(r1 r2), which makes largest the sum over channels of their precisions, r1 / max r1 times
+    r2 / max r2. A channel that one side does not have at all (range 0) stays as it is.
 
     >>> import numpy as np
     >>> scales(np.array([8.0, 1.0, 0.0]), np.array([2.0, 4.0, 1.0])).tolist()
@@ -112,10 +112,8 @@ def scales(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.where(known, np.sqrt(np.where(known, first, 1) / np.where(known, second, 1)), 1.0).astype(np.float32)
 
 
-def equalize_pair(pair: Pair) -> float:
-    """Rescales both layers in place; gives the largest |log s|, 0 when they were equal already."""
-    import numpy as np
-
+def equalize_pair(pair: Pair) -> np.ndarray:
+    """Rescales both layers in place; gives the scales, shape (channels,), all 1 when they were equal already."""
     ranges = output_ranges(pair.first)
     s = scales(ranges, input_ranges(pair.second, len(ranges)))
     kernel = kernel_of(pair.first)
@@ -128,7 +126,7 @@ def equalize_pair(pair: Pair) -> float:
     else:
         by_channel = kernel.numpy().reshape(-1, len(s), kernel.shape[-1]) * s[:, None]
         kernel.assign(by_channel.reshape(kernel.shape))
-    return float(np.abs(np.log(s)).max())
+    return s
 
 
 def _is_depthwise(layer: Any) -> bool:
@@ -141,9 +139,9 @@ class Equalize:
 
     As ReLU(s x) = s ReLU(x), the output channel i of a layer can be divided, and the input channel i of the next
     multiplied, by s_i = sqrt(r1_i / r2_i), where r1_i and r2_i are the channel's largest magnitudes in the two kernels;
-    both then have sqrt(r1_i r2_i). It is repeated over all pairs until nothing moves. The model's answers stay the same;
-    with one scale for a kernel (`Int8(per_channel=False)`, and many accelerators) they stay so in int8. Batch
-    normalization is folded before.
+    both then have sqrt(r1_i r2_i). It is repeated over all pairs until nothing moves. The model's float answers stay
+    the same; what is gained shows in files with one scale for a kernel (`Int8(per_channel=False)`), as many
+    accelerators want them. Batch normalization is folded before.
 
     Args:
       replace_relu6: whether ReLU6 between two layers becomes ReLU, which changes answers where it was at its bound; if
@@ -217,14 +215,17 @@ class Equalize:
 
 
 def equalize(chosen: tuple[Pair, ...], num_rounds: int) -> Mapping[str, float]:
-    """Equalizes pairs in place, in rounds; gives by pair the largest factor that a channel was scaled by, either way."""
-    logarithms = {pair.name: 0.0 for pair in chosen}
+    """Equalizes pairs in place, round by round; gives by pair the largest factor that a channel was scaled by."""
+    import numpy as np
+
+    logarithms = {pair.name: np.zeros(1) for pair in chosen}
     for _ in range(num_rounds):
-        steps = {pair.name: equalize_pair(pair) for pair in chosen}
+        steps = {pair.name: np.log(equalize_pair(pair)) for pair in chosen}
         logarithms = {name: logarithms[name] + step for name, step in steps.items()}
-        if max(steps.values(), default=0.0) < CLOSE_ENOUGH:
+        if max((np.abs(step).max() for step in steps.values()), default=0.0) < CLOSE_ENOUGH:
             break
-    return {name: math.exp(total) for name, total in logarithms.items() if total >= CLOSE_ENOUGH}
+    largest = {name: float(np.abs(total).max()) for name, total in logarithms.items()}
+    return {name: math.exp(total) for name, total in largest.items() if total >= CLOSE_ENOUGH}
 
 
 def _nothing(found: tuple[Pair, ...], bounded: tuple[Pair, ...]) -> str:

@@ -64,11 +64,10 @@ def gain_and_shift(norm: Any) -> tuple[np.ndarray, np.ndarray]:
     """
     import numpy as np
 
-    gain = 1 / np.sqrt(norm.moving_variance.numpy() + np.float32(norm.epsilon))
-    if norm.gamma is not None:
-        gain = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy() + np.float32(norm.epsilon))
-    shift = -gain * norm.moving_mean.numpy()
-    return gain, shift if norm.beta is None else shift + norm.beta.numpy()
+    gamma = np.float32(1) if norm.gamma is None else norm.gamma.numpy()
+    beta = np.float32(0) if norm.beta is None else norm.beta.numpy()
+    gain = gamma / np.sqrt(norm.moving_variance.numpy() + np.float32(norm.epsilon))
+    return gain, beta - gain * norm.moving_mean.numpy()
 
 
 def _along_outputs(layer: Any, gain: np.ndarray) -> np.ndarray:
@@ -103,10 +102,10 @@ def _before(network: Network, norm: Any) -> Any | str:
 class FoldBatchNorm:
     """Makes each BatchNormalization part of the convolution or dense layer before it; the answers stay the same.
 
-    W <- W * gamma / sqrt(variance + epsilon) along the output channels, b <- beta + (b - mean) * gamma / sqrt(variance +
-    epsilon). TFLite's converter does the same on its way; it is done here where a method needs the kernels that the
-    file will have. A normalization that does not follow such a layer directly stays, and the report names it. The model
-    can be trained further, but without normalization.
+    With g = gamma / sqrt(variance + epsilon), shape (channels,): W <- W * g along the output channels, and
+    b <- beta + (b - mean) * g. TFLite's converter does the same on its way; it is done here where a method needs the
+    kernels that the file will have. A normalization that does not follow such a layer directly stays, and the report
+    names it. The model can be trained further, but without normalization.
 
     Raises:
       UnsupportedModel: for a quantization-aware model, and for one without a graph.

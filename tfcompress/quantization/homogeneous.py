@@ -23,14 +23,17 @@ def role(layer: Any) -> str:
     >>> role(keras.layers.ReLU()), role(keras.layers.ReLU(6.0)), role(keras.layers.Softmax())
     ('homogeneous', 'relu6', 'other')
     """
-    kind = type(layer).__name__
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        return "other"
     if isinstance(layer, keras.layers.ReLU):
         if layer.threshold != 0:
             return "other"
         return "homogeneous" if layer.max_value is None else "relu6" if layer.max_value == 6 else "other"
     if isinstance(layer, keras.layers.Activation):
         return activation_role(layer.activation)
-    return "homogeneous" if kind in PASSING and type(layer).__module__.startswith("tf_keras.") else "other"
+    return (
+        "homogeneous" if type(layer).__name__ in PASSING and type(layer).__module__.startswith("tf_keras.") else "other"
+    )
 
 
 def activation_role(function: Any) -> str:

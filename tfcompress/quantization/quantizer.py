@@ -11,6 +11,8 @@ from ..core.errors import InvalidValue
 if TYPE_CHECKING:
     import numpy as np
 
+_WIDTH = 4096
+
 
 @runtime_checkable
 class Quantizer(Protocol):
@@ -87,6 +89,26 @@ def back(columns: np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...]) -> 
         return columns.reshape(shape)
     others = [size for axis, size in enumerate(shape) if axis not in axes]
     return np.moveaxis(columns.reshape(*others, *(shape[axis] for axis in axes)), range(-len(axes), 0), axes)
+
+
+def widened(columns: np.ndarray) -> np.ndarray:
+    """The same numbers, (N, channels), with as many rows side by side as divide N and make a row of `_WIDTH` at most.
+
+    >>> import numpy as np
+    >>> widened(np.zeros((9, 1000))).shape, widened(np.zeros((7000, 3))).shape, widened(np.zeros((4, 5000))).shape
+    ((3, 3000), (7, 3000), (4, 5000))
+    """
+    rows, channels = columns.shape
+    times = next((times for times in range(min(rows, _WIDTH // max(channels, 1)), 1, -1) if rows % times == 0), 1)
+    return columns.reshape(rows // times, times * channels)
+
+
+def extremes(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest value of each column, (channels,) each."""
+    wide = widened(columns)
+    parts = (wide.min(0), wide.max(0))
+    low, high = (part.reshape(-1, columns.shape[1]) for part in parts)
+    return low.min(0), high.max(0)
 
 
 def require_finite(extremes: np.ndarray, values: np.ndarray, owner: str, name: str) -> None:

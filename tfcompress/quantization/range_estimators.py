@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .quantizer import extremes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,7 +23,7 @@ NUM_BINS = 2048  # of the histogram of `kl`
 
 def min_max(values: np.ndarray) -> Range:
     """All values: nothing is clipped, and the step follows the largest."""
-    return values.min(0), values.max(0)
+    return extremes(values)
 
 
 def percentile(values: np.ndarray, percent: float) -> Range:

@@ -1,0 +1,94 @@
+"""python benchmarks/quantize_kernels.py: all kernels of MobileNetV2 quantized, beside NumPy's plainest way to do it.
+
+Claim: the linear modes take less than twice the time of a min-max quantization of each tensor in NumPy: its minimum and
+maximum, one scale, divide, round, clip, cast. Exits with 1 when one does not. The time of the minima and maxima alone,
+which no quantization can be without, stands beside it; modes that search for their range are told, and not judged.
+"""
+
+import statistics
+import sys
+import time
+
+import numpy as np
+
+import tfcompress as tfc
+from tfcompress.core.keras import keras, start_quietly
+from tfcompress.core.machine import machine, versions
+from tfcompress.core.measure import kernel_variables, leaf_layers
+from tfcompress.quantization.kernels import channel_axes
+
+RUNS = 15
+AT_MOST = 2.0
+LINEAR = {
+    "int8, symmetric, per channel": tfc.Affine(),
+    "int8, symmetric, per tensor": tfc.Affine(per_channel=False),
+    "int8, asymmetric, per channel": tfc.Affine(symmetric=False),
+    "int4, symmetric, per channel": tfc.Affine(bits=4),
+    "int8, floor, per tensor": tfc.Affine(rounding="floor", per_channel=False),
+}
+OTHERS = {
+    "int8, stochastic, per channel": tfc.Affine(rounding="stochastic"),
+    "int4, range by percentile": tfc.Affine(bits=4, range_by="percentile"),
+    "int4, range by OCTAV": tfc.Affine(bits=4, range_by="octav"),
+    "int4, range by mean squared error": tfc.Affine(bits=4, range_by="mse"),
+    "codebook of 16": tfc.Codebook(16),
+}
+
+
+def min_and_max(values: np.ndarray) -> tuple[np.float32, np.float32]:
+    """A pass for each."""
+    return values.min(), values.max()
+
+
+def plain(values: np.ndarray) -> np.ndarray:
+    """Min-max quantization of a tensor, as one writes it in NumPy."""
+    low, high = min_and_max(values)
+    scale = max(-low, high) / 127
+    return np.clip(np.round(values / scale), -127, 127).astype(np.int8)
+
+
+def main() -> int:
+    """Prints the table and gives the exit code."""
+    start_quietly()
+    keras.utils.set_random_seed(0)
+    model = keras.applications.MobileNetV2(weights=None)
+    kernels = [
+        (f"{layer.name}/{kind}", variable.numpy(), channel_axes(layer, kind))
+        for layer in leaf_layers(model)
+        for kind, variable in kernel_variables(layer).items()
+    ]
+    work = {
+        "NumPy: minimum and maximum": lambda: [min_and_max(values) for _, values, _ in kernels],
+        "NumPy: min-max quantization": lambda: [plain(values) for _, values, _ in kernels],
+        **{
+            name: lambda quantizer=quantizer: [quantizer.quantize(values, axes, name) for name, values, axes in kernels]
+            for name, quantizer in {**LINEAR, **OTHERS}.items()
+            if isinstance(quantizer, tfc.Affine)
+        },
+        **{
+            name: lambda quantizer=quantizer: [quantizer.quantize(values, name) for name, values, _ in kernels]
+            for name, quantizer in OTHERS.items()
+            if isinstance(quantizer, tfc.Codebook)
+        },
+    }
+    times = {name: [] for name in work}
+    for run in range(RUNS):  # in turn, so that a busy moment of the machine touches all of them
+        for name, do in work.items():
+            if name in OTHERS and run >= 3:
+                continue
+            begin = time.perf_counter()
+            do()
+            times[name].append(1000 * (time.perf_counter() - begin))
+    medians = {name: statistics.median(found) for name, found in times.items()}
+    pass_ms, peer_ms = medians["NumPy: minimum and maximum"], medians["NumPy: min-max quantization"]
+    total = sum(values.size for _, values, _ in kernels)
+    print(f"MobileNetV2: {len(kernels)} kernels, {total:,} weights; median of {RUNS} runs (3 of those not judged).\n")
+    print("| what | ms | of min-max quantization | of minimum and maximum |\n|---|---|---|---|")
+    for name, median in medians.items():
+        print(f"| {name} | {median:.2f} | {median / peer_ms:.2f} | {median / pass_ms:.2f} |")
+    print(f"\nVersions: {versions()}. Machine: {machine()}.")
+    return 0 if max(medians[name] for name in LINEAR) < AT_MOST * peer_ms else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
