@@ -5,8 +5,8 @@
 
 Trains ResNet-DEPTH once (kept in --out, and taken from there the next time), then for each criterion removes channels
 until 1/SPEED-UP of the multiply-accumulates is left, trains on under the unpruned model as teacher, exports int8 and
-measures. Random removal is the control: a criterion that does not beat it is marked. All latencies are of one run on one
-machine, a thread, taking turns. Results are kept in --out as they come; the same command goes on where it stopped.
+measures. Random removal is the control: a criterion that does not beat it is marked. All latencies are of one run on
+one machine, a thread, taking turns. Results are kept in --out as they come; the same command goes on where it stopped.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ HANDFUL = 5  # examples of a class, below which its ranges are a matter of luck
 class Int8:
     """Quantizes weights and activations to int8.
 
-    The ranges of activations come from a representative data set, drawn from the training split; those of a quantization-aware model come from its training. An operation that TFLite knows in float only stays in float,
+    The ranges of activations come from a representative data set, drawn from the training split; those of a
+    quantization-aware model come from its training. An operation that TFLite knows in float only stays in float,
     between conversions; the share of kernels that are int8 is in the report.
 
     Args:
@@ -28,7 +29,7 @@ class Int8:
       per_channel: whether each output channel of a kernel has a scale of its own; False gives each kernel one scale, as
         some accelerators want it, which costs accuracy where channels differ (see `Equalize`). It has no say in a
         quantization-aware model, whose training chose. Defaults to True.
-      stratified: whether each class has as many of the examples; needs five of each class. Defaults to False: at random.
+      stratified: whether each class has as many of the examples, at least five. Defaults to False: drawn at random.
 
     Raises:
       InvalidValue: for a value out of range.
@@ -105,6 +106,6 @@ class Int8:
         if counts[least] < HANDFUL:
             raise InvalidValue(
                 f"Int8.num_representative must give {HANDFUL} examples of each of {len(counts)} classes with "
-                f"stratified=True. Received: {self.num_representative!r}, which gives {counts[least]} of class {least}. "
+                f"stratified=True. Received: {self.num_representative!r}, which gives {counts[least]} of {least}. "
                 f"Use {HANDFUL * len(counts)} or more, and a training split that has them; or stratified=False."
             )

@@ -19,6 +19,7 @@ from .network import kernel_of
 if TYPE_CHECKING:
     import numpy as np
 
+NO_ERROR = 1e-10  # of the outputs' square: what float32 itself leaves
 OVER, UNDER = 1.1, -0.1  # the sigmoid is stretched to this range and cut to [0, 1], so that it gets to both ends
 
 
@@ -41,9 +42,9 @@ def choice(kernel: np.ndarray, axes: tuple[int, ...]) -> Choice:
     """The two levels of each weight on the grid of TFLite's int8 kernels: scale = max |w| / 127 for each channel.
 
     >>> import numpy as np
-    >>> found = choice(np.array([[1.27, 0.0], [0.014, -0.5]], "float32"), ())
+    >>> found = choice(np.array([[1.27, 0.0], [0.014, -0.504]], "float32"), ())
     >>> found.nearest.tolist(), found.floor.tolist()
-    ([[127, 0], [1, -50]], [[126, 0], [1, -50]])
+    ([[127, 0], [1, -50]], [[126, 0], [1, -51]])
     >>> found.free.tolist()
     [[False, False], [True, True]]
     """
@@ -194,6 +195,8 @@ class AdaptiveRounding:
             return float(sum(total)) / (tf.size(wanted).numpy() / wanted.shape[-1])
 
         nearest = error(options.nearest)
+        if nearest <= NO_ERROR * float(tf.reduce_mean(tf.reduce_sum(wanted**2, -1))):
+            nearest = 0.0
         best, least = options.nearest, nearest
         if nearest > 0 and options.free.any():
             chosen = self._choose(options, layer, function, read, wanted, nearest)

@@ -54,7 +54,7 @@ class CorrectBias:
     Raises:
       InvalidValue: for a value out of range, and for a fit without data.
       UnsupportedModel: for a model that is quantization-aware, or without a layer with a bias that it knows.
-      NothingHappened: when no bias moves, as when all kernels lie on the grid already.
+      NothingHappened: when all kernels lie on the grid already.
 
     Example:
 
@@ -110,16 +110,14 @@ class CorrectBias:
         if self.rounding is None:
             for layer in layers:
                 _to_nearest(rounded.get_layer(layer.name), self.per_channel)
-        moved = {name: _correct(exact, rounded, name, inputs) for name in names}
-        most = max(moved, key=moved.__getitem__)
-        if moved[most] == 0:
+        if not any(_differs(layer, rounded.get_layer(layer.name)) for layer in layers):
             raise NothingHappened(
                 "CorrectBias expects kernels that rounding changes. Received: kernels that lie on the int8 grid "
                 "already. Use it on the float model, with rounding=AdaptiveRounding(...) for what that leaves."
             )
-        remark(
-            rounded, f"{len(names)} biases were corrected, that of {most} most: a channel of it by {moved[most]:.3g}."
-        )
+        moved = {name: _correct(exact, rounded, name, inputs) for name in names}
+        most = max(moved, key=moved.__getitem__)
+        remark(rounded, f"{len(names)} biases were corrected, that of {most} most: by {moved[most]:.3g} in a channel.")
         without = [layer.name for layer in layers if not layer.use_bias]
         if without:
             remark(rounded, f"Without a bias that could be corrected: {', '.join(without)}.")
@@ -131,6 +129,13 @@ def _to_nearest(layer: Any, per_channel: bool) -> None:
     kernel = kernel_of(layer)
     axes = channel_axes(layer, kernel.name.split("/")[-1].split(":")[0])
     kernel.assign(Affine(per_channel=per_channel).approximate(kernel.numpy(), axes, layer.name))
+
+
+def _differs(layer: Any, other: Any) -> bool:
+    """Whether two kernels differ by more than float32's own rounding."""
+    import numpy as np
+
+    return not np.allclose(kernel_of(layer).numpy(), kernel_of(other).numpy(), rtol=1e-5, atol=0.0)
 
 
 def _correct(exact: Any, rounded: Any, name: str, inputs: np.ndarray) -> float:

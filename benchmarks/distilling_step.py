@@ -1,0 +1,92 @@
+"""What a distilling step costs against a step of plain fit: with the teacher's answers kept, and without.
+
+    python benchmarks/distilling_step.py [--repeats 5] [--at-most 1.10]
+
+SimpleCNN learns from ResNet-20 on pictures of CIFAR-10's shape (noise: speed does not depend on what is in them). The
+three ways take turns in one run; a time is that of all steps of an epoch after the first, so that tracing is left out.
+Also told: bytes of the cache for each example and view. Exits with 1 when a step with a warm cache takes more than
+--at-most of a plain one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import tfcompress as tfc
+from tfcompress.core.keras import keras, set_seed, start_quietly
+from tfcompress.core.types import Data, Split
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomImages(Data):
+    """Noise of CIFAR-10's shape."""
+
+    title: str = "random images"
+    num_train: int = 12_800
+    num_classes: int = 10
+    input_shape: tuple[int, ...] = (32, 32, 3)
+    scale: float = 1 / 255
+
+    def load(self) -> tuple[Split, Split]:
+        rng = np.random.default_rng(0)
+        split = Split(rng.integers(0, 256, (self.num_train, 32, 32, 3), "uint8"), rng.integers(0, 10, self.num_train))
+        return split, split.head(10)
+
+
+class EpochTimes(keras.callbacks.Callback):
+    """Seconds of each epoch."""
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.seconds.append(time.perf_counter() - self.begin)
+
+
+def seconds_per_step(fit: tfc.Fit, plain: tfc.KerasFit) -> float:
+    """Of the second epoch."""
+    times = EpochTimes()
+    set_seed(0)
+    fit(tfc.simple_cnn((32, 32, 3)), [times])
+    return min(times.seconds[1:]) / plain.steps_per_epoch
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5, help="rounds of all three ways (default: %(default)s)")
+    parser.add_argument("--at-most", type=float, default=1.10, help="warm cache over plain (default: %(default)s)")
+    options = parser.parse_args()
+    start_quietly()
+    data = RandomImages()
+    plain = tfc.KerasFit(data, epochs=3, batch_size=64)
+    teacher = tfc.resnet(20)
+    with tempfile.TemporaryDirectory() as folder:
+        ways = {
+            "plain fit": plain,
+            "teacher asked at each step": tfc.distilled(plain, teacher),
+            "teacher's answers kept": tfc.distilled(plain, teacher, cache=folder),
+        }
+        ways["teacher's answers kept"](tfc.simple_cnn((32, 32, 3)))  # fills the cache
+        rounds = [{name: seconds_per_step(fit, plain) for name, fit in ways.items()} for _ in range(options.repeats)]
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    medians = {name: statistics.median(times[name] for times in rounds) for name in ways}
+    ratios = {name: statistics.median(times[name] / times["plain fit"] for times in rounds) for name in ways}
+    for name, seconds in medians.items():
+        print(f"{name:28} {1e3 * seconds:7.2f} ms a step   {ratios[name]:.2f} of plain")
+    print(f"{size / data.num_train:.1f} bytes for each example and view at {data.num_classes} classes")
+    return int(ratios["teacher's answers kept"] > options.at_most)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
