@@ -100,3 +100,17 @@ def test_models_that_end_in_softmax_are_compared_by_the_logits_behind_it():
         distiller.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=student is bodies[1]))
         losses.append(float(distiller.compute_loss(inputs, tf.zeros(16), distiller(inputs))))
     assert losses[0] == pytest.approx(losses[1], rel=1e-4) and losses[0] > 0.01
+
+
+def test_a_regularizers_term_counts_in_full_whatever_the_labels_weigh():
+    student = network(1)
+    student.add_loss(lambda: 3.0 * tf.reduce_sum(tf.abs(student.get_layer("hidden").kernel)))
+    term = 3.0 * np.abs(student.get_layer("hidden").kernel.numpy()).sum()
+    losses = []
+    for weight in (0.0, 0.5):
+        distiller = tfc.Distiller(student, network(1), tfc.SoftTargets(), student_loss_weight=weight)
+        distiller.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        losses.append(float(distiller.compute_loss(INPUTS, LABELS, distiller(INPUTS))))
+    labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    own = float(labels(LABELS, student(INPUTS)))
+    np.testing.assert_allclose(losses, [term, 0.5 * own + term], rtol=1e-4)

@@ -91,9 +91,10 @@ class Distiller(keras.Model):
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
         """The weighted sum of the student's own loss and the teacher's."""
-        student_loss = super().compute_loss(x, y, y_pred, sample_weight)
+        student_loss = self.compiled_loss(y, y_pred, sample_weight)
         teacher_loss = self._teacher_loss(x, y, y_pred)
         loss = self.student_loss_weight * student_loss + (1 - self.student_loss_weight) * teacher_loss
+        loss += sum(self.losses)  # the student's own terms, such as a regularizer's, count in full
         self._student_mean.update_state(student_loss)
         self._teacher_mean.update_state(teacher_loss)
         self._mean.update_state(loss)

@@ -38,8 +38,11 @@ class Choice:
     fraction: np.ndarray
 
 
-def choice(kernel: np.ndarray, axes: tuple[int, ...]) -> Choice:
+def choice(kernel: np.ndarray, axes: tuple[int, ...], name: str = "kernel") -> Choice:
     """The two levels of each weight on the grid of TFLite's int8 kernels: scale = max |w| / 127 for each channel.
+
+    Raises:
+      InvalidValue: for NaN and infinity, by `name`.
 
     >>> import numpy as np
     >>> found = choice(np.array([[1.27, 0.0], [0.014, -0.504]], "float32"), ())
@@ -50,7 +53,7 @@ def choice(kernel: np.ndarray, axes: tuple[int, ...]) -> Choice:
     """
     import numpy as np
 
-    nearest, grid = Affine(per_channel=bool(axes)).quantize(kernel, axes or (-1,))
+    nearest, grid = Affine(per_channel=bool(axes)).quantize(kernel, axes or (-1,), name)
     nearest = nearest.astype(np.int32)
     scale = grid.scale.reshape(kernel.shape[-len(axes) :]) if axes else grid.scale[0]
     steps = kernel / scale
@@ -186,7 +189,7 @@ class AdaptiveRounding:
         wanted = tf.concat([function(linear(layer, x, kernel)) for x in read_by(exact, layer.name, inputs)], 0)
         read = tf.concat(list(read_by(rounded, layer.name, inputs)), 0)
         axes = channel_axes(layer, kernel_of(layer).name.split("/")[-1].split(":")[0]) if self.per_channel else ()
-        options = choice(kernel, axes)
+        options = choice(kernel, axes, layer.name)
 
         def error(levels: np.ndarray) -> float:
             new = tf.constant(levels.astype(np.float32) * options.scale)

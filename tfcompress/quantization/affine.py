@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROUNDINGS = ("nearest", "floor", "stochastic")
 RANGES = ("min_max", "percentile", "mse", "octav", "kl")
 _AWAY = 1 - 2.0**-50  # a step so little smaller moves nothing but ties, and those away from zero
-_BLOCK = 1 << 14  # numbers that are worked on at a time: as many as stay in the processor's nearest caches
+_BLOCK = 1 << 16  # numbers that are worked on at a time: as many as stay in the processor's caches
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,8 +83,9 @@ def quantize(
     divisor = np.tile(levels.scale * _AWAY if rounding == "nearest" else levels.scale, times)
     integer = np.int16 if levels.highest < 2048 else np.int32  # with room for twice the levels, and the zero point
     zero_point = np.tile(levels.zero_point, times).astype(integer) if levels.zero_point.any() else None
-    rows = max(1, _BLOCK // wide.shape[1])
-    room, whole = np.empty((rows, wide.shape[1])), np.empty((rows, wide.shape[1]), integer)
+    rows = min(len(wide), max(1, _BLOCK // wide.shape[1]))
+    room = np.empty((rows, wide.shape[1]))
+    whole = None if inside and zero_point is None else np.empty(room.shape, integer)
     snap = 2 * levels.highest * SNAP  # what is nearer to the next level than float32 can tell is that level
     for begin in range(0, len(wide), rows):
         block = wide[begin : begin + rows]
@@ -96,7 +97,7 @@ def quantize(
             np.floor(steps, out=steps)
         else:
             steps = round_stochastically(steps, random)
-        if inside and zero_point is None:
+        if whole is None:
             wide_found[begin : begin + rows] = steps
             continue
         if not inside:  # beyond what an integer holds, perhaps

@@ -94,7 +94,10 @@ def rebuilt(model: Any, dropped: Collection[str], settings: Mapping[str, Mapping
 
     Weights are copied where a layer's shapes are as before; the caller sets the others.
     """
-    config = keras.Model(model.inputs, model.outputs, name=model.name).get_config()
+    whole = model
+    if isinstance(model, keras.Sequential):  # whose configuration has neither its input nor what reads what
+        whole = keras.Model(model.inputs, model.outputs, name=model.name)
+    config = whole.get_config()
     before = {}
     for entry in config["layers"]:
         entry["config"] = {**entry["config"], **settings.get(entry["name"], {})}
@@ -104,7 +107,7 @@ def rebuilt(model: Any, dropped: Collection[str], settings: Mapping[str, Mapping
     with prepared_scope():
         made = keras.Model.from_config(_rewired(config, before))
     for layer in made.layers:
-        old = model.get_layer(layer.name).get_weights()
+        old = whole.get_layer(layer.name).get_weights()
         if [values.shape for values in old] == [tuple(weight.shape) for weight in layer.weights]:
             layer.set_weights(old)
     return made

@@ -11,7 +11,7 @@ from ..core.errors import InvalidValue
 if TYPE_CHECKING:
     import numpy as np
 
-_WIDTH = 4096
+_WIDTH = 8192
 
 
 @runtime_checkable
@@ -105,6 +105,8 @@ def widened(columns: np.ndarray) -> np.ndarray:
 
 def extremes(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The least and the largest value of each column, (channels,) each."""
+    if columns.shape[1] == 1:
+        return columns.min().reshape(1), columns.max().reshape(1)
     wide = widened(columns)
     parts = (wide.min(0), wide.max(0))
     low, high = (part.reshape(-1, columns.shape[1]) for part in parts)
