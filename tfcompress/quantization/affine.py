@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ROUNDINGS = ("nearest", "floor", "stochastic")
 RANGES = ("min_max", "percentile", "mse", "octav", "kl")
+_TINY = 2.0**-126  # float32's smallest normal number
 _AWAY = 1 - 2.0**-50  # a step so little smaller moves nothing but ties, and those away from zero
 _BLOCK = 1 << 16  # numbers that are worked on at a time: as many as stay in the processor's caches
 
@@ -46,12 +47,15 @@ def grid(low: np.ndarray, high: np.ndarray, bits: int, symmetric: bool) -> Grid:
     """
     import numpy as np
 
-    low, high = np.minimum(low, 0).astype(float), np.maximum(high, 0).astype(float)
     half = 2 ** (bits - 1)
     lowest = 1 - half if symmetric else -half
-    scale = np.maximum(-low, high) / (half - 1) if symmetric else (high - low) / (2 * half - 1)
+    if symmetric:
+        scale = np.maximum(-low, high).astype(float) / (half - 1)
+    else:
+        low, high = np.minimum(low, 0).astype(float), np.maximum(high, 0).astype(float)
+        scale = (high - low) / (2 * half - 1)
     # All zeros need no step. What is finer than float32's smallest normal number would be infinite when inverted.
-    scale = np.where(scale < np.finfo(np.float32).tiny, 1.0, scale)
+    scale[scale < _TINY] = 1.0
     zero_point = np.zeros(scale.shape, int) if symmetric else np.rint(lowest - low / scale).astype(int)
     return Grid(scale, zero_point, lowest, half - 1)
 
@@ -80,9 +84,9 @@ def quantize(
     # Several rows side by side make a long row: NumPy works on a row at a time.
     wide, wide_found = widened(values), widened(found)
     times = wide.shape[1] // values.shape[1]
-    divisor = np.tile(levels.scale * _AWAY if rounding == "nearest" else levels.scale, times)
+    divisor = _repeated(levels.scale * _AWAY if rounding == "nearest" else levels.scale, times)
     integer = np.int16 if levels.highest < 2048 else np.int32  # with room for twice the levels, and the zero point
-    zero_point = np.tile(levels.zero_point, times).astype(integer) if levels.zero_point.any() else None
+    zero_point = _repeated(levels.zero_point, times).astype(integer) if levels.zero_point.any() else None
     rows = min(len(wide), max(1, _BLOCK // wide.shape[1]))
     room = np.empty((rows, wide.shape[1]))
     whole = None if inside and zero_point is None else np.empty(room.shape, integer)
@@ -106,8 +110,15 @@ def quantize(
         integers[...] = steps
         if zero_point is not None:
             np.add(integers, zero_point, out=integers)
-        wide_found[begin : begin + rows] = np.clip(integers, levels.lowest, levels.highest, out=integers)
+        np.maximum(integers, levels.lowest, out=integers)
+        wide_found[begin : begin + rows] = np.minimum(integers, levels.highest, out=integers)
     return found
+
+
+def _repeated(channels: np.ndarray, times: int) -> np.ndarray:
+    import numpy as np
+
+    return np.broadcast_to(channels, (times, len(channels))).reshape(-1)
 
 
 def dequantize(found: np.ndarray, levels: Grid) -> np.ndarray:
