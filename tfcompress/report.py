@@ -102,7 +102,7 @@ def to_markdown(report: Report) -> str:
         markdown_table(
             ("stage", "from", "technique", "steps", "seconds"), [_training(stage) for stage in report.stages]
         ),
-        "\n".join(f"- {stage.name}: {remark}" for stage in report.stages for remark in stage.remarks),
+        "\n".join(_remark(stage.name, remark) for stage in report.stages for remark in stage.remarks),
         "## Promised and measured",
         _promises(report),
     ]
@@ -166,6 +166,13 @@ def _same(agreement: Agreement | None) -> str:
 
 def _training(stage: StageRecord) -> tuple[str, ...]:
     return stage.name, stage.start, stage.technique, f"{stage.steps:,}", f"{stage.seconds:.0f}"
+
+
+def _remark(stage: str, text: str) -> str:
+    """A remark as an item of a list; what comes after its first line is drawn as it stands."""
+    sentence, _, drawing = text.partition("\n")
+    block = f"\n\n```\n{drawing}\n```\n" if drawing else ""
+    return f"- {stage}: {sentence}{block}"
 
 
 def _promises(report: Report) -> str:

@@ -21,6 +21,8 @@ EXPORTERS = [
     tfc.DynamicRange(),
     tfc.Int8(num_representative=16),
     tfc.Int8(num_representative=16, float_inputs_and_outputs=True),
+    tfc.Int8(num_representative=16, per_channel=False),
+    tfc.Int8(num_representative=16, per_channel=False, float_inputs_and_outputs=True),
 ]
 two = pytest.mark.parametrize("exporter", [EXPORTERS[0], EXPORTERS[3]], ids=lambda exporter: exporter.mode)
 every = pytest.mark.parametrize("exporter", EXPORTERS, ids=lambda exporter: exporter.mode)
@@ -99,6 +101,22 @@ def test_a_write_that_fails_half_way_leaves_no_file(trained, digits, tmp_path, m
 def test_what_the_converter_prints_stays_off_stderr(trained, digits, tmp_path, capfd):
     tfc.Int8(num_representative=4).convert(trained, digits, tmp_path / "model.tflite")
     assert capfd.readouterr().err == ""
+
+
+def test_examples_are_drawn_at_random_each_once():
+    drawn = converting.chosen_examples(100, 40, seed=0)
+    assert len(set(drawn.tolist())) == 40
+    assert drawn.tolist() != sorted(drawn.tolist())
+    assert drawn.tolist() != converting.chosen_examples(100, 40, seed=1).tolist()
+
+
+def test_stratified_examples_are_as_many_of_each_class_as_there_are():
+    labels = np.random.default_rng(0).permutation([7] * 900 + [2] * 95 + [5] * 5)
+    drawn = converting.chosen_examples(1000, 60, seed=0, labels=labels)
+    assert len(set(drawn.tolist())) == 60
+    counts = {label: int((labels[drawn] == label).sum()) for label in (7, 2, 5)}
+    assert counts[5] == 5 and abs(counts[7] - counts[2]) <= 1 and sum(counts.values()) == 60
+    assert drawn.tolist() != converting.chosen_examples(1000, 60, seed=1, labels=labels).tolist()
 
 
 def test_several_inputs_keep_their_names(digits, tmp_path):

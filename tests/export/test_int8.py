@@ -102,3 +102,50 @@ def test_only_the_training_split_is_seen(trained, tmp_path):
 def test_fewer_than_one_example_is_refused():
     with pytest.raises(tfc.InvalidValue, match="^Int8.num_representative must be at least 1. Received: 0. Use 256.$"):
         tfc.Int8(num_representative=0)
+
+
+def test_per_tensor_gives_each_kernel_one_scale(trained, export):
+    artifact, file = export(trained, tfc.Int8(per_channel=False))
+    assert artifact.mode == "int8_per_tensor"
+    assert {kernel.channel_axis for kernel in tflite.read(artifact.path).kernels} == {None}
+    wanted = [np.rint(kernel / (np.abs(kernel).max() / 127)) for kernel in kernels(trained).values()]
+    for kernel, levels in zip(tflite.read(artifact.path).kernels, wanted, strict=True):
+        stored = kernel.values.transpose(1, 2, 3, 0) if levels.ndim == 4 else kernel.values.T
+        assert np.abs(stored - levels).max() <= 1  # ties apart
+        assert (stored == levels).mean() > 0.999
+    assert {kernel.channel_axis for kernel in tflite.read(export(trained, tfc.Int8())[0].path).kernels} != {None}
+
+
+def test_per_tensor_answers_agree_with_keras(trained, export, seen, keras_answers):
+    _, file = export(trained, tfc.Int8(per_channel=False))
+    assert agreement(file.answers(seen), keras_answers) >= 0.97
+
+
+def test_stratified_examples_calibrate_otherwise(trained, export, seen, keras_answers):
+    artifact, file = export(trained, tfc.Int8(num_representative=50, stratified=True))
+    assert artifact.sha256 != export(trained, tfc.Int8(num_representative=50))[0].sha256
+    assert agreement(file.answers(seen), keras_answers) >= 0.97
+
+
+def test_stratified_with_less_than_a_handful_of_a_class_is_refused(trained, digits, tmp_path):
+    with pytest.raises(tfc.InvalidValue, match="Received: 49, which gives 4 of .* Use 50 or more"):
+        tfc.Int8(num_representative=49, stratified=True).convert(trained, digits, tmp_path / "model.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_quantization_aware_model_is_not_stratified(aware, tmp_path):
+    tfc.Int8(stratified=True).convert(aware, None, tmp_path / "model.tflite")
+
+
+def test_less_than_a_handful_of_a_class_is_told(digits):
+    assert tfc.Int8().remarks(digits) == ()
+    (told,) = tfc.Int8(num_representative=30).remarks(digits)
+    assert told.startswith("calibrated with fewer than 5 examples of some classes (class ")
+    (told,) = tfc.Int8(num_representative=20, stratified=True).remarks(digits)
+    assert all(f"class {label}: 2" in told for label in range(10))
+
+
+@pytest.mark.parametrize("bad", [{"per_channel": None}, {"stratified": 1}])
+def test_a_bad_choice_names_its_field(bad):
+    with pytest.raises(tfc.InvalidValue, match=f"^Int8.{next(iter(bad))} must be True or False"):
+        tfc.Int8(**bad)

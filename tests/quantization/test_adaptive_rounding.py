@@ -5,7 +5,6 @@ import tfcompress as tfc
 from tfcompress.core.keras import copy_model, keras, set_seed
 from tfcompress.core.remarks import remarks_of
 from tfcompress.core.tflite import read
-from tfcompress.quantization.adaptive_rounding import choice, inverse_sigmoid, rectified_sigmoid, sharpness
 from tfcompress.quantization.folding import fold
 
 layers = keras.layers
@@ -91,8 +90,8 @@ def test_it_is_repeatable_and_leaves_the_model(mobile, fit):
 
 
 def test_correlated_inputs_make_neighbours_round_against_each_other():
-    # Both inputs are always equal, so that only the sum of the two weights counts: 100.45 + 50.35 = 150.8 steps of 1/127.
-    # Nearest rounding gives 150; 151 is nearer. The third weight fixes the scale.
+    # Both inputs are always equal, so that only the sum of the two weights counts: 100.45 + 50.35 = 150.8 steps of
+    # 1/127. Nearest rounding gives 150; 151 is nearer. The third weight fixes the scale.
     inputs = keras.Input((3,))
     model = keras.Model(inputs, layers.Dense(1, use_bias=False, name="sum")(inputs))
     model.get_layer("sum").kernel.assign(np.array([[100.45], [50.35], [127.0]]) / 127)
@@ -115,29 +114,6 @@ def test_zeros_stay_zeros(sparse, fit):
     made = tfc.AdaptiveRounding(**{**QUICK, "num_iterations": 20}).apply(sparse, fit)
     for name, (kernel, _) in kernels(sparse).items():
         assert (kernels(made)[name][0][kernel == 0] == 0).all()
-
-
-def test_the_choice_is_between_two_neighbours_and_starts_at_the_weights():
-    kernel = np.random.default_rng(0).normal(size=(3, 3, 4, 5)).astype("float32")
-    for axes, shape in (((), ()), ((-1,), (5,)), ((-2, -1), (4, 5))):
-        found = choice(kernel, axes)
-        assert found.scale.shape == shape
-        soft = (found.floor + rectified_sigmoid(inverse_sigmoid(found.fraction)).numpy()) * found.scale
-        np.testing.assert_allclose(soft, kernel, atol=1e-5)
-        assert set(np.unique(found.nearest - found.floor)) <= {0, 1}
-        assert not found.free[np.abs(found.nearest) == 127].any()
-
-
-def test_a_channel_of_zeros_stays_so():
-    kernel = np.zeros((4, 2), "float32")
-    kernel[:, 0] = [1, 2, 3, 4]
-    found = choice(kernel, (-1,))
-    assert np.isfinite(found.scale).all() and not found.free[:, 1].any() and not found.nearest[:, 1].any()
-
-
-def test_the_regularization_sharpens_along_half_a_cosine():
-    # cos(pi / 3) = 1/2: 2 + 18 * 1.5 / 2
-    assert sharpness(1 / 3) == pytest.approx(15.5)
 
 
 def test_twice_is_nothing(mobile, fit):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import NothingHappened, expect
 from ..core.keras import copy_model
+from ..core.remarks import remark
 from ..core.types import SPARSITY, Fit, Promise
 from .bypass import still_connected
 from .chains import channel_masks
@@ -118,6 +119,7 @@ class PruneTree:
         from ..core.keras import tf
         from .ending import finish
         from .masking import Masking  # Keras classes: only now is TensorFlow needed
+        from .tree_drawing import pruned_tree
 
         trained = copy_model(model)
         found = self._targets(trained)
@@ -154,9 +156,11 @@ class PruneTree:
                 f"cuts; the lowest score is {lowest:.3g}. Raise threshold or final_sparsity, or train longer."
             )
         try:
-            return finish(trained, fit, self.remove)
+            pruned = finish(trained, fit, self.remove)
         except NothingHappened:  # no filter is empty; there are zeros
-            return finish(trained, fit, remove=False)
+            pruned = finish(trained, fit, remove=False)
+        remark(pruned, f"What went, as a tree:\n{pruned_tree(model, pruned, self.tree).draw()}")
+        return pruned
 
     def _targets(self, model: Any) -> dict[str, Target]:
         every = targets(model, type(self).__name__)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 ROUNDINGS = ("nearest", "floor", "stochastic")
 RANGES = ("min_max", "percentile", "mse", "octav", "kl")
 _TINY = 2.0**-126  # float32's smallest normal number
-_AWAY = 1 - 2.0**-50  # a step so little smaller moves nothing but ties, and those away from zero
-_BLOCK = 1 << 16  # numbers that are worked on at a time: as many as stay in the processor's caches
+_AWAY = 1 + 2.0**-50  # a factor so near to 1 moves nothing but ties, and those away from zero
+_BLOCK = 1 << 15  # numbers that are worked on at a time: as many as stay in the processor's caches
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def quantize(
     # Several rows side by side make a long row: NumPy works on a row at a time.
     wide, wide_found = widened(values), widened(found)
     times = wide.shape[1] // values.shape[1]
-    divisor = _repeated(levels.scale * _AWAY if rounding == "nearest" else levels.scale, times)
+    inverse = _repeated((_AWAY if rounding == "nearest" else 1.0) / levels.scale, times)
     integer = np.int16 if levels.highest < 2048 else np.int32  # with room for twice the levels, and the zero point
     zero_point = _repeated(levels.zero_point, times).astype(integer) if levels.zero_point.any() else None
     rows = min(len(wide), max(1, _BLOCK // wide.shape[1]))
@@ -93,7 +93,9 @@ def quantize(
     snap = 2 * levels.highest * SNAP  # what is nearer to the next level than float32 can tell is that level
     for begin in range(0, len(wide), rows):
         block = wide[begin : begin + rows]
-        steps = np.divide(block, divisor, out=room[: len(block)])
+        steps = room[: len(block)]
+        steps[...] = block  # apart from the product: NumPy converts and multiplies at once more slowly
+        np.multiply(steps, inverse, out=steps)
         if rounding == "nearest":
             np.rint(steps, out=steps)
         elif rounding == "floor":
@@ -110,8 +112,7 @@ def quantize(
         integers[...] = steps
         if zero_point is not None:
             np.add(integers, zero_point, out=integers)
-        np.maximum(integers, levels.lowest, out=integers)
-        wide_found[begin : begin + rows] = np.minimum(integers, levels.highest, out=integers)
+        wide_found[begin : begin + rows] = np.clip(integers, levels.lowest, levels.highest, out=integers)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from typing import Any
 
 from ..core.errors import UnsupportedModel, expect
@@ -13,6 +14,7 @@ from ..core.preserving import preserve, settle
 from ..core.types import CLUSTERS, INT8_RANGES, SPARSITY, Fit, Promise
 from .coverage import annotated, gaps
 from .ranges import average_plainly
+from .stochastic_training import rounded_stochastically
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +32,10 @@ class QuantizeAware:
       keep_clusters: whether weights that share a value go on sharing one, which training tunes. None: yes, when a
         kernel has few values. False parts them, and a recipe then refuses to run this after clustering. Defaults to
         None.
+      rounding: of kernels while they train, "nearest" or "stochastic" (unbiased, so that small moves of a weight count;
+        clusters then share a gradient, not a level). What is trained is used, and exported, rounded to the nearest.
+        Defaults to "nearest".
+      seed: of stochastic rounding. Defaults to 0.
 
     Example:
 
@@ -37,17 +43,22 @@ class QuantizeAware:
     (['clusters', 'sparsity'], ['clusters'])
 
     Reference: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
-    inference", 2018, https://arxiv.org/abs/1712.05877
+    inference", 2018, https://arxiv.org/abs/1712.05877; of stochastic rounding see `stochastic.round_stochastically`
     """
 
     keep_sparsity: bool | None = None
     strict: bool = False
     keep_clusters: bool | None = None
+    rounding: str = "nearest"
+    seed: int = 0
 
     def __post_init__(self) -> None:
         for field in ("keep_sparsity", "keep_clusters"):
             known = getattr(self, field) in (None, True, False)
             expect(known, self, field, "must be None, True or False", "Use None.")
+        known = self.rounding in ("nearest", "stochastic")
+        expect(known, self, "rounding", "must be 'nearest' or 'stochastic'", "Use 'nearest'.")
+        expect(isinstance(self.seed, int) and self.seed >= 0, self, "seed", "must be a whole number from 0", "Use 0.")
 
     @property
     def makes(self) -> frozenset[str]:
@@ -96,7 +107,8 @@ class QuantizeAware:
         sparse = overall_sparsity(kernels(model)) > 0 if self.keep_sparsity is None else self.keep_sparsity
         aware = _quantize(copy_model(model), sparse)
         preserve(aware, {CLUSTERS_KEPT: self._clustered(aware)})
-        fit(aware, callbacks=[average_plainly(aware)])
+        with rounded_stochastically(aware, self.seed) if self.rounding == "stochastic" else nullcontext():
+            fit(aware, callbacks=[average_plainly(aware)])
         settle(aware)
         return aware
 

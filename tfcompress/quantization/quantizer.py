@@ -11,7 +11,7 @@ from ..core.errors import InvalidValue
 if TYPE_CHECKING:
     import numpy as np
 
-_WIDTH = 8192
+_WIDTH = 4096
 
 
 @runtime_checkable
@@ -107,8 +107,10 @@ def extremes(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The least and the largest value of each column, (channels,) each."""
     if columns.shape[1] == 1:
         return columns.min().reshape(1), columns.max().reshape(1)
-    wide = widened(columns)
+    wide = widened(columns) if columns.size > _WIDTH else columns
     parts = (wide.min(0), wide.max(0))
+    if wide.shape[1] == columns.shape[1]:
+        return parts
     low, high = (part.reshape(-1, columns.shape[1]) for part in parts)
     return low.min(0), high.max(0)
 

@@ -1,0 +1,171 @@
+"""What methods after training win back of the accuracy that int8 with one scale for each kernel loses.
+
+    python benchmarks/after_training.py [--data-dir FOLDER] [--model FILE] [--epochs 15] [--save FILE]
+
+MobileCNN (depthwise convolutions, batch normalization) is trained on CIFAR-10, or loaded, and exported as int8: with a
+scale for each channel, with one for each kernel, and so again after equalization, bias correction and adaptive
+rounding, each alone and together. Every file runs on all test examples. The table has accuracy, the share of answers
+that equal the float model's, the mean squared and the largest difference of a logit, and of what the plain per-tensor
+file loses the share that is won back: of accuracy, and of equal answers.
+
+Exits with 1 unless the methods together win back at least half of what plain per-tensor quantization loses in accuracy.
+A model that loses less than `--least-loss` points does not need them, and shows nothing: then it exits with 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tfcompress as tfc
+from tfcompress.core.keras import keras, load_model, save_model, set_seed, start_quietly
+
+TOGETHER = "all three"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What was measured of one file."""
+
+    title: str
+    accuracy: float
+    equal_answers: float
+    mean_squared_difference: float
+    largest_difference: float
+    seconds: float  # of the method, not of the export
+
+
+def trained(data: tfc.Data, options: argparse.Namespace) -> Any:
+    """MobileCNN after `--epochs` of SGD."""
+    model = tfc.mobile_cnn(width=options.width)
+    fit = tfc.KerasFit(
+        data,
+        epochs=options.epochs,
+        batch_size=128,
+        learning_rate=tfc.CosineDecay(options.learning_rate),
+        weight_decay=options.weight_decay,
+        augment=(tfc.Flip(),),
+        seed=options.seed,
+    )
+    fit(model, [keras.callbacks.LambdaCallback(on_epoch_end=told)])
+    return model
+
+
+def told(epoch: int, logs: dict[str, float]) -> None:
+    print(f"epoch {epoch + 1}: {logs['accuracy']:.1%} of the training examples", file=sys.stderr, flush=True)
+
+
+def methods(options: argparse.Namespace) -> Iterator[tuple[str, tuple[Any, ...], bool]]:
+    """(name, techniques one after another, whether each channel has its own scale)."""
+    size = {"num_examples": options.examples, "per_channel": False}
+    rounding = tfc.AdaptiveRounding(num_iterations=options.iterations, **size)
+    equalize = tfc.Equalize(replace_relu6=True)
+    yield "plain, per channel", (), True
+    yield "plain, per tensor", (), False
+    yield "equalization", (equalize,), False
+    yield "bias correction", (tfc.CorrectBias(**size),), False
+    yield "adaptive rounding", (rounding,), False
+    yield "equalization + bias correction", (equalize, tfc.CorrectBias(**size)), False
+    yield "equalization + adaptive rounding", (equalize, rounding), False
+    yield TOGETHER, (equalize, tfc.CorrectBias(rounding=rounding, **size)), False
+
+
+def measured(title: str, model: Any, per_channel: bool, data: tfc.Data, exact: np.ndarray, seconds: float) -> Row:
+    """One file, on all test examples."""
+    with tempfile.TemporaryDirectory() as folder:
+        exporter = tfc.Int8(per_channel=per_channel, num_representative=512, stratified=True)
+        artifact = exporter.convert(model, data, Path(folder) / "model.tflite")
+        finding = tfc.CpuXnnpack(min_agreement=0.0).run(artifact, data, {"keras": exact})
+    if finding.outputs is None or finding.accuracy is None:
+        sys.exit(f"{title}: {finding.reason}")
+    agreement = finding.agreement["keras"]
+    squared = float(((finding.outputs - exact) ** 2).mean())
+    return Row(title, finding.accuracy, agreement.equal_answers, squared, agreement.largest_difference, seconds)
+
+
+def measure_all(model: Any, data: tfc.Data, options: argparse.Namespace) -> tuple[float, list[Row]]:
+    """The float model's accuracy, and a row for each method."""
+    exact = model.predict(data.model_inputs(data.test.inputs), batch_size=256, verbose=0)
+    accuracy = float((exact.argmax(-1) == data.test.labels).mean())
+    fit = tfc.KerasFit(data)  # for its data: nothing is trained any more
+    rows = []
+    for title, techniques, per_channel in methods(options):
+        begin = time.perf_counter()
+        changed = model
+        for technique in techniques:
+            changed = technique.apply(changed, fit)
+        rows.append(measured(title, changed, per_channel, data, exact, time.perf_counter() - begin))
+    return accuracy, rows
+
+
+def won_back(whole: float, plain: float, now: float) -> float:
+    """The share of what `plain` lost against `whole` that `now` has again.
+
+    >>> won_back(80.0, 70.0, 77.5)
+    0.75
+    """
+    return (now - plain) / (whole - plain) if whole > plain else float("nan")
+
+
+def print_table(accuracy: float, rows: list[Row], data: tfc.Data) -> None:
+    plain = next(row for row in rows if row.title == "plain, per tensor")
+    print(f"{data.title}, {len(data.test)} test examples, float {accuracy:.2%}\n")
+    heads = ("accuracy", 9), ("won back", 9), ("equal", 8), ("won back", 9), ("MSE", 8), ("largest", 8), ("made in", 9)
+    print(f"{'int8':34} " + " ".join(f"{head:>{size}}" for head, size in heads))
+    for row in rows:
+        of_accuracy = won_back(accuracy, plain.accuracy, row.accuracy)
+        of_answers = won_back(1.0, plain.equal_answers, row.equal_answers)
+        print(
+            f"{row.title:34} {row.accuracy:9.2%} {of_accuracy:9.0%} {row.equal_answers:8.2%} {of_answers:9.0%} "
+            f"{row.mean_squared_difference:8.4f} {row.largest_difference:8.2f} {row.seconds:7.1f} s"
+        )
+
+
+def verdict(accuracy: float, rows: list[Row], least_loss: float) -> int:
+    """The exit code, and a sentence that says why."""
+    by_title = {row.title: row for row in rows}
+    plain, together = by_title["plain, per tensor"], by_title[TOGETHER]
+    lost = 100 * (accuracy - plain.accuracy)
+    if lost < least_loss:
+        print(f"\nPlain per-tensor int8 loses {lost:.2f} points, less than {least_loss:g}: this model needs no method.")
+        return 2
+    share = won_back(accuracy, plain.accuracy, together.accuracy)
+    print(f"\nPlain per-tensor int8 loses {lost:.2f} points; {TOGETHER} win back {share:.0%} (claimed: at least 50%).")
+    return 0 if share >= 0.5 else 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", help="of prepared CIFAR-10 (default: TFDS_DATA_DIR)")
+    parser.add_argument("--model", type=Path, help="a trained model to load instead of training one")
+    parser.add_argument("--save", type=Path, help="where to keep the trained model (.keras)")
+    parser.add_argument("--width", type=int, default=16, help="of MobileCNN (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=15, help="default: %(default)s")
+    parser.add_argument("--learning-rate", type=float, default=0.1, help="its largest (default: %(default)s)")
+    parser.add_argument("--weight-decay", type=float, default=5e-4, help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--examples", type=int, default=512, help="for the methods (default: %(default)s)")
+    parser.add_argument("--iterations", type=int, default=1000, help="of adaptive rounding (default: %(default)s)")
+    parser.add_argument("--least-loss", type=float, default=1.0, help="points of accuracy (default: %(default)s)")
+    options = parser.parse_args()
+    start_quietly()
+    set_seed(options.seed)
+    data = tfc.Cifar10(data_dir=options.data_dir)
+    model = load_model(options.model) if options.model else trained(data, options)
+    if options.save:
+        save_model(model, options.save)
+    accuracy, rows = measure_all(model, data, options)
+    print_table(accuracy, rows, data)
+    return verdict(accuracy, rows, options.least_loss)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
