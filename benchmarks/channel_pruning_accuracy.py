@@ -32,7 +32,7 @@ def fit_of(data: tfc.Data, epochs: int, peak: float, seed: int) -> tfc.KerasFit:
         data,
         epochs,
         batch_size=128,
-        learning_rate=tfc.OneCycle(peak, 0.2),
+        learning_rate=tfc.OneCycle(peak, 0.25),
         augment=(tfc.Flip(), tfc.ShiftedCrop(4)),
         weight_decay=5e-4,
         seed=seed,

@@ -134,8 +134,11 @@ def through_a_file(suffix):
 
 @pytest.mark.parametrize(
     "again",
-    [lambda model, _: copy_model(model), through_a_file(".keras"), through_a_file(".h5")],
-    ids=["copied", ".keras", ".h5"],
+    [
+        pytest.param(lambda model, _: copy_model(model), id="copied"),
+        pytest.param(through_a_file(".keras"), id=".keras"),
+        pytest.param(through_a_file(".h5"), id=".h5", marks=pytest.mark.slow),
+    ],
 )
 def test_goes_on_keeping_clusters_and_zeros_after_a_copy_and_a_reload(again, aware_of_clusters, tmp_path):
     copy = again(aware_of_clusters, tmp_path)

@@ -15,6 +15,11 @@ def fit(digits):
     return tfc.KerasFit(digits, epochs=1, learning_rate=0.005)
 
 
+@pytest.fixture(scope="module")
+def of_sixteen(trained, digits):
+    return tfc.Cluster(16).apply(trained, tfc.KerasFit(digits, epochs=1, learning_rate=0.005))
+
+
 def answers_right(model, digits):
     return float((model(digits.model_inputs(digits.test.inputs)).numpy().argmax(-1) == digits.test.labels).mean())
 
@@ -23,7 +28,10 @@ def num_values(model):
     return {name: num_distinct(values) for name, values in kernels(model).items()}
 
 
-@pytest.mark.parametrize("start", ["kmeans++", "density", "linear"])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize("start", ["kmeans++", pytest.param("density", marks=slow), pytest.param("linear", marks=slow)])
 def test_each_kernel_has_as_few_values_as_were_asked_for(start, trained, digits, fit):
     clustered = tfc.Cluster(16, start=start).apply(trained, fit)
     assert max(num_values(clustered).values()) <= 16
@@ -74,8 +82,10 @@ def test_layers_have_their_own_numbers_and_some_none(trained, fit):
 
 
 @pytest.mark.parametrize("exporter", [tfc.Float32(), tfc.Float16(), tfc.DynamicRange(), tfc.Int8()])
-def test_the_file_keeps_the_promise_and_that_of_the_float_model_does_not(exporter, trained, digits, fit, tmp_path):
-    clustered = tfc.Cluster(16).apply(trained, fit)
+def test_the_file_keeps_the_promise_and_that_of_the_float_model_does_not(
+    exporter, trained, of_sixteen, digits, tmp_path
+):
+    clustered = of_sixteen
     (promise,) = tfc.Cluster(16).promises(trained)
     sizes = {name: values.size for name, values in kernels(trained).items()}
     assert judge_model(promise, measure(clustered), sizes).kept

@@ -76,3 +76,5 @@ def test_examples_are_drawn_from_the_training_split_by_the_seed(digits):
     assert all((train == one).all(axis=(1, 2, 3)).any() for one in drawn)
     assert (drawn != examples(fit, 10, 1, "x")).any()
     np.testing.assert_array_equal(drawn, examples(fit, 10, 0, "x"))
+    distilled = tfc.distilled(fit, tfc.simple_cnn(digits.input_shape))
+    np.testing.assert_array_equal(drawn, examples(distilled, 10, 0, "x"))

@@ -43,20 +43,18 @@ def trained_by(model, digits, **settings):
 
 
 def test_training_is_repeatable_by_its_seed_and_keeps_zeros(sparse, digits):
-    one, again, other, nearest = (
+    one, again, other = (
         kernels(trained_by(sparse, digits, **settings))
         for settings in (
             {"rounding": "stochastic"},
             {"rounding": "stochastic"},
             {"rounding": "stochastic", "seed": 1},
-            {},
         )
     )
     for name, values in one.items():
         np.testing.assert_array_equal(again[name], values)
         assert zero_share(values) >= zero_share(kernels(sparse)[name])
     assert any((other[name] != values).any() for name, values in one.items())
-    assert any((nearest[name] != values).any() for name, values in one.items())
 
 
 def test_what_comes_out_rounds_to_the_nearest_and_exports(sparse, digits, tmp_path):

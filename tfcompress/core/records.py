@@ -124,7 +124,7 @@ def _stage(value: Mapping[str, Any]) -> StageRecord:
             ),
             "promises": tuple(Promise(**{**item, "kernels": tuple(item["kernels"])}) for item in value["promises"]),
             "verdicts": tuple(Verdict(**item) for item in value["verdicts"]),
-            "remarks": tuple(value.get("remarks", ())),
+            "remarks": tuple(value["remarks"]),
         }
     )
 

@@ -27,7 +27,9 @@ def examples(fit: Fit, num_examples: int, seed: int, owner: str) -> np.ndarray:
     """
     import numpy as np
 
-    data = getattr(fit, "data", None)
+    data = getattr(fit, "data", None) or getattr(
+        getattr(fit, "fit", None), "data", None
+    )  # a distilled fit has one inside
     if data is None:
         raise InvalidValue(
             f"{owner} expects a fit with training examples (fit.data). Received: {type(fit).__name__}. "
