@@ -4,7 +4,7 @@ import pytest
 from tfcompress.core.measure import Measurement
 from tfcompress.core.promises import Verdict, judge_file, judge_model
 from tfcompress.core.tflite import Contents, Kernel
-from tfcompress.core.types import CLUSTERS, INT8_RANGES, SPARSITY, Promise
+from tfcompress.core.types import CHANNELS, CLUSTERS, INT8_RANGES, SPARSITY, Promise
 
 SIZES = {"a/kernel": 1000, "b/kernel": 3000, "c/kernel": 1000}
 HALF = Promise(SPARSITY, 0.5, ("a/kernel", "b/kernel"))
@@ -129,3 +129,14 @@ def test_kernels_of_one_size_may_be_promised_different_numbers():
     )
     assert judge_file([many, few], clustered((30, 1000), (4, 1000)), SIZES)[0].kept
     assert judge_file([many, few], clustered((30, 1000), (5, 1000)), SIZES) == (Verdict(CLUSTERS, 4, 5, False),)
+
+
+GONE = Promise(CHANNELS, 0.6, tuple(SIZES), num_weights=5000)  # 2,000 of SIZES' 5,000 weights may be left
+
+
+@pytest.mark.parametrize(("left", "kept"), [(2000, True), (1000, True), (2500, False), (5000, False)])
+def test_removed_channels_are_told_by_the_weights_that_are_left(left, kept):
+    verdict = judge_model(GONE, measured(), {"a/kernel": left - 500, "b/kernel": 500})
+    assert verdict == Verdict(CHANNELS, 0.6, pytest.approx(1 - left / 5000), kept)
+    (verdict,) = judge_file([GONE], contents((0, left - 500, "int8"), (0, 500, "int8")), {})
+    assert (verdict.measured, verdict.kept) == (pytest.approx(1 - left / 5000), kept)

@@ -90,7 +90,8 @@ def test_a_target_is_reached_and_not_by_far(model, target):
 
 def test_an_unreachable_target_tells_the_least_possible(model):
     technique = tfc.PruneChannels(target=tfc.MacsTarget(0.001), minimum=0.5)
-    # All widths halved: stem 9 * 8 * 64, stages 2 * 9 * 64 * 64 + twice 9 * 8 * 16 * 16 + 9 * 16^3 + 8 * 16 * 16, logits 320
+    # All widths halved: stem 9 * 8 * 64, first stage 2 * 9 * 64 * 64, logits 32 * 10,
+    # and twice 9 * 8 * 16 * 16 + 9 * 16^3 + 8 * 16 * 16
     with pytest.raises(UnsupportedModel, match="at most 763.52 multiply-accumulates.*least possible is 193,344"):
         technique.apply(model, NoFit())
 

@@ -195,3 +195,16 @@ def test_a_filter_of_zeros_with_a_bias_is_not_empty():
     model.get_layer("conv1").set_weights([kernel, bias])
     with pytest.raises(NothingHappened, match="Zero whole filters first"):
         remove_empty(model)
+
+
+def test_layers_stay_frozen_named_and_initialized_as_they_were():
+    model = resnet(8, (8, 8, 3))
+    model.get_layer("stem_bn").trainable = False
+    smaller = remove_channels(model, {"stem": [0]})
+    assert [layer.trainable for layer in smaller.layers] == [layer.trainable for layer in model.layers]
+    assert [weight.name for weight in smaller.weights] == [weight.name for weight in model.weights]
+    assert isinstance(smaller.get_layer("stem").kernel_initializer, keras.initializers.HeNormal)
+    traced = type(smaller).from_config(smaller.get_config())  # by Keras, layer by layer
+    shapes = [[layer.output_shape for layer in each.layers] for each in (smaller, traced)]
+    assert shapes[0] == shapes[1]
+    assert [weight.shape for weight in smaller.weights] == [weight.shape for weight in traced.weights]

@@ -115,6 +115,27 @@ class ChannelGraph:
         return {number: tuple(members) for number, members in sorted(found.items())}
 
     @cached_property
+    def num_groups(self) -> int:
+        """One more than the largest number of a group."""
+        return 1 + max((int(axis.groups.max()) for axis in self.axes if axis.groups.size), default=-1)
+
+    def axes_of(self, family: Family) -> tuple[Axis, ...]:
+        """The axes that a family's channels lie along."""
+        return self._axes_by_family.get(int(family.groups[0]), ())
+
+    @cached_property
+    def _axes_by_family(self) -> Mapping[int, tuple[Axis, ...]]:
+        """By the first group of each family."""
+        first = np.full(self.num_groups, -1)
+        for family in self.families:
+            first[family.groups] = family.groups[0]
+        found: dict[int, list[Axis]] = {}
+        for axis in self.axes:
+            for number in np.unique(first[axis.groups]).tolist():
+                found.setdefault(number, []).append(axis)
+        return {number: tuple(axes) for number, axes in found.items()}
+
+    @cached_property
     def groups(self) -> Mapping[int, Group]:
         """The groups by number."""
         return {number: Group(number, members, self.pinned.get(number, "")) for number, members in self.members.items()}

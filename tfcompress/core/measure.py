@@ -167,12 +167,14 @@ def _macs(layer: Any, shapes: Mapping[str, tuple[int, ...]], input_shape: Any, o
     layers = keras.layers
     if isinstance(inner, layers.Embedding):
         return 0
-    if isinstance(inner, layers.Dense):
+    if isinstance(inner, layers.Dense) and None not in output_shape[1:-1]:
         return math.prod(output_shape[1:-1]) * math.prod(shapes["kernel"])
     transposed = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
     depthwise = (layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.SeparableConv1D, layers.SeparableConv2D)
     if isinstance(inner, (layers.Conv1D, layers.Conv2D, layers.Conv3D, *transposed, *depthwise)):
         shape = input_shape if isinstance(inner, transposed) else output_shape
-        positions = math.prod(shape[1:-1] if inner.data_format == "channels_last" else shape[2:])
-        return positions * sum(math.prod(kernel) for kernel in shapes.values())
+        sides = shape[1:-1] if inner.data_format == "channels_last" else shape[2:]
+        if None in sides:
+            return None  # pictures of any size
+        return math.prod(sides) * sum(math.prod(kernel) for kernel in shapes.values())
     return None

@@ -61,11 +61,6 @@ class Plan:
         """Channels, coupled ones counted once, that can go."""
         return sum(len(family.groups) for family in self.graph.families)
 
-    @cached_property
-    def num_groups(self) -> int:
-        """One more than the largest number of a group."""
-        return 1 + max((int(axis.groups.max()) for axis in self.graph.axes if axis.groups.size), default=-1)
-
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
@@ -76,7 +71,7 @@ class Candidate:
 
     @cached_property
     def _sizes(self) -> dict[tuple[str, int], int]:
-        gone = np.zeros(self.plan.num_groups, bool)
+        gone = np.zeros(self.plan.graph.num_groups, bool)
         gone[list(self.removed)] = True
         shapes = {key: list(shape) for key, shape in self.plan.shapes.items()}
         for axis in self.plan.graph.axes:

@@ -85,8 +85,8 @@ class ParametersTarget:
     Args:
       at_most: in (0, 1). Defaults to 0.5.
 
-    >>> ParametersTarget(at_most=0.1).limit(whole=136_874)
-    13687.4
+    >>> ParametersTarget(at_most=0.25).limit(whole=136_874)
+    34218.5
     """
 
     at_most: float = 0.5

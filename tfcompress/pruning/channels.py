@@ -175,7 +175,7 @@ class PruneChannels:
 
         kept = self._kept(plan)
         families = [family for family in plan.graph.families if not kept.intersection(family.groups.tolist())]
-        scored = scores_of(plan, families, self.criterion, self.num_examples)
+        scored = scores_of(plan, families, self.criterion, self.num_examples, self.comparison)
         if not scored:
             reasons = list(dict.fromkeys(plan.graph.pinned.values()))[:4]
             raise UnsupportedModel(

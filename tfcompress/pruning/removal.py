@@ -11,7 +11,8 @@ import numpy as np
 
 from ..core.errors import InvalidValue, NothingHappened, UnsupportedModel
 from ..core.graph import ChannelGraph, channel_graph
-from ..core.keras import copy_model, keras, prepared_scope
+from ..core.keras import copy_model, keras
+from .rebuilding import rebuilt
 
 
 def remove_channels(model: Any, removed: Mapping[str, Sequence[int]]) -> Any:
@@ -75,9 +76,11 @@ def spared(graph: ChannelGraph, groups: Collection[int]) -> set[int]:
 def remove_groups(model: Any, graph: ChannelGraph, groups: Collection[int]) -> Any:
     """Gives a copy of `model` without these groups of its graph; raises what `remove_channels` does."""
     _require_removable(graph, groups)
-    gone = np.zeros(1 + max(int(axis.groups.max()) for axis in graph.axes if axis.groups.size), bool)
+    gone = np.zeros(graph.num_groups, bool)
     gone[list(groups)] = True
-    smaller = _rebuilt(model, _configuration(model, graph, gone))
+    smaller = rebuilt(model, _configuration(model, graph, gone))
+    if not model.trainable:
+        smaller.trainable = False  # and else each layer is as it was
     cuts: dict[str, list[tuple[int, int, np.ndarray]]] = {}
     for axis in graph.axes:
         keep = ~gone[axis.groups]
@@ -188,10 +191,3 @@ def _put(place: Any, path: tuple[Any, ...], value: Any) -> None:
         entries = list(inner)
         entries[last] = value
         place[way[-1]] = entries
-
-
-def _rebuilt(model: Any, config: dict[str, Any]) -> Any:
-    with prepared_scope():
-        smaller = type(model).from_config(config)
-    smaller.trainable = model.trainable
-    return smaller

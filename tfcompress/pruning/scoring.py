@@ -9,14 +9,16 @@ import numpy as np
 
 from .channel_evidence import activations, gradients
 from .criteria.slices import ACTIVATIONS, GRADIENTS, Criterion, family_slices
-from .selection import Scored, kind_of
+from .selection import ISOMORPHIC, Scored, kind_of
 
 if TYPE_CHECKING:
     from ..core.graph import Family
     from .candidates import Plan
 
 
-def scores_of(plan: Plan, families: Sequence[Family], criterion: Criterion, num_examples: int) -> list[Scored]:
+def scores_of(
+    plan: Plan, families: Sequence[Family], criterion: Criterion, num_examples: int, comparison: str = ""
+) -> list[Scored]:
     """Families that the criterion can score; scores that are not comparable are divided by their family's mean.
 
     What is measured on examples is scored batch by batch, and averaged.
@@ -36,7 +38,8 @@ def scores_of(plan: Plan, families: Sequence[Family], criterion: Criterion, num_
         scores = total / count
         if not criterion.comparable and scores.mean() > 0:
             scores = scores / scores.mean()
-        scored.append(Scored(families[index], scores, kind_of(plan.graph, families[index], layers)))
+        kind = kind_of(plan.graph, families[index], layers) if comparison == ISOMORPHIC else None
+        scored.append(Scored(families[index], scores, kind))
     return scored
 
 

@@ -65,13 +65,11 @@ def family_slices(
     """
     import numpy as np
 
-    places = np.full(1 + max(int(axis.groups.max()) for axis in graph.axes if axis.groups.size), -1)
+    places = np.full(graph.num_groups, -1)
     places[family.groups] = np.arange(len(family.groups))
     found = []
-    for axis in graph.axes:
+    for axis in graph.axes_of(family):
         place = places[axis.groups]
-        if not (place >= 0).any():
-            continue
         values = weights[axis.layer][axis.position]
         cut = _rows(place, len(family.groups), axis.axis)
         gradient = None if gradients is None else gradients.get((axis.layer, axis.position))
