@@ -179,4 +179,4 @@ def test_clustered_is_what_uses_few_values_twice(values, clustered):
 def test_pictures_of_any_size_have_no_number_of_multiply_accumulates():
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, keras.layers.Dense(2, name="each")(keras.layers.Conv2D(4, 3, name="conv")(inputs)))
-    assert measure(model).uncounted_layers == ("conv", "each")
+    assert set(measure(model).uncounted_layers) == {"conv", "each"}
