@@ -6,6 +6,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.core.keras import keras, set_seed
+from tfcompress.core.measure import measure
 from tfcompress.core.types import Data, Split
 from tfcompress.fitting import CosineDecay, KerasFit, StepDecay, Train
 
@@ -189,10 +190,43 @@ def test_averaged_weights_are_what_the_model_has_at_the_end():
     model = linear()
     KerasFit(OneHot(), 1, BATCH_SIZE, learning_rate=1.0, momentum=0.0, weights_average=0.5)(model)
     np.testing.assert_array_equal(plain, averaged)
-    # Two steps from zero, average a = 0.5 a + 0.5 w: a row that moved in step 1 has 0.25 + 0.5, in step 2 has 0.5.
+    # Two steps from zero, a = 0.5 a + 0.5 w: a row that moved in step 1 has 0.25 + 0.5, in step 2 has 0.5; both over
+    # 1 - 0.5^2, the share that is not the zeros before training.
     kernel = model.get_layer("answer").kernel.numpy()
     shares = {round(float(share), 6) for share in np.abs(kernel[plain.any(1)] / plain[plain.any(1)]).ravel()}
-    assert shares == {0.75, 0.5}
+    assert shares == {1.0, 0.666667}
+
+
+def test_the_average_forgets_the_weights_before_training_however_short_it_is():
+    model = linear()
+    model.set_weights([np.full((NUM_EXAMPLES, 2), 5.0, "float32")])
+    KerasFit(OneHot(), 1, BATCH_SIZE, learning_rate=1e-6, momentum=0.0, weights_average=0.999)(model)
+    np.testing.assert_allclose(model.get_weights()[0], 5.0, rtol=1e-4)  # 0.998 of it would be the first weights'
+    moved = linear()
+    KerasFit(OneHot(), 1, NUM_EXAMPLES, learning_rate=1.0, momentum=0.0, weights_average=0.999)(moved)
+    # One step: the average is the step's weights, +-1/20 (see above, with 10 examples in the batch).
+    np.testing.assert_allclose(np.abs(moved.get_weights()[0]), 1 / 20, rtol=1e-2)
+
+
+@pytest.mark.parametrize("technique", [tfc.PruneLowMagnitude(0.5), tfc.PruneWeights(0.5)], ids=["tfmot", "own"])
+def test_what_was_pruned_is_not_filled_by_its_average(technique, digits):
+    fit = KerasFit(dataclasses.replace(digits, num_examples=128), epochs=4, batch_size=16, weights_average=0.9)
+    pruned = technique.apply(tfc.simple_cnn((8, 8, 1), width=4, hidden_units=8), fit)
+    assert measure(pruned).sparsity == pytest.approx(0.5, abs=0.02)
+
+
+def test_mixed_examples_train_by_the_shares_of_their_classes():
+    # Logits (ln 3, 0): probabilities 3/4 and 1/4; a label that is 0.6 the first class and 0.4 the second.
+    loss = KerasFit(OneHot(), augment=(tfc.Mixup(),))._loss(from_logits=True)
+    logits = np.array([[math.log(3), 0.0]], "float32")
+    expected = -0.6 * math.log(0.75) - 0.4 * math.log(0.25)
+    assert float(loss(np.array([[0.6, 0.4]], "float32"), logits)[0]) == pytest.approx(expected, rel=1e-5)
+    assert float(loss(np.array([1]), logits)[0]) == pytest.approx(-math.log(0.25), rel=1e-5)
+
+
+def test_mixing_comes_last():
+    with pytest.raises(tfc.InvalidValue, match="KerasFit.augment must mix examples last, and once"):
+        KerasFit(OneHot(), augment=(tfc.Mixup(), tfc.Flip()))
 
 
 def test_weight_decay_takes_a_share_of_kernels_alone():

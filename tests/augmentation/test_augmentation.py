@@ -4,7 +4,8 @@ import pytest
 import tfcompress as tfc
 from tfcompress.augmentation.draws import below, uniform
 from tfcompress.core.errors import InvalidValue
-from tfcompress.core.keras import tf
+from tfcompress.core.keras import keras, tf
+from tfcompress.fitting.examples import Views
 
 PICTURES = np.random.default_rng(0).integers(1, 256, (40, 9, 8, 3)).astype("uint8")
 INDICES = np.arange(40)
@@ -62,6 +63,41 @@ def test_cutout_takes_a_square():
     assert counts.max() == 16 and counts.min() >= 4  # at a corner a quarter of it is inside
 
 
+def test_mixup_draws_partners_and_shares_by_example():
+    mix, many = tfc.Mixup(alpha=0.4), np.arange(20_000)
+    others, share = (drawn.numpy() for drawn in mix.partners(50, (0, 3), tf.constant(many)))
+    alone = [drawn.numpy() for drawn in mix.partners(50, (0, 3), tf.constant(many[7:9]))]
+    np.testing.assert_array_equal(alone, [others[7:9], share[7:9]])
+    assert set(others) == set(range(50)) and abs(np.corrcoef(others, share)[0, 1]) < 0.03
+    # Beta(a, a) has mean 1/2 and variance 1 / (4 (2a + 1)) = 0.1389; n = 20,000 tells both to 0.003.
+    assert share.mean() == pytest.approx(0.5, abs=0.01) and share.var() == pytest.approx(0.1389, abs=0.005)
+    assert (mix.partners(50, (0, 4), tf.constant(many))[0].numpy() != others).any()
+
+
+def test_a_mixed_view_is_the_sum_of_two_and_so_is_its_label():
+    data = tfc.Digits(num_examples=40)
+    views = Views(data, (tfc.Flip(), tfc.Mixup(1.0)), seed=5)
+    indices = tf.range(40)
+    others, share = (drawn.numpy() for drawn in tfc.Mixup(1.0).partners(40, (5, 2), indices))
+    flipped = Views(data, (tfc.Flip(),), seed=5).inputs(2, indices).numpy()
+    share = share[:, None]
+    expected = share[..., None, None] * flipped + (1 - share[..., None, None]) * flipped[others]
+    np.testing.assert_allclose(views.inputs(2, indices), expected, atol=1e-6)
+    one_hot = np.eye(10)[data.train.labels]
+    np.testing.assert_allclose(
+        views.labels(2, indices, data.train.labels), share * one_hot + (1 - share) * one_hot[others], atol=1e-6
+    )
+
+
+def test_training_on_mixed_examples_learns():
+    data = tfc.Digits(num_examples=256)
+    keras.utils.set_random_seed(0)
+    fit = tfc.KerasFit(data, epochs=15, batch_size=16, augment=(tfc.Mixup(),))
+    model = tfc.Train().apply(tfc.simple_cnn((8, 8, 1), width=8, hidden_units=16), fit)
+    answers = model.predict(data.model_inputs(data.train.inputs), verbose=0).argmax(-1)
+    assert (answers == data.train.labels).mean() > 0.5
+
+
 def test_training_sees_the_views(monkeypatch):
     seen = []
 
@@ -79,6 +115,7 @@ def test_training_sees_the_views(monkeypatch):
         (lambda: tfc.Flip(1.5), "Flip.probability must be in"),
         (lambda: tfc.ShiftedCrop(0), "ShiftedCrop.most must be at least 1"),
         (lambda: tfc.Cutout(0), "Cutout.size must be at least 1"),
+        (lambda: tfc.Mixup(0), "Mixup.alpha must be above 0"),
     ],
 )
 def test_a_value_out_of_range_is_refused(make, words):

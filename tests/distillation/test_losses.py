@@ -128,6 +128,26 @@ def test_a_weighted_sum_is_one_and_its_weights_may_change():
         np.testing.assert_allclose(found, 2 * first + weight * second, rtol=1e-6)
 
 
+def test_a_distiller_tells_its_losses_how_far_training_is():
+    data = tfc.Digits(num_examples=16)
+    inputs, labels = data.model_inputs(data.train.inputs), tf.constant(data.train.labels)
+    teacher, student = network(4, 0), network(4, 1)
+    loss = WeightedSum(((tfc.MeanSquaredLogits(), Ramp(1.0, 0.2, start=0.25, stop=0.75)), (tfc.SoftTargets(), 0.0)))
+    distiller = tfc.Distiller(student, teacher, loss, student_loss_weight=0.0, num_steps=100)
+    distiller.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    whole = np.square(teacher(inputs) - student(inputs)).mean()
+    for step, weight in ((0, 1.0), (25, 1.0), (50, 0.6), (75, 0.2), (100, 0.2)):
+        distiller.optimizer.iterations.assign(step)
+        assert float(distiller.compute_loss(inputs, labels, distiller(inputs))) == pytest.approx(weight * whole, 1e-4)
+
+
+def test_shares_of_classes_count_as_the_largest_of_them():
+    shares = np.eye(4)[LABELS] * 0.6 + 0.1
+    loss = tfc.DecoupledTargets()
+    np.testing.assert_allclose(loss(TEACHER, STUDENT, shares), loss(TEACHER, STUDENT, LABELS), rtol=1e-6)
+    np.testing.assert_allclose(loss(TEACHER, STUDENT, LABELS[:, None]), loss(TEACHER, STUDENT, LABELS), rtol=1e-6)
+
+
 def test_a_loss_of_layers_cannot_be_summed_by_hand():
     with pytest.raises(InvalidValue, match="one that compares layers"):
         WeightedSum(((tfc.Hint("a"), 1.0),))(TEACHER, STUDENT)
@@ -144,6 +164,8 @@ def test_a_loss_of_layers_cannot_be_summed_by_hand():
         (lambda: WeightedSum(()), "parts must be pairs"),
         (lambda: WeightedSum(((tfc.Reconstruction(), -1.0),)), "parts must have weights"),
         (lambda: Ramp(-1.0), "begin must be at least 0"),
+        (lambda: Ramp(start=1.0), "start must be in"),
+        (lambda: Ramp(start=0.5, stop=0.5), "stop must be above start"),
     ],
 )
 def test_a_value_out_of_range_is_refused(make, words):

@@ -4,7 +4,7 @@ import pytest
 import tfcompress as tfc
 from tfcompress.core.errors import InvalidRecipe, UnsupportedModel
 from tfcompress.core.keras import copy_model, keras
-from tfcompress.distillation.refit import least_squares
+from tfcompress.distillation.least_squares import least_squares
 
 RNG = np.random.default_rng(0)
 
@@ -76,6 +76,34 @@ def test_convolutions_of_all_kinds_are_fitted_exactly_where_nothing_is_pruned(op
     refitted = tfc.Refit(ridge=1e-9).apply(moved, fit)
     seen = data.model_inputs(data.test.inputs)
     np.testing.assert_allclose(refitted.predict(seen, verbose=0), teacher.predict(seen, verbose=0), atol=2e-2)
+
+
+def test_the_function_does_what_the_technique_does(before_and_after, trained, digits):
+    pruned, refitted = before_and_after
+    chosen = np.random.default_rng(0).permutation(len(digits.train))[:512]
+    by_hand = tfc.reconstruct(pruned, trained, digits.model_inputs(digits.train.inputs[chosen]))
+    for one, other in zip(by_hand.get_weights(), refitted.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_layers_that_are_not_refitted_are_told(trained):
+    assert tfc.Refit().remarks(halved(trained)) == ()
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.SeparableConv2D(4, 3, name="apart")(keras.layers.Conv2D(2, 3, name="conv")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(x)))
+    assert tfc.Refit().remarks(model) == ()
+    kernel, *rest = model.get_layer("apart").get_weights()
+    model.get_layer("apart").set_weights([kernel * 0, *rest])
+    assert tfc.Refit().remarks(model) == ("Not refitted, as only Conv2D and Dense are: apart.",)
+
+
+def test_a_layer_that_is_used_twice_is_refused(digits):
+    inputs = keras.Input((8, 8, 1))
+    shared = keras.layers.Dense(1, name="shared")
+    model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(shared(shared(inputs)))))
+    with pytest.raises(UnsupportedModel, match="each layer to be used once. Received: 'shared', used 2 times"):
+        tfc.reconstruct(model, model, digits.model_inputs(digits.train.inputs[:8]))
 
 
 def test_a_fit_without_a_teacher_is_refused(trained, digits):

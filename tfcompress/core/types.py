@@ -96,6 +96,14 @@ class Augmentation(Protocol):
         """Stored inputs (batch, ...) changed as `key`, (seed, epoch), and the examples' `indices` (batch,) draw it."""
 
 
+@runtime_checkable
+class Mixing(Protocol):
+    """An augmentation that makes one training example of two, and their labels' shares with them."""
+
+    def partners(self, num_examples: int, key: Any, indices: Any) -> tuple[Any, Any]:
+        """For each of `indices` (batch,) another example, and the first one's share in [0, 1] of what is made."""
+
+
 SPARSITY = "sparsity"  # zeros in kernels
 CLUSTERS = "clusters"  # few distinct values in a kernel
 INT8_RANGES = "int8 ranges"  # fake quantization, with the ranges that int8 needs

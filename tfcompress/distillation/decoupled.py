@@ -47,10 +47,16 @@ class DecoupledTargets:
         expect(self.others_weight >= 0, self, "others_weight", "must be at least 0", "Use 8.0.")
 
     def __call__(self, teacher_logits: Any, student_logits: Any, labels: Any) -> Any:
-        """The loss of each example, shape (batch,), from logits (batch, classes) and labels (batch,)."""
+        """The loss of each example, shape (batch,), from logits (batch, classes) and labels (batch,).
+
+        Of labels that are shares of the classes, (batch, classes), as `Mixup` makes, the largest is the true one.
+        """
         log_p = tf.nn.log_softmax(teacher_logits / self.temperature)
         log_q = tf.nn.log_softmax(student_logits / self.temperature)
-        is_target = tf.cast(tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), log_p.shape[-1]), log_p.dtype)
+        labels = tf.convert_to_tensor(labels)
+        of_shares = len(labels.shape) == 2 and labels.shape[-1] != 1
+        classes = tf.argmax(labels, axis=-1) if of_shares else tf.reshape(labels, [-1])
+        is_target = tf.one_hot(tf.cast(classes, tf.int32), log_p.shape[-1], dtype=log_p.dtype)
         # T^2 (alpha TCKD + beta NCKD)
         target, others = (
             self.target_weight * _divergence(_against_rest(log_p, is_target), _against_rest(log_q, is_target)),

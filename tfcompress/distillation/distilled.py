@@ -10,6 +10,7 @@ from typing import Any
 from ..core.errors import InvalidRecipe, InvalidValue, expect
 from ..core.types import Fit
 from .soft_targets import SoftTargets
+from .teacher_cache import TeacherCache, digest
 from .weighted_sum import parts_of
 
 SOFT_TARGETS = SoftTargets()
@@ -23,7 +24,7 @@ class DistilledFit:
     teacher: Any
     loss: Callable[..., Any] = SOFT_TARGETS
     student_loss_weight: float = 0.1
-    cache: bool | str | Path = False
+    cache: bool | str | Path | TeacherCache = False
 
     def __post_init__(self) -> None:
         weight = self.student_loss_weight
@@ -50,8 +51,6 @@ class DistilledFit:
 
     def identity(self) -> dict[str, Any]:
         """For the report: a teacher given as a model is told by its weights."""
-        from .teacher_cache import digest
-
         teachers = [one if isinstance(one, str) else digest(one) for one in self._teachers]
         return {
             "type": "DistilledFit",
@@ -59,7 +58,7 @@ class DistilledFit:
             "fit": self.fit,
             "loss": self.loss,
             "student_loss_weight": self.student_loss_weight,
-            "cache": bool(self.cache),  # its rounding is in the weights; its folder is not
+            "cache": self._cache.identity() if self._cache else False,
         }
 
     def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
@@ -71,16 +70,23 @@ class DistilledFit:
                 f"distilled(teacher=...) expects a Keras model outside a recipe. Received: {self.teacher!r}. "
                 "Load the model and give it instead of a stage's name."
             )
-        kept = self._kept_answers() if self.cache else None
+        kept = self._kept_answers(self._cache) if self._cache else None
         distiller = Distiller(model, self._teachers, self.loss, self.student_loss_weight, self.steps, kept)
         return self.fit(distiller, callbacks)
 
-    def _kept_answers(self) -> Any:
-        """The teachers' logits for all views of the training examples, (views, examples, classes), float16."""
-        from .distiller import ask
-        from .teacher_cache import TeacherCache, default_folder, digest
+    @property
+    def _cache(self) -> TeacherCache | None:
+        if isinstance(self.cache, TeacherCache):
+            return self.cache
+        return TeacherCache(None if self.cache is True else self.cache) if self.cache else None
 
-        if not all(hasattr(self.fit, name) for name in ("num_views", "view", "data")):
+    def _kept_answers(self, cache: TeacherCache) -> Any:
+        """What `cache` holds of the teachers' answers to the views of `fit`, made sure that it is theirs."""
+        from .answer_rows import AnswerRows
+        from .distiller import ask
+        from .kept_answers import KeptAnswers
+
+        if not all(hasattr(self.fit, name) for name in ("num_views", "view", "data", "augment", "seed")):
             raise InvalidValue(
                 "distilled.cache needs a fit whose views of an example can be made again. Received: "
                 f"{type(self.fit).__name__}. Use KerasFit, or cache=False."
@@ -89,14 +95,13 @@ class DistilledFit:
             raise InvalidValue(
                 "distilled.cache keeps a teacher's answers. Received: a loss that compares layers. Use cache=False."
             )
-        data, fit = self.fit.data, self.fit
-        drawn = [fit.augment, fit.seed] if fit.augment else []
-        identity = [[digest(teacher) for teacher in self._teachers], data, data.scale, data.offset, *drawn]
-        shape = (fit.num_views, data.num_train, self._teachers[0].output_shape[-1])
-        root = default_folder() if self.cache is True else Path(self.cache)
-        return TeacherCache(root, identity, shape).answers(
-            lambda view, indices: ask(self._teachers, fit.view(view, indices)).numpy()
+        folder, about = cache.place(self._teachers, self.fit)
+        rows = AnswerRows(self._teachers[0].output_shape[-1], cache.top_k, cache.dtype)
+        kept = KeptAnswers(folder, len(self.fit.data.train), rows, about)
+        kept.require_agreement(
+            lambda view, indices: ask(self._teachers, self.fit.view(view, indices)).numpy(), self.fit.num_views
         )
+        return kept
 
 
 def distilled(
@@ -104,7 +109,7 @@ def distilled(
     teacher: Any,
     loss: Callable[..., Any] = SOFT_TARGETS,
     student_loss_weight: float = 0.1,
-    cache: bool | str | Path = False,
+    cache: bool | str | Path | TeacherCache = False,
 ) -> DistilledFit:
     """Makes `fit` listen to a teacher: the labels count with `student_loss_weight`, the teacher with the rest.
 
@@ -116,8 +121,8 @@ def distilled(
       loss: (teacher logits, student logits) -> loss of each example, a loss of layers, or a `WeightedSum`. Defaults to
         `SoftTargets()`.
       student_loss_weight: weight of the labels, in [0, 1]. Defaults to 0.1.
-      cache: whether the teacher's answers are computed once and kept on disk, in float16: True for
-        ~/.cache/tfcompress/teachers, or a folder. They are kept for as many views as `fit` has. Defaults to False.
+      cache: whether the teacher's answers are computed once and kept on disk, for as many views as `fit` has: True for
+        ~/.cache/tfcompress/teachers, a folder, or a `TeacherCache`. Defaults to False.
 
     Returns:
       A `Fit`. To prune while distilling, give it to `PruneLowMagnitude.apply`; for QAT, to `QuantizeAware.apply`.

@@ -27,8 +27,8 @@ class Distiller(keras.Model):
       distillation_loss: (teacher logits, student logits) -> loss of each example, shape (batch,); a loss of layers,
         such as `Hint`; or a `WeightedSum` of such.
       student_loss_weight: w, in [0, 1]: how much the labels count. Defaults to 0.1.
-      kept_answers: the teacher's logits computed before, (views, examples, classes); a fit that knows views then gives
-        (inputs, answers) instead of inputs, and the teacher is not asked. Defaults to None.
+      kept_answers: a `KeptAnswers`; `KerasFit` then gives a dict of inputs and what is kept of them, and the teacher is
+        asked where something is missing. Defaults to None: it is always asked.
       num_steps: of the training, for weights that change meanwhile. Defaults to 1, which gives them their last value.
 
     Example:
@@ -82,8 +82,7 @@ class Distiller(keras.Model):
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """The student's outputs."""
-        if self.kept_answers is not None:
-            inputs, _ = inputs
+        inputs = _alone(inputs)
         if self._seeing is None:
             return self.student(inputs, training=training)
         outputs, *self._features = self._seeing(inputs, training=training)
@@ -101,8 +100,8 @@ class Distiller(keras.Model):
         return loss
 
     def _teacher_loss(self, inputs: Any, labels: Any, outputs: Any) -> Any:
-        kept = self.kept_answers is not None
-        teacher_logits = inputs[1] if kept else self._ask_teachers(inputs)
+        teacher_logits = self._teacher_logits(inputs)
+        inputs = _alone(inputs)
         student_logits = self._student_logits(outputs)
         progress = tf.cast(self.optimizer.iterations, tf.float32) / self.num_steps
         compared = iter(zip(self._ask_layers(inputs), self._features, self._regressors, strict=True))
@@ -115,6 +114,29 @@ class Distiller(keras.Model):
                 losses = answer_loss(part, teacher_logits, student_logits, labels)
             total += weight_at(weight, tf.minimum(progress, 1.0)) * tf.reduce_mean(losses)
         return total
+
+    def _teacher_logits(self, inputs: Any) -> Any:
+        if self.kept_answers is None or not _has_kept(inputs):
+            return self._ask_teachers(_alone(inputs))
+
+        def ask_and_keep() -> Any:
+            logits = self._ask_teachers(inputs["inputs"])
+            return self.kept_answers.keep(inputs["views"], inputs["indices"], logits)
+
+        def look_again() -> Any:  # the pipeline reads some steps ahead, before what these steps write
+            now = self.kept_answers.recall(inputs["views"], inputs["indices"])
+            return tf.cond(tf.reduce_all(now["known"]), lambda: now["answers"], ask_and_keep)
+
+        return tf.cond(tf.reduce_all(inputs["known"]), lambda: inputs["answers"], look_again)
+
+
+def _has_kept(inputs: Any) -> bool:
+    return isinstance(inputs, dict) and {"inputs", "known", "answers"} <= set(inputs)
+
+
+def _alone(inputs: Any) -> Any:
+    """A model's inputs without what is kept of them."""
+    return inputs["inputs"] if _has_kept(inputs) else inputs
 
 
 def ask(teachers: Sequence[Any], inputs: Any) -> Any:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidRecipe, NothingHappened, UnsupportedModel, expect
 from ..core.keras import copy_model, keras, tf
+from ..core.measure import kernels, plain_name
 from ..core.types import SPARSITY, Fit, Promise
+from .least_squares import least_squares
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +23,8 @@ class Refit:
 
     Layer by layer from the input on, with X the inputs of a Conv2D's or Dense's kernel in the pruned model as refitted
     so far, (positions, inputs), and Y the outputs of the same layer in the teacher, before its activation: for each
-    output w = argmin |X w + b - Y|^2 + ridge |w - w_0|^2 over the weights that are not zero. Zeros stay zeros. No labels
-    are needed, and no gradient: `fit` is a `distilled` one, of which the teacher and the data are taken.
+    output w = argmin |X w + b - Y|^2 + ridge |w - w_0|^2 over the weights that are not zero. Zeros stay zeros. No
+    labels are needed, and no gradient: `fit` is a `distilled` one, of which the teacher and the data are taken.
 
     Args:
       num_examples: of the training split to fit on, at least 1. Defaults to 512.
@@ -68,82 +70,116 @@ class Refit:
         """None."""
         return ()
 
+    def remarks(self, model: Any) -> tuple[str, ...]:
+        """Which layers with zeros are left as they are."""
+        fitted = {plain_name(layer) for layer in _layers(model)}
+        others = {name.rpartition("/")[0] for name, kernel in kernels(model).items() if (kernel == 0).any()} - fitted
+        return (f"Not refitted, as only Conv2D and Dense are: {', '.join(sorted(others))}.",) if others else ()
+
     def apply(self, model: Any, fit: Fit) -> Any:
         """Gives a refitted copy of `model`; `fit` is `distilled(KerasFit(...), teacher)`, and trains nothing.
 
         Raises:
-          InvalidRecipe: when `fit` has no teacher, or no data.
+          InvalidRecipe: when `fit` has no teacher, several, or no data.
           UnsupportedModel: when the teacher has not the same layers.
           NothingHappened: when the model has no layer that could be refitted.
         """
-        teacher, data = getattr(fit, "teacher", None), getattr(getattr(fit, "fit", None), "data", None)
-        if not isinstance(teacher, keras.Model) or data is None:
-            raise InvalidRecipe(
-                f"Refit expects the fit to be distilled(KerasFit(...), teacher). Received: {type(fit).__name__}. "
-                "Name the unpruned stage as the teacher."
-            )
-        refitted = copy_model(model)
-        layers = [layer for layer in refitted.layers if type(layer) in (keras.layers.Conv2D, keras.layers.Dense)]
-        if not layers:
-            raise NothingHappened("Refit expects a Conv2D or a Dense layer. Received: a model without. Leave it out.")
-        inputs = self._examples(data)
-        for layer in layers:
-            self._refit(layer, _same_layer(teacher, layer), refitted, teacher, inputs)
-        return refitted
-
-    def _examples(self, data: Any) -> np.ndarray:
         import numpy as np
 
+        teacher, data = _teacher_and_data(fit)
         stored = data.train.inputs
         chosen = np.random.default_rng(self.seed).permutation(len(stored))[: self.num_examples]
-        return data.model_inputs(stored[chosen])
-
-    def _refit(self, layer: Any, whole: Any, model: Any, teacher: Any, inputs: np.ndarray) -> None:
-        import numpy as np
-
-        rows = _kernel_inputs(layer, _answers(model, layer.input, inputs))
-        wanted = _kernel_inputs(whole, _answers(teacher, whole.input, inputs)) @ _matrix(whole) + _bias(whole)
-        drawn = np.random.default_rng(self.seed).permutation(len(rows))[: self.num_positions]
-        kernel = least_squares(rows[drawn], wanted[drawn], _matrix(layer), _bias(layer), self.ridge, layer.use_bias)
-        layer.set_weights([part for part in _shaped(layer, *kernel) if part is not None])
+        inputs = data.model_inputs(stored[chosen])
+        return reconstruct(model, teacher, inputs, self.num_positions, self.ridge, self.seed)
 
 
-def least_squares(
-    inputs: np.ndarray, outputs: np.ndarray, kernel: np.ndarray, bias: np.ndarray, ridge: float, with_bias: bool = True
-) -> tuple[np.ndarray, np.ndarray]:
-    """The kernel and bias that give `outputs` of `inputs` best, near the ones given and zero where they are zero.
+def reconstruct(
+    pruned_model: Any,
+    original_model: Any,
+    inputs: np.ndarray,
+    num_positions: int = 20_000,
+    ridge: float = 0.01,
+    seed: int = 0,
+) -> Any:
+    """Gives a copy of a pruned model whose layers give what the original's do, as `Refit` says.
 
     Args:
-      inputs: X, (positions, inputs).
-      outputs: Y, (positions, outputs).
-      kernel: w_0, (inputs, outputs); its zeros stay.
-      bias: b_0, (outputs,).
-      ridge: as a share of the mean square of the inputs, above 0.
-      with_bias: whether the bias is fitted too.
+      pruned_model: a model with zeros in its kernels.
+      original_model: the same layers, before pruning.
+      inputs: as the models see them, (examples, ...).
+      num_positions: rows of X at most, at least 1. Defaults to 20,000.
+      ridge: as a share of the mean square of the inputs, above 0. Defaults to 0.01.
+      seed: of the draw of positions. Defaults to 0.
 
-    Returns:
-      The kernel and the bias, of the shapes given.
+    Raises:
+      UnsupportedModel: when the original has not the same layers.
+      NothingHappened: when there is no layer that could be refitted.
+
+    Example:
+
+    >>> import numpy as np
+    >>> original, pruned = (keras.Sequential([keras.layers.Dense(1, name="d", input_shape=(2,))]) for _ in range(2))
+    >>> original.set_weights([np.array([[1.0], [1.0]]), np.zeros(1)])
+    >>> pruned.set_weights([np.array([[1.0], [0.0]]), np.zeros(1)])
+    >>> column = np.linspace(-1, 1, 50)
+    >>> refitted = reconstruct(pruned, original, np.stack([column, column], axis=1), ridge=1e-6)
+    >>> refitted.get_weights()[0].round(2).tolist()  # one weight does the work of two
+    [[2.0], [0.0]]
     """
+    refitted, original = copy_model(pruned_model), copy_model(original_model)
+    layers = _layers(refitted)
+    if not layers:
+        raise NothingHappened("Refit expects a Conv2D or a Dense layer. Received: a model without. Leave it out.")
+    for layer in layers:
+        whole = _same_layer(original, layer)
+        rows, wanted = _rows(layer, refitted, whole, original, inputs, num_positions, seed)
+        kernel, bias = least_squares(rows, wanted, _matrix(layer), _bias(layer), ridge, layer.use_bias)
+        layer.set_weights([kernel.reshape(layer.kernel.shape), *([bias] if layer.use_bias else [])])
+    return refitted
+
+
+def _teacher_and_data(fit: Any) -> tuple[Any, Any]:
+    teacher = data = None
+    inner = fit
+    while inner is not None:
+        teacher, data = teacher or getattr(inner, "teacher", None), data or getattr(inner, "data", None)
+        inner = getattr(inner, "fit", None)
+    if not isinstance(teacher, keras.Model) or data is None:
+        raise InvalidRecipe(
+            f"Refit expects the fit to be distilled(KerasFit(...), teacher), with one teacher. Received: "
+            f"{type(fit).__name__}. Name the unpruned stage as the teacher."
+        )
+    return teacher, data
+
+
+def _layers(model: Any) -> list[Any]:
+    return [layer for layer in model.layers if type(layer) in (keras.layers.Conv2D, keras.layers.Dense)]
+
+
+def _rows(
+    layer: Any, model: Any, whole: Any, original: Any, inputs: np.ndarray, num_positions: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """X and Y at positions drawn from each batch: all of them would be gigabytes in a wide layer."""
     import numpy as np
 
-    ones = np.ones((len(inputs), int(with_bias)))
-    wide = np.concatenate([inputs, ones], axis=1).astype("float64")
-    missing = wide.T @ (outputs - inputs @ kernel - bias)  # what w_0 leaves to be explained, (inputs + 1, outputs)
-    moments = wide.T @ wide
-    held = ridge * np.mean(np.square(inputs)) * len(inputs)
-    moments[np.diag_indices(inputs.shape[1])] += held
-    kernel, bias = kernel.astype("float64"), bias.astype("float64")
-    for column in range(kernel.shape[1]):
-        free = np.append(kernel[:, column] != 0, np.ones(int(with_bias), bool))
-        if not free.any():
-            continue
-        step = np.linalg.lstsq(moments[np.ix_(free, free)], missing[free, column], rcond=None)[0]
-        kernel[free[: len(kernel)], column] += step[: len(step) - int(with_bias)]
-        bias[column] += step[-1] if with_bias else 0.0
-    return kernel.astype("float32"), bias.astype("float32")
+    rng = np.random.default_rng(seed)
+    asks = [keras.backend.function(each.inputs, [part.input]) for each, part in ((model, layer), (original, whole))]
+    rows, wanted = [], []
+    for begin in range(0, len(inputs), BATCH_SIZE):
+        batch = inputs[begin : begin + BATCH_SIZE]
+        ours, theirs = (_kernel_inputs(layer, ask([batch])[0]) for ask in asks)
+        drawn = rng.permutation(len(ours))[: -(-num_positions * len(batch) // len(inputs))]
+        rows.append(ours[drawn])
+        wanted.append(theirs[drawn] @ _matrix(whole) + _bias(whole))
+    return np.concatenate(rows), np.concatenate(wanted)
 
 
 def _same_layer(teacher: Any, layer: Any) -> Any:
+    if len(layer.inbound_nodes) != 1:
+        raise UnsupportedModel(
+            f"Refit expects each layer to be used once. Received: {layer.name!r}, used {len(layer.inbound_nodes)} "
+            "times. Leave Refit out, and distil."
+        )
     found = {other.name: other for other in teacher.layers}.get(layer.name)
     if found is None or type(found) is not type(layer) or found.kernel.shape != layer.kernel.shape:
         shape = None if found is None else tuple(getattr(found, "kernel", layer.kernel).shape)
@@ -152,13 +188,6 @@ def _same_layer(teacher: Any, layer: Any) -> Any:
             f"{shape or 'none'}. Give the model before pruning; removed channels cannot be refitted."
         )
     return found
-
-
-def _answers(model: Any, tensor: Any, inputs: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    ask = keras.backend.function(model.inputs, [tensor])
-    return np.concatenate([ask([inputs[i : i + BATCH_SIZE]])[0] for i in range(0, len(inputs), BATCH_SIZE)])
 
 
 def _kernel_inputs(layer: Any, values: np.ndarray) -> np.ndarray:
@@ -187,7 +216,3 @@ def _bias(layer: Any) -> np.ndarray:
     import numpy as np
 
     return layer.get_weights()[1] if layer.use_bias else np.zeros(layer.kernel.shape[-1], "float32")
-
-
-def _shaped(layer: Any, kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    return kernel.reshape(layer.kernel.shape), bias if layer.use_bias else None

@@ -7,27 +7,47 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..core.errors import InvalidValue, expect
+from ..core.keras import tf
 from .soft_targets import SoftTargets
 
 
 @dataclasses.dataclass(frozen=True)
 class Ramp:
-    """A weight that goes along a line from `begin` at the start of training to `end` at its end; both at least 0.
+    """A weight that goes along a line from `begin` to `end` while training goes from fraction `start` to `stop` of it.
+
+    Before `start` it is `begin`, after `stop` it is `end`.
+
+    Args:
+      begin: the first weight, at least 0. Defaults to 1.
+      end: the last weight, at least 0. Defaults to 0.
+      start: a fraction of training, in [0, 1). Defaults to 0.
+      stop: a fraction of training above `start`, at most 1. Defaults to 1.
+
+    Raises:
+      InvalidValue: for a value out of range.
 
     >>> Ramp(1.0, 0.0).at(0.25)
     0.75
+    >>> [Ramp(1.0, 0.0, stop=0.5).at(progress) for progress in (0.25, 0.5, 0.9)]  # hints first, then none
+    [0.5, 0.0, 0.0]
     """
 
     begin: float = 1.0
     end: float = 0.0
+    start: float = 0.0
+    stop: float = 1.0
 
     def __post_init__(self) -> None:
         expect(self.begin >= 0, self, "begin", "must be at least 0", "Use 1.0.")
         expect(self.end >= 0, self, "end", "must be at least 0", "Use 0.0.")
+        expect(0 <= self.start < 1, self, "start", "must be in [0, 1)", "Use 0.0.")
+        expect(self.start < self.stop <= 1, self, "stop", "must be above start, and at most 1", "Use 1.0.")
 
     def at(self, progress: Any) -> Any:
         """The weight at a fraction of training."""
-        return self.begin + (self.end - self.begin) * progress
+        share = (progress - self.start) / (self.stop - self.start)
+        share = tf.clip_by_value(share, 0.0, 1.0) if tf.is_tensor(progress) else min(max(share, 0.0), 1.0)
+        return self.begin + (self.end - self.begin) * share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +65,8 @@ class WeightedSum:
 
     >>> from tfcompress.distillation.reconstruction import Reconstruction
     >>> both = WeightedSum(((SoftTargets(), 1.0), (Reconstruction(), Ramp(0.0, 0.5))))
-    >>> [weight for _, weight in both.parts]
-    [1.0, Ramp(begin=0.0, end=0.5)]
+    >>> [type(loss).__name__ for loss, _ in both.parts]
+    ['SoftTargets', 'Reconstruction']
     """
 
     needs_labels: ClassVar[bool] = True
