@@ -8,7 +8,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tfcompress"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-METHODS = ("augmentation", "data", "delegates", "distillation", "export", "loading", "models", "pruning", "quantization")
+METHODS = (
+    *("augmentation", "data", "delegates", "distillation", "export", "loading", "models", "pruning", "quantization"),
+)
 
 # A room, and the rooms it may import; its own is always among them. What is not listed here is a new room: list it.
 MAY_IMPORT = {

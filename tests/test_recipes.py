@@ -60,7 +60,9 @@ def test_smoke(name, settings, tmp_path):
     statuses = {f["check"]: f["status"] for file in report["files"] for f in file["findings"].values()}
     assert [statuses[f"cpu-{kernels}"] for kernels in ("xnnpack", "builtin", "reference")] == ["pass"] * 3
     assert statuses["gpu"] in ("pass", "not run")
-    assert any(verdict["kind"] in ("sparsity", "channels") for file in report["files"] for verdict in file["verdicts"])
+    assert any(
+        verdict["kind"] in ("sparsity", "channels removed") for file in report["files"] for verdict in file["verdicts"]
+    )
     markdown = (tmp_path / "run" / "report.md").read_text()
     assert markdown.index("| variant |") < markdown.index("## ") < markdown.index("## Promised and measured")
     for file in report["files"]:

@@ -50,7 +50,7 @@ def annotated(model: Any) -> Any:
         annotate = tfmot.quantization.keras.quantize_annotate_layer
         if not _objection(layer, registry):
             return annotate(layer)
-        # tfmot follows the output of what stands before a quantized layer, and raises over activations it does not know.
+        # tfmot follows the output of what stands before a quantized layer, and raises over activations unknown to it.
         foreign = registry.supports(layer)
         return annotate(layer, output_only()()) if foreign or type(layer).__name__ in OUTPUT_ONLY else layer
 
