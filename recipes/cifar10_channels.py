@@ -19,9 +19,9 @@ class Settings(tfc.Settings):
 def recipe(settings: Settings) -> tfc.Recipe:
     """Trains a baseline; removes its channels while it teaches what is left; makes that quantization-aware."""
     data = tfc.Cifar10(settings.data_dir, num_examples=settings.num_examples)
-    baseline = fit(data, settings, share=1.0, peak=0.1)
-    pruning = fit(data, settings, share=2.0, peak=0.1)
-    quantizing = fit(data, settings, share=0.5, peak=0.01)
+    baseline = fit(data, settings, share=1.0, learning_rate=0.05)
+    pruning = fit(data, settings, share=2.0, learning_rate=0.05)
+    quantizing = fit(data, settings, share=0.5, learning_rate=0.005)
     soft_targets = tfc.SoftTargets(settings.temperature)
     return tfc.Recipe(
         data=data,
@@ -51,13 +51,7 @@ def recipe(settings: Settings) -> tfc.Recipe:
     )
 
 
-def fit(data: tfc.Cifar10, settings: Settings, share: float, peak: float) -> tfc.KerasFit:
-    """Training for a share of the baseline's epochs, on mirrored and shifted pictures."""
+def fit(data: tfc.Cifar10, settings: Settings, share: float, learning_rate: float) -> tfc.KerasFit:
+    """Training for a share of the baseline's epochs, each with its own order of examples."""
     epochs = max(1, round(settings.epochs * share))
-    return tfc.KerasFit(
-        data,
-        epochs,
-        learning_rate=tfc.OneCycle(peak, warm_up=0.2),
-        augment=(tfc.Flip(), tfc.ShiftedCrop(2)),
-        seed=settings.seed + epochs,
-    )
+    return tfc.KerasFit(data, epochs, learning_rate=tfc.CosineDecay(learning_rate), seed=settings.seed + epochs)

@@ -140,3 +140,10 @@ def test_removed_channels_are_told_by_the_weights_that_are_left(left, kept):
     assert verdict == Verdict(CHANNELS, 0.6, pytest.approx(1 - left / 5000), kept)
     (verdict,) = judge_file([GONE], contents((0, left - 500, "int8"), (0, 500, "int8")), {})
     assert (verdict.measured, verdict.kept) == (pytest.approx(1 - left / 5000), kept)
+
+
+def test_zeros_promised_together_may_be_anywhere():
+    promise = Promise(SPARSITY, 0.5, ("a/kernel", "b/kernel"), together=True)
+    sizes = {"a/kernel": 300, "b/kernel": 100}
+    for shares, kept in (((0.6, 0.2), True), ((0.4, 0.7), False)):  # 0.5 and 0.475 over both
+        assert judge_model(promise, measured(**dict(zip("ab", shares, strict=True))), sizes).kept == kept

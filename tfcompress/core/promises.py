@@ -36,6 +36,9 @@ def judge_model(promise: Promise, measurement: Measurement, sizes: Mapping[str, 
         most = max((measurement.kernel_values.get(name, sizes.get(name, 0)) for name in promise.kernels), default=0)
         return Verdict(promise.kind, promise.at_most, most, most <= promise.at_most)
     shares = {name: measurement.kernel_sparsity.get(name, 0.0) for name in promise.kernels}
+    if promise.together:
+        measured = _weighted(shares, sizes)
+        return Verdict(promise.kind, promise.at_least, measured, measured >= promise.at_least - TOLERANCE)
     kept = all(share >= promise.at_least - _tolerance(sizes.get(name, 1)) for name, share in shares.items())
     measured = _weighted(shares, sizes)
     return Verdict(promise.kind, promise.at_least, measured, kept)

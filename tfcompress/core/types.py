@@ -124,6 +124,7 @@ class Promise:
     kernels: tuple[str, ...] = ()  # "layer/kernel", as core/measure.py names them
     at_most: int = 0
     num_weights: int = 0
+    together: bool = False  # whether the share of zeros is that of all kernels together, wherever they are
 
 
 @runtime_checkable

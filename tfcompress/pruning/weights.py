@@ -83,17 +83,19 @@ class PruneWeights:
         return frozenset({SPARSITY})
 
     def promises(self, model: Any) -> tuple[Promise, ...]:
-        """The share of zeros of each kernel, grouped by share.
-
-        For kernels compared globally no share of any one is known beforehand, and zeros are promised without a number.
-        """
+        """The share of zeros of each kernel, grouped by share; of kernels compared globally that of all together."""
         groups: dict[float, list[str]] = {}
+        together = []
         found = targets(model, type(self).__name__)
         for pool, share in self._pools(found):
+            if not self._alone(pool):
+                # Of whole groups as many go as fit into the share, and their sizes differ.
+                least = 0.0 if self.score.in_groups else share
+                together.append(Promise(SPARSITY, least, tuple(pool), together=True))
+                continue
             for name in pool:
-                alone = self._reachable(found[name], share) if self._alone(pool) else 0.0
-                groups.setdefault(alone, []).append(name)
-        return tuple(Promise(SPARSITY, share, tuple(names)) for share, names in groups.items())
+                groups.setdefault(self._reachable(found[name], share), []).append(name)
+        return (*(Promise(SPARSITY, share, tuple(names)) for share, names in groups.items()), *together)
 
     def apply(self, model: Any, fit: Fit) -> Any:
         """Gives a plain model with zeros, trained by `fit`.
