@@ -1,6 +1,7 @@
 """A small network trained on digits, and its pruned and quantization-aware selves, made once a session."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ import pytest
 from tfcompress.core.keras import prepare_environment
 
 prepare_environment()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a worker of pytest-xdist begins, and so would its children: tests of Ctrl-C could not reach them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("TFDS_DATA_DIR", str(Path(__file__).parents[2] / "shared" / "data" / "tfds"))
 
 
