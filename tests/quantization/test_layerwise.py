@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,10 @@ def test_examples_are_drawn_from_the_training_split_by_the_seed(digits):
     np.testing.assert_array_equal(drawn, examples(fit, 10, 0, "x"))
     distilled = tfc.distilled(fit, tfc.simple_cnn(digits.input_shape))
     np.testing.assert_array_equal(drawn, examples(distilled, 10, 0, "x"))
+
+
+def test_examples_are_found_under_every_wrapping_of_a_fit():
+    """A recipe's runner wraps the fit of a stage, which may be a distilled one."""
+    data = tfc.Digits(num_examples=32)
+    watched = SimpleNamespace(fit=tfc.distilled(tfc.KerasFit(data, epochs=1), "teacher"))
+    assert len(examples(watched, 8, 0, "CorrectBias")) == 8

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
 from ..core.errors import InvalidValue
 from ..core.keras import keras
 from ..core.measure import plain_name
+from ..core.naming import near
 
 
 def with_features(model: Any, layers: Sequence[str]) -> Any:
@@ -24,9 +24,8 @@ def with_features(model: Any, layers: Sequence[str]) -> Any:
     found = {plain_name(layer): layer for layer in model.layers}
     unknown = next((name for name in layers if name not in found), None)
     if unknown is not None:
-        near = difflib.get_close_matches(unknown, found, n=3) or list(found)[:6]
         raise InvalidValue(
             f"A loss that compares layers expects names of layers of {model.name!r}. Received: {unknown!r}. "
-            f"Near it: {', '.join(near)}."
+            f"Near it: {near(unknown, found)}."
         )
     return keras.Model(model.inputs, [model.output, *(found[name].output for name in layers)])

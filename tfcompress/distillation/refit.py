@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidRecipe, NothingHappened, UnsupportedModel, expect
+from ..core.fits import data_in, layers_of_fit
 from ..core.keras import copy_model, keras, tf
 from ..core.measure import kernels, plain_name
 from ..core.types import SPARSITY, Fit, Promise
@@ -139,11 +140,8 @@ def reconstruct(
 
 
 def _teacher_and_data(fit: Any) -> tuple[Any, Any]:
-    teacher = data = None
-    inner = fit
-    while inner is not None:
-        teacher, data = teacher or getattr(inner, "teacher", None), data or getattr(inner, "data", None)
-        inner = getattr(inner, "fit", None)
+    data = data_in(fit)
+    teacher = next((each.teacher for each in layers_of_fit(fit) if hasattr(each, "teacher")), None)
     if not isinstance(teacher, keras.Model) or data is None:
         raise InvalidRecipe(
             f"Refit expects the fit to be distilled(KerasFit(...), teacher), with one teacher. Received: "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import fnmatch
 import io
 import re
@@ -14,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..core import tflite
 from ..core.bridge import Crossing, crossings
 from ..core.errors import ConversionFailed, InvalidValue, NothingHappened, expect
 from ..core.keras import is_quantization_aware
 from ..core.measure import leaf_layers
+from ..core.naming import near
 from ..core.types import Artifact, Data
 from .converting import convert, representative_dataset, write
 
@@ -93,10 +94,9 @@ class MixedPrecision:
         names = [crossing.layer for crossing in found if crossing.layer]
         for pattern in self.per_layer:
             if not fnmatch.filter(names, pattern):
-                near = difflib.get_close_matches(pattern, names, n=3) or names[:6]
                 raise InvalidValue(
                     f"MixedPrecision.per_layer expects names or patterns of layers with kernels. Received: "
-                    f"{pattern!r}, which matches none. Near it: {', '.join(near)}."
+                    f"{pattern!r}, which matches none. Near it: {near(pattern, names)}."
                 )
         return {crossing: self._bits_of(crossing.layer or "") for crossing in found}
 
@@ -143,8 +143,6 @@ def _quantized(plain: Path, bits: Mapping[Crossing, int], examples: list[Any]) -
 
 def _require_bits(path: Path, layers: list[str], bits: Mapping[Crossing, int]) -> None:
     """Raises `NothingHappened` when a kernel in the file is not of the type that it was to have."""
-    from ..core import tflite
-
     types = {4: "INT4", 8: "INT8", 16: "FLOAT32"}
     stored = tflite.look_into(path, _kernel_types)
     for crossing, number in bits.items():
@@ -158,8 +156,6 @@ def _require_bits(path: Path, layers: list[str], bits: Mapping[Crossing, int]) -
 
 def _kernel_types(model: Any) -> dict[str, str]:
     from ai_edge_litert import schema_py_generated as schema
-
-    from ..core import tflite
 
     names = {value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
     return {tflite.text_of(tensor.name): names[tensor.type] for tensor in model.subgraphs[0].tensors}

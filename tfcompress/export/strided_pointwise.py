@@ -24,9 +24,10 @@ def with_strides_before(content: bytes) -> bytes:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    if not any(_is_strided_pointwise(graph, op, schema) for graph, op in _operators(_unpacked(content, schema))):
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content)))
+    found = any(_is_strided_pointwise(graph, op, schema) for graph in model.subgraphs for op in graph.operators)
+    if not found:
         return content
-    model = _unpacked(content, schema)
     for graph in model.subgraphs:
         operators = []
         for operator in graph.operators:
@@ -37,14 +38,6 @@ def with_strides_before(content: bytes) -> bytes:
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
-
-
-def _unpacked(content: bytes, schema: Any) -> Any:
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content)))
-
-
-def _operators(model: Any) -> list[tuple[Any, Any]]:
-    return [(graph, operator) for graph in model.subgraphs for operator in graph.operators]
 
 
 def _is_strided_pointwise(graph: Any, operator: Any, schema: Any) -> bool:

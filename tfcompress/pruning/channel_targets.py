@@ -39,7 +39,31 @@ class ChannelTarget(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class MacsTarget:
+class _Share:
+    """A share of what the whole model costs, counted from the graph."""
+
+    at_most: float = 0.5
+
+    def __post_init__(self) -> None:
+        expect(0 < self.at_most < 1, self, "at_most", "must be in (0, 1)", "Use 0.5 to halve them.")
+
+    @property
+    def trials(self) -> int:
+        """Counting takes no time."""
+        return 24
+
+    @property
+    def needs_data(self) -> bool:
+        """No."""
+        return False
+
+    def limit(self, whole: float) -> float:
+        """A share of the whole."""
+        return self.at_most * whole
+
+
+@dataclasses.dataclass(frozen=True)
+class MacsTarget(_Share):
     """At most this share of the model's multiply-accumulates.
 
     Args:
@@ -49,37 +73,18 @@ class MacsTarget:
     250000.0
     """
 
-    at_most: float = 0.5
-
-    def __post_init__(self) -> None:
-        expect(0 < self.at_most < 1, self, "at_most", "must be in (0, 1)", "Use 0.5 to halve them.")
-
     @property
     def unit(self) -> str:
         """Multiply-accumulates."""
         return "multiply-accumulates"
 
-    @property
-    def trials(self) -> int:
-        """They are counted from the graph, in no time."""
-        return 24
-
-    @property
-    def needs_data(self) -> bool:
-        """No."""
-        return False
-
     def cost(self, candidate: Candidate) -> float:
         """Multiply-accumulates of one example."""
         return candidate.num_macs
 
-    def limit(self, whole: float) -> float:
-        """A share of the whole."""
-        return self.at_most * whole
-
 
 @dataclasses.dataclass(frozen=True)
-class ParametersTarget:
+class ParametersTarget(_Share):
     """At most this share of the model's parameters.
 
     Args:
@@ -89,33 +94,14 @@ class ParametersTarget:
     34218.5
     """
 
-    at_most: float = 0.5
-
-    def __post_init__(self) -> None:
-        expect(0 < self.at_most < 1, self, "at_most", "must be in (0, 1)", "Use 0.5 to halve them.")
-
     @property
     def unit(self) -> str:
         """Parameters."""
         return "parameters"
 
-    @property
-    def trials(self) -> int:
-        """They are counted from the graph, in no time."""
-        return 24
-
-    @property
-    def needs_data(self) -> bool:
-        """No."""
-        return False
-
     def cost(self, candidate: Candidate) -> float:
         """All weights."""
         return candidate.num_parameters
-
-    def limit(self, whole: float) -> float:
-        """A share of the whole."""
-        return self.at_most * whole
 
 
 @dataclasses.dataclass(frozen=True)

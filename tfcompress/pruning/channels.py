@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import fnmatch
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue, NothingHappened, UnsupportedModel, expect
+from ..core.fits import data_in
 from ..core.keras import copy_model
 from ..core.measure import kernels
+from ..core.naming import near
 from ..core.remarks import remark
 from ..core.types import CHANNELS, Fit, Promise
 from .channel_targets import ChannelTarget, largest_within
@@ -116,7 +117,7 @@ class PruneChannels:
           InvalidValue: when a pattern of `keep` matches no layer.
         """
         needs_data = self.criterion.needs != NOTHING or self._measures_files
-        data = data_of(fit, type(self).__name__) if needs_data else _data_or_none(fit)
+        data = data_of(fit, type(self).__name__) if needs_data else data_in(fit)
         smaller = copy_model(model)
         whole = self.target.cost(_candidate(self._plan(model, data), set())) if self.target else 0.0
         cost, said = whole, []
@@ -193,10 +194,9 @@ class PruneChannels:
         for pattern in self.keep:
             matches = fnmatch.filter(names, pattern)
             if not matches:
-                near = difflib.get_close_matches(pattern, names, n=3) or names[:6]
                 raise InvalidValue(
                     f"PruneChannels.keep expects names or patterns of layers with channels. Received: {pattern!r}, "
-                    f"which matches none. Near it: {', '.join(near)}."
+                    f"which matches none. Near it: {near(pattern, names)}."
                 )
             kept.update(int(group) for axis in made if axis.layer in matches for group in axis.groups)
         return kept
@@ -223,12 +223,3 @@ def _candidate(plan: Plan, removed: Collection[int]) -> Candidate:
     from .candidates import Candidate
 
     return Candidate(plan, frozenset(removed))
-
-
-def _data_or_none(fit: Fit) -> Data | None:
-    from ..core.errors import InvalidRecipe
-
-    try:
-        return data_of(fit, "PruneChannels")
-    except InvalidRecipe:
-        return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.errors import InvalidRecipe
+from ..core.fits import data_in
 from ..core.keras import copy_model
 from ..core.types import Data, Fit
 from .batch_statistics import estimate_batch_statistics
-from .gradients import BATCH_SIZE, data_of, spread
+from .gradients import BATCH_SIZE, spread
 from .removal import remove_empty
 
 NUM_EXAMPLES = 1024
@@ -25,10 +25,7 @@ def finish(trained: Any, fit: Fit, remove: bool) -> Any:
       NothingHappened: with `remove`, when no channel is empty.
     """
     plain = copy_model(trained)
-    try:
-        data = data_of(fit, "finish")
-    except InvalidRecipe:
-        data = None
+    data = data_in(fit)
     if data is not None:
         estimate_batch_statistics(plain, _batches(data))
     return remove_empty(plain) if remove else plain

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidRecipe
+from ..core.fits import data_in
 from ..core.keras import tf
 from ..core.types import Data, Fit
 
@@ -17,11 +18,9 @@ BATCH_SIZE = 64
 
 def data_of(fit: Fit, owner: str) -> Data:
     """What `fit`, or the fit that it wraps, trains on. Raises `InvalidRecipe` when it does not say."""
-    inner: Any = fit
-    while inner is not None:
-        if isinstance(getattr(inner, "data", None), Data):
-            return inner.data
-        inner = getattr(inner, "fit", None)
+    data = data_in(fit)
+    if data is not None:
+        return data
     raise InvalidRecipe(
         f"{owner} expects a fit that says what it trains on. Received: {type(fit).__name__} without `data`. "
         "Use KerasFit, or give your own fit a field `data`."

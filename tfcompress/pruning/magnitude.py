@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import fnmatch
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from ..core.errors import InvalidValue, NothingHappened, UnsupportedModel, expect
 from ..core.keras import copy_model, keras, tfmot
 from ..core.measure import kernels, leaf_layers, zero_share
+from ..core.naming import near
 from ..core.types import SPARSITY, Fit, Promise
 from .schedules import Compounding, ConstantSparsity, PolynomialDecay
 
@@ -136,10 +136,9 @@ class PruneLowMagnitude:
         names = [layer.name for layer in prunable]
         for pattern in self.per_layer:
             if not fnmatch.filter(names, pattern):
-                near = difflib.get_close_matches(pattern, names, n=3) or names[:6]
                 raise InvalidValue(
                     f"PruneLowMagnitude.per_layer expects names or patterns of layers that can be pruned. "
-                    f"Received: {pattern!r}, which matches none. Near it: {', '.join(near)}."
+                    f"Received: {pattern!r}, which matches none. Near it: {near(pattern, names)}."
                 )
         return {name: self._sparsity(name) for name in names}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from ..core.errors import InvalidValue, NothingHappened, UnsupportedModel
 from ..core.graph import ChannelGraph, channel_graph
 from ..core.keras import copy_model, keras
+from ..core.naming import near
 from .rebuilding import rebuilt
 
 
@@ -116,10 +116,9 @@ def _wanted(graph: ChannelGraph, removed: Mapping[str, Sequence[int]]) -> set[in
     groups: set[int] = set()
     for layer, channels in removed.items():
         if layer not in graph.outputs:
-            near = difflib.get_close_matches(layer, graph.outputs, n=3) or list(graph.outputs)[:6]
             raise InvalidValue(
                 f"remove_channels.removed expects names of layers that make channels. Received: {layer!r}. "
-                f"Near it: {', '.join(near)}."
+                f"Near it: {near(layer, graph.outputs)}."
             )
         count = len(graph.outputs[layer])
         if not all(0 <= int(channel) < count for channel in channels):

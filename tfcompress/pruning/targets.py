@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import fnmatch
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from ..core.errors import InvalidValue, UnsupportedModel
 from ..core.keras import is_quantization_aware, keras
 from ..core.measure import kernel_variables, leaf_layers
+from ..core.naming import near
 
 # A depthwise kernel holds few weights and loses much by each: it is left whole unless it is named.
 PRUNED_KINDS = ("kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
@@ -104,10 +104,9 @@ def shares(found: Mapping[str, Target], final: float, per_layer: Mapping[str, fl
     names = list(dict.fromkeys(target.layer.name for target in found.values()))
     for pattern in per_layer:
         if not fnmatch.filter(names, pattern):
-            near = difflib.get_close_matches(pattern, names, n=3) or names[:6]
             raise InvalidValue(
                 f"{owner}.per_layer expects names or patterns of layers with kernels. Received: {pattern!r}, which "
-                f"matches none. Near it: {', '.join(near)}."
+                f"matches none. Near it: {near(pattern, names)}."
             )
 
     def share(target: Target) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue, UnsupportedModel
+from ..core.fits import data_in
 from ..core.keras import keras, tf
 from .homogeneous import activation_role, role
 from .network import Network, is_channels_last, kernel_of
@@ -27,9 +28,7 @@ def examples(fit: Fit, num_examples: int, seed: int, owner: str) -> np.ndarray:
     """
     import numpy as np
 
-    data = getattr(fit, "data", None) or getattr(
-        getattr(fit, "fit", None), "data", None
-    )  # a distilled fit has one inside
+    data = data_in(fit)
     if data is None:
         raise InvalidValue(
             f"{owner} expects a fit with training examples (fit.data). Received: {type(fit).__name__}. "

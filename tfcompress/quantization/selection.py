@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..core.errors import InvalidValue
+from ..core.naming import near
 
 
 def by_layer(names: Iterable[str], default: Any, per_layer: Mapping[str, Any], owner: str) -> dict[str, Any]:
@@ -22,10 +22,9 @@ def by_layer(names: Iterable[str], default: Any, per_layer: Mapping[str, Any], o
     names = list(names)
     for pattern in per_layer:
         if not fnmatch.filter(names, pattern):
-            near = difflib.get_close_matches(pattern, names, n=3) or names[:6]
             raise InvalidValue(
                 f"{owner}.per_layer expects names or patterns of layers with kernels. Received: {pattern!r}, which "
-                f"matches none. Near it: {', '.join(near)}."
+                f"matches none. Near it: {near(pattern, names)}."
             )
     matches = {
         name: [value for pattern, value in per_layer.items() if fnmatch.fnmatch(name, pattern)] for name in names
