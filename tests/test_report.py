@@ -8,7 +8,7 @@ from tfcompress.core.promises import Verdict
 from tfcompress.core.records import FileRecord, Report, StageRecord, findings_from_json, stage_from_json
 from tfcompress.core.store import Store
 from tfcompress.core.types import SPARSITY, Agreement, Finding, Latency, Promise, Refusal
-from tfcompress.report import HEADINGS, headline, markdown_table, rows, to_markdown, write
+from tfcompress.report import HEADINGS, _share, headline, markdown_table, rows, to_markdown, write
 
 LATENCY = Latency(0.25, 0.5, 1000, 1)
 PASSED = Finding(
@@ -191,3 +191,7 @@ def test_json_loads_back(tmp_path):
 
 def test_a_bar_in_a_cell_does_not_split_it():
     assert markdown_table(("a",), [("1|2",)]).splitlines()[-1] == "| 1\\|2 |"
+
+
+def test_removed_channels_are_told_as_a_share_of_the_weights():
+    assert _share("channels removed", 0.903) == "90.3% of weights"

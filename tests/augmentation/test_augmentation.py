@@ -56,6 +56,11 @@ def test_a_shifted_picture_is_a_part_of_the_mirrored_one():
     assert (matches.sum(0) == 1).all() and matches.any(1).sum() > 10  # each one shift, and many kinds of them
 
 
+def test_a_shift_as_large_as_the_picture_is_refused():
+    with pytest.raises(InvalidValue, match="ShiftedCrop.most must be below the sides 9 x 8. Received: 8. Use 1."):
+        changed(tfc.ShiftedCrop(8))
+
+
 def test_cutout_takes_a_square():
     zeros = changed(tfc.Cutout(4)) == 0
     assert (zeros.all(-1) == zeros.any(-1)).all()  # all channels

@@ -5,7 +5,8 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.core.errors import InvalidValue, UnsupportedModel
-from tfcompress.core.keras import keras, tf
+from tfcompress.core.keras import is_quantization_aware, keras, tf
+from tfcompress.core.measure import kernels, zero_share
 from tfcompress.distillation.weighted_sum import Ramp, WeightedSum
 
 RNG = np.random.default_rng(0)
@@ -205,7 +206,9 @@ def test_layers_are_found_under_tfmots_wrappers():
     )
     pruned = tfc.PruneLowMagnitude(0.5, tfc.ConstantSparsity()).apply(network(4, 1), fit)
     assert (pruned.get_layer("body").get_weights()[0] == 0).mean() >= 0.45
-    assert tfc.QuantizeAware().apply(pruned, fit) is not None
+    aware = tfc.QuantizeAware().apply(pruned, fit)
+    assert is_quantization_aware(aware)
+    assert zero_share(kernels(aware)["body/kernel"]) >= 0.45
 
 
 def test_layers_of_other_resolution_are_refused():

@@ -35,6 +35,8 @@ class ShiftedCrop:
     def __call__(self, pictures: Any, key: Any, indices: Any) -> Any:
         """Pictures (batch, height, width, channels) as `key`, (seed, epoch), and the examples' `indices` draw them."""
         _, height, width, _ = pictures.shape
+        fix = f"Use {max(1, min(height, width) // 8)}."
+        expect(self.most < min(height, width), self, "most", f"must be below the sides {height} x {width}", fix)
         wide = tf.pad(pictures, [[0, 0], [self.most] * 2, [self.most] * 2, [0, 0]], mode="REFLECT")
         down, right = (below(2 * self.most + 1, f"crop {way}", key, indices)[:, None] for way in ("down", "right"))
         rows = tf.gather(wide, down + tf.range(height), axis=1, batch_dims=1)
