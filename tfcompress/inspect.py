@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .core.complaints import explain
+from .core.complaints import explain, interrupts_that_arrive
 from .core.errors import ConversionFailed, UnreadableModel, Usage
 from .core.tflite import IDENTIFIER
 
@@ -50,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.file is None:
             parser.print_help(sys.stderr)
             return Usage.exit_code
-        _show(_inspect(options), options)
+        with interrupts_that_arrive():
+            _show(_inspect(options), options)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:

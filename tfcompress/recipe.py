@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import recipe_file
-from .core.complaints import explain
+from .core.complaints import explain, interrupts_that_arrive
 from .core.errors import Usage, VerdictFailed
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        return _run(options, parser)
+        with interrupts_that_arrive():
+            return _run(options, parser)
     except (Exception, KeyboardInterrupt) as error:
         if options.debug:
             raise

@@ -93,6 +93,19 @@ def test_levels_are_as_small_as_the_bits_allow(bits, dtype):
     assert levels.highest - levels.lowest == 2**bits - 1
 
 
+@pytest.mark.parametrize(
+    ("values", "rounding"),
+    [
+        ((-5.0, 3.0), "floor"),  # scale 8/7, zero point rint(-4 + 4.375) = 0: -5 is -4.375 steps, and its floor -5
+        ((-4.5, 2.5), "nearest"),  # scale 1, zero point rint(-4 + 4.5) = 0: -4.5 is a tie, away from zero -5
+    ],
+)
+def test_no_level_is_below_the_lowest_where_the_zero_point_was_rounded(values, rounding):
+    found, levels = tfc.Affine(3, symmetric=False, rounding=rounding).quantize(column(*values))
+    assert levels.zero_point.tolist() == [0]
+    assert found.min() == levels.lowest == -4
+
+
 @settings(max_examples=150, deadline=None)
 @given(MATRICES, AFFINE)
 def test_quantizing_again_changes_nothing(values, affine):

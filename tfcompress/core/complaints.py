@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
 from .errors import INTERRUPTED_EXIT_CODE, TfcompressError
 
 
@@ -21,6 +28,28 @@ def explain(error: BaseException, when_interrupted: str = "Interrupted.") -> tup
     if isinstance(error, TfcompressError):
         return line, error.exit_code
     return f"{type(error).__name__}: {line} (a bug; --debug shows where)", TfcompressError.exit_code
+
+
+@contextlib.contextmanager
+def interrupts_that_arrive() -> Iterator[None]:
+    """Raises Ctrl-C anew where Python swallows it: in a `__del__`, or in a callback of a weak reference.
+
+    TensorFlow has many of both. Python would print a traceback there, and the run would go on.
+    """
+    before = sys.unraisablehook
+
+    def again(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            # Not at once: it would be raised in this very function, and be swallowed again.
+            threading.Timer(0.01, _thread.interrupt_main).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def was_interrupted(error: BaseException | None) -> bool:

@@ -89,7 +89,9 @@ def quantize(
     zero_point = _repeated(levels.zero_point, times).astype(integer) if levels.zero_point.any() else None
     rows = min(len(wide), max(1, _BLOCK // wide.shape[1]))
     room = np.empty((rows, wide.shape[1]))
-    whole = None if inside and zero_point is None else np.empty(room.shape, integer)
+    # A grid that is not the same on both sides may end half a step short of its range, as its zero point is whole.
+    needs_no_clamp = inside and levels.lowest == -levels.highest
+    whole = None if needs_no_clamp and zero_point is None else np.empty(room.shape, integer)
     snap = 2 * levels.highest * SNAP  # what is nearer to the next level than float32 can tell is that level
     for begin in range(0, len(wide), rows):
         block = wide[begin : begin + rows]
