@@ -1,12 +1,14 @@
 """Channel pruning of ResNets on CIFAR-10: accuracy of each criterion at the same MACs, and latency of the int8 files.
 
     python benchmarks/channel_pruning_accuracy.py --data-dir FOLDER [--depth 8] [--epochs 24] [--speed-up 2.1]
-        [--criteria L2Norm Random ...] [--fine-tune 6] [--out FOLDER]
+        [--criteria L2Norm Random ...] [--fine-tune 6] [--teacher cifar10_fast_resnet] [--out FOLDER]
 
 Trains ResNet-DEPTH once (kept in --out, and taken from there the next time), then for each criterion removes channels
-until 1/SPEED-UP of the multiply-accumulates is left, trains on under the unpruned model as teacher, exports int8 and
-measures. Random removal is the control: a criterion that does not beat it is marked. All latencies are of one run on
-one machine, a thread, taking turns. Results are kept in --out as they come; the same command goes on where it stopped.
+until 1/SPEED-UP of the multiply-accumulates is left, trains on under a teacher (the unpruned model, or with --teacher a
+model that comes with tfcompress, whose answers are kept on disk), exports int8 and measures. --fine-tune 0 tells what
+the removal alone leaves. Random removal is the control: a criterion that does not beat it is marked. All latencies are
+of one run on one machine, a thread, taking turns. Results are kept in --out as they come; the same command goes on
+where it stopped.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ from tfcompress.core.measure import measure
 
 CRITERIA = ("L2Norm", "L1Norm", "BatchNormScale", "Taylor", "GeometricMedian", "Activation", "Lamp", "Random")
 NUM_LATENCY_ROUNDS = 5
+NUM_VIEWS = 8  # of a picture, in turn, under a teacher whose answers are kept
 
 
-def fit_of(data: tfc.Data, epochs: int, peak: float, seed: int) -> tfc.KerasFit:
+def fit_of(data: tfc.Data, epochs: int, peak: float, seed: int, views: int = 0) -> tfc.KerasFit:
     """Training as for the baseline, with another length and rate."""
     return tfc.KerasFit(
         data,
@@ -34,6 +37,7 @@ def fit_of(data: tfc.Data, epochs: int, peak: float, seed: int) -> tfc.KerasFit:
         batch_size=128,
         learning_rate=tfc.OneCycle(peak, 0.25),
         augment=(tfc.Flip(), tfc.ShiftedCrop(4)),
+        views=views,
         weight_decay=5e-4,
         seed=seed,
     )
@@ -55,7 +59,7 @@ def accuracy(model: keras.Model, data: tfc.Data) -> float:
 
 
 def prune(
-    model: keras.Model, data: tfc.Data, criterion: str, speed_up: float, epochs: int
+    model: keras.Model, data: tfc.Data, criterion: str, speed_up: float, epochs: int, teacher: str | None
 ) -> tuple[keras.Model, float]:
     """The pruned model after fine-tuning, and its accuracy before it."""
     technique = tfc.PruneChannels(
@@ -66,16 +70,22 @@ def prune(
     class LookThenTrain:
         """The fit, after one look at what the removal alone left."""
 
-        def __init__(self, fit: tfc.Fit):
-            self.fit, self.steps = fit, fit.steps
+        def __init__(self, fit: tfc.Fit | None):
+            self.fit, self.steps = fit, fit.steps if fit else 0
             self.data = data
 
         def __call__(self, smaller: keras.Model, callbacks: tuple = ()) -> object:
             seen["before"] = accuracy(smaller, data)
-            return self.fit(smaller, callbacks)
+            return self.fit(smaller, callbacks) if self.fit else None
 
     set_seed(1)
-    fit = tfc.distilled(fit_of(data, epochs, 0.1, seed=1), model, student_loss_weight=0.5)
+    if not epochs:
+        fit = None
+    elif teacher:
+        loss = tfc.SoftTargets(temperature=4.0)
+        fit = tfc.distilled(fit_of(data, epochs, 0.1, 1, NUM_VIEWS), tfc.Shipped(teacher)(), loss, 0.1, cache=True)
+    else:
+        fit = tfc.distilled(fit_of(data, epochs, 0.1, seed=1), model, student_loss_weight=0.5)
     return technique.apply(model, LookThenTrain(fit)), seen["before"]
 
 
@@ -115,6 +125,7 @@ def main() -> None:
         "--speed-up", type=float, nargs="+", default=[2.1], help="MACs before over after (default: 2.1)"
     )
     parser.add_argument("--fine-tune", type=int, default=6, help="epochs after the removal (default: %(default)s)")
+    parser.add_argument("--teacher", help="name of a shipped model that teaches (default: the unpruned model)")
     parser.add_argument("--criteria", nargs="+", default=CRITERIA, help="(default: all)")
     parser.add_argument("--out", type=Path, default=Path("saved_models/channel_pruning_accuracy"))
     options = parser.parse_args()
@@ -127,12 +138,17 @@ def main() -> None:
     wanted = [("baseline", 1.0)] + [(c, s) for s in options.speed_up for c in options.criteria]
     paths = {}
     for criterion, speed_up in wanted:
-        name = f"{criterion} {speed_up:g}x {options.fine_tune} epochs" if criterion != "baseline" else "baseline"
+        teacher = " taught" if options.teacher else ""
+        name = (
+            f"{criterion} {speed_up:g}x {options.fine_tune} epochs{teacher}" if criterion != "baseline" else criterion
+        )
         paths[name] = options.out / f"resnet{options.depth}-{name.replace(' ', '-')}-int8.tflite"
         if name not in rows or not paths[name].exists():
             begin = time.monotonic()
             smaller, before = (
-                (model, None) if name == "baseline" else prune(model, data, criterion, speed_up, options.fine_tune)
+                (model, None)
+                if name == "baseline"
+                else prune(model, data, criterion, speed_up, options.fine_tune, options.teacher)
             )
             rows[name] = row(smaller, data, paths[name], before, time.monotonic() - begin)
             kept.write_text(json.dumps(rows, indent=2))

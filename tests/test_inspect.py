@@ -251,6 +251,49 @@ def test_custom_brings_a_users_own_layers(shown, tmp_path):
     assert (code, "Twice (Keras 3)" in out) == (0, True)
 
 
+def test_against_a_file_tells_where_it_loses(saved, int8, shown):
+    code, out, err = shown(saved / "sparse.keras", "--against", int8, "--data", "digits", "--num-examples", "40")
+    assert (code, err) == (0, "")
+    assert "40 examples (scikit-learn digits), accuracy" in " ".join(out.split())
+    row = next(line.split() for line in out.splitlines() if line.startswith("conv2"))
+    assert row[:2] == ["conv2", "Conv2D"]
+    assert 35 < float(row[row.index("int8") + 1]) < 60  # dB of the kernel; columns before it go where room is scarce
+    assert "It hurts most in" in out
+    assert max(map(len, out.splitlines()[1:])) <= 100
+
+
+def test_against_data_in_json(saved, shown, tmp_path):
+    np.savez(tmp_path / "few.npz", inputs=np.random.default_rng(0).random((4, 8, 8, 1), "float32"))
+    code, out, err = shown(saved / "sparse.keras", "--against", tmp_path / "few.npz", "--bits", "3", "--json")
+    told = json.loads(out)
+    assert (code, err, told["kind"], told["format"], told["answers"]) == (0, "", "errors", 1, None)
+    assert (told["num_examples"], told["accuracy"], told["measured_on"]) == (4, None, "few.npz")
+    assert [layer["name"] for layer in told["layers"]] == ["conv1", "conv2", "dense1", "logits"]
+    assert all(layer["alone"]["bits"] == 3 and layer["alone"]["kernel_sqnr_db"] < 25 for layer in told["layers"])
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--bits", "4"], 2, "--bits with"),
+        (["--data", "digits"], 2, "go with --against. Received: --data with"),
+        (["--against", "digits", "--data", "digits"], 2, "--data goes with --against FILE.tflite"),
+        (["--against", "digits", "--gpu"], 2, "do not go with --against. Received: --gpu"),
+        (["--against", "digits", "--bits", "1"], 12, "bits must be from 2 to 16"),
+        (["--against", "none.tflite"], 43, "There is none of this name"),
+    ],
+)
+def test_comparisons_that_make_no_sense_are_told_without_tensorflow(run, saved, options, code, words):
+    done = run(saved / "sparse.keras", *options)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1), done.stderr
+    assert words in done.stderr
+
+
+def test_against_is_for_keras_files(run, int8):
+    done = run(int8, "--against", "digits")
+    assert (done.returncode, "--against is for a Keras FILE" in done.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -35,6 +35,8 @@ def own(trained, digits, tmp_path_factory):
 @pytest.fixture
 def settings(request, name):
     """What a recipe must be told."""
+    if name == "cifar10_teacher":
+        return ["--set", "width=4"]  # or it would take minutes on a software GPU
     if name != "image_folder":
         return []
     own = request.getfixturevalue("own")
@@ -58,9 +60,10 @@ def test_smoke(name, settings, tmp_path):
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["verdict"] == "pass"
     statuses = {f["check"]: f["status"] for file in report["files"] for f in file["findings"].values()}
-    assert [statuses[f"cpu-{kernels}"] for kernels in ("xnnpack", "builtin", "reference")] == ["pass"] * 3
+    kernels = ("xnnpack", "builtin", *(["reference"] if name != "cifar10_teacher" else []))
+    assert {statuses[f"cpu-{each}"] for each in kernels} == {"pass"}
     assert statuses["gpu"] in ("pass", "not run")
-    assert any(
+    assert name == "cifar10_teacher" or any(
         verdict["kind"] in ("sparsity", "channels removed") for file in report["files"] for verdict in file["verdicts"]
     )
     markdown = (tmp_path / "run" / "report.md").read_text()
@@ -74,7 +77,7 @@ def test_plan_says_what_it_would_do_and_makes_nothing(name, settings, tmp_path):
     command = [sys.executable, "-m", "tfcompress.recipe", name, *settings, "--plan"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "Prune" in done.stdout and "steps" in done.stdout
+    assert ("Prune" in done.stdout or name == "cifar10_teacher") and "steps" in done.stdout
     assert not list(tmp_path.iterdir())
 
 

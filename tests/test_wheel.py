@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 def unpacked(tmp_path_factory):
     """The wheel built from a copy of the sources, unpacked as pip would."""
     sources, folder = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("site")
-    for name in ("tfcompress", "recipes", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("tfcompress", "recipes", "saved_models", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         subprocess.run(["cp", "-r", str(ROOT / name), str(sources)], check=True)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(sources)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -33,6 +33,12 @@ def test_holds_every_module(unpacked):
     assert modules(unpacked / "tfcompress" / "recipes") == modules(ROOT / "recipes")
     installed = {path for path in modules(unpacked / "tfcompress") if not path.startswith("recipes/")}
     assert installed == modules(ROOT / "tfcompress")
+
+
+def test_holds_the_trained_models_and_no_run_of_this_checkout(unpacked):
+    held = {path.relative_to(unpacked / "tfcompress" / "saved_models").as_posix() for path in unpacked.rglob("*.tfcp")}
+    assert held == {path.name for path in (ROOT / "saved_models").glob("*.tfcp")}
+    assert {path.suffix for path in (unpacked / "tfcompress" / "saved_models").rglob("*.*")} == {".tfcp", ".json"}
 
 
 def test_finds_its_recipes_from_another_folder(unpacked, tmp_path):

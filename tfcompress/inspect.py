@@ -17,15 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from .core.complaints import explain, interrupts_that_arrive
 from .core.errors import ConversionFailed, UnreadableModel, Usage
-from .core.tflite import IDENTIFIER
+from .inspecting.comparison import SETTINGS, compare, comparison
+from .inspecting.kind import is_tflite
 
 if TYPE_CHECKING:
+    from .inspecting.error_values import Errors
     from .inspecting.values import KerasFile, TfliteFile
 
 DESCRIPTION = """\
 Shows what is in a model file: the layers of a Keras model (.keras, .h5, SavedModel folder) or the operations of a
 .tflite, with shapes, parameters, multiply-accumulates (MACs), bytes, zeros, clusters and quantization; and what
-pruning, quantization-aware training (QAT) and the GPU delegate would take of it.
+pruning, quantization-aware training (QAT) and the GPU delegate would take of it. With --against: where quantization
+hurts, layer by layer.
 """
 EXAMPLES = """\
 examples:
@@ -34,11 +37,12 @@ examples:
   python -m tfcompress.inspect model.tflite --tensors  its tensors too
   python -m tfcompress.inspect model.h5 --custom layers.py
   python -m tfcompress.inspect model.keras --json | jq .totals
+  python -m tfcompress.inspect model.keras --against model_int8.tflite --data photos/   where the file loses
+  python -m tfcompress.inspect model.keras --against photos/ --bits 4                   where 4 bits would
 
 exit codes: 0 all is well; 2 command line; 12 value out of range; 40 model unsupported; 43 model file unreadable;
 130 interrupted; 141 the reader of the output went away
 """
-KERAS_HEADS = (b"PK", b"\x89HDF")
 BROKEN_PIPE_EXIT_CODE = 141  # 128 + SIGPIPE, as shells have it
 
 
@@ -79,15 +83,24 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="print one JSON object and nothing else (keys: docs/inspecting.md)")
     add("--trust", action="store_true", help="load a Keras file that holds code, which may run (safe_mode=False)")
     add("--custom", metavar="FILE", type=Path, help="a Python file that defines the model's own layers and functions")
+    add("--against", metavar="WHAT", help="tell quantization error by layer: against a .tflite of it, or on DATA alone")
+    add("--data", metavar="DATA", help="to run: digits, cifar10, a folder or CSV of pictures, an .npz (default: noise)")
+    add("--scaling", metavar="HOW", help="of pictures: 0..255, 0..1 (default), -1..1, torch or caffe")
+    add("--bits", metavar="N", type=int, help="of the kernels of one layer alone, 2 to 16 (default: the file's, or 8)")
+    add("--num-examples", metavar="N", type=int, help="to run (default 512)")
     add("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
-def _inspect(options: argparse.Namespace) -> KerasFile | TfliteFile:
+def _inspect(options: argparse.Namespace) -> Errors | KerasFile | TfliteFile:
     path = options.file
     if not path.exists():
         raise UnreadableModel(f"FILE must be a model file or a folder. Received: {path}. There is none of this name.")
-    if _is_tflite(path):
+    if options.against is not None:
+        return _compare(path, options)
+    without = {f"--{name.replace('_', '-')}": getattr(options, name) is not None for name in SETTINGS}
+    _refuse(without, "go with --against", path)
+    if is_tflite(path):
         _refuse({"--trust": options.trust, "--custom": options.custom}, "are for Keras files", path)
         return _inspect_tflite(path, options.gpu)
     _refuse({"--tensors": options.tensors}, "is for .tflite files", path)
@@ -99,32 +112,6 @@ def _refuse(options: dict[str, Any], kind: str, path: Path) -> None:
     given = [name for name, value in options.items() if value]
     if given:
         raise Usage(f"{' and '.join(options)} {kind}. Received: {' '.join(given)} with {path}. Leave it out.")
-
-
-def _is_tflite(path: Path) -> bool:
-    """Whether it is one by its bytes, or claims to be by its name. Raises `UnreadableModel` for what is no model."""
-    if path.is_dir():
-        return False
-    with _readable(path), path.open("rb") as stream:
-        head = stream.read(8)
-    if not head:
-        raise UnreadableModel(f"FILE must be a model file. Received: {path}, which is empty. Save or copy it again.")
-    if head[4:] == IDENTIFIER or (path.suffix == ".tflite" and not head.startswith(KERAS_HEADS)):
-        return True
-    if not head.startswith(KERAS_HEADS) and path.suffix not in (".keras", ".h5"):
-        raise UnreadableModel(
-            f"FILE must be a .keras, .h5 or .tflite file. Received: {path}, whose first bytes are {head.hex(' ')}. "
-            "Export the model to one of these."
-        )
-    return False
-
-
-@contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UnreadableModel(f"FILE must be readable. Received: {path}. {error.strerror}.") from error
 
 
 def _inspect_tflite(path: Path, with_gpu: bool) -> TfliteFile:
@@ -148,16 +135,40 @@ def _inspect_keras(path: Path, options: argparse.Namespace) -> KerasFile:
     with _working(f"reading {path.name}"):
         start_quietly()
         from .inspecting.keras_model import inspect_keras
-        from .loading.custom import custom_objects_from
-        from .loading.door import bring_in
 
-        custom_objects = custom_objects_from(options.custom) if options.custom else {}
-        arrival = bring_in(path, custom_objects=custom_objects, safe_mode=not options.trust)
+        arrival = _bring_in(path, options)
         file = inspect_keras(arrival.model, str(path), arrival.origin, _num_bytes(path), arrival.largest_difference)
     if not options.gpu:
         return file
     with _working("asking the GPU delegate about an export"):
         return _with_gpu(file, arrival.model)
+
+
+def _bring_in(path: Path, options: argparse.Namespace) -> Any:
+    from .loading.custom import custom_objects_from
+    from .loading.door import bring_in
+
+    custom_objects = custom_objects_from(options.custom) if options.custom else {}
+    return bring_in(path, custom_objects=custom_objects, safe_mode=not options.trust)
+
+
+def _compare(path: Path, options: argparse.Namespace) -> Errors:
+    """Quantization error of the Keras model at `path`, against a .tflite or on data."""
+    if is_tflite(path):
+        raise Usage(f"--against is for a Keras FILE. Received: {path}. Say FILE.keras --against {path.name}.")
+    _refuse({"--tensors": options.tensors, "--gpu": options.gpu}, "do not go with --against", path)
+    wanted = comparison(options.against, *(getattr(options, name) for name in SETTINGS))
+    from .core.keras import start_quietly
+    from .core.progress import Silent
+
+    with _working(f"reading {path.name}"):
+        start_quietly()
+        model = _bring_in(path, options).model
+    if not sys.stderr.isatty():
+        return compare(model, str(path), wanted, Silent())
+    from .terminal import TerminalProgress
+
+    return compare(model, str(path), wanted, TerminalProgress())
 
 
 def _with_gpu(file: KerasFile, model: Any) -> KerasFile:
@@ -203,16 +214,18 @@ def _working(what: str) -> Iterator[None]:
         yield
 
 
-def _show(file: KerasFile | TfliteFile, options: argparse.Namespace) -> None:
+def _show(file: Errors | KerasFile | TfliteFile, options: argparse.Namespace) -> None:
     if options.json:
         from .inspecting.reading import finite
 
         told = {"kind": file.kind, "format": file.format, **dataclasses.asdict(file)}
         print(json.dumps(finite(told), indent=2, allow_nan=False))
         return
-    from .inspecting import keras_table, page, tflite_table
+    from .inspecting import error_table, keras_table, page, tflite_table
 
-    if file.kind == "tflite":
+    if file.kind == "errors":
+        error_table.print_errors(file, page.console())
+    elif file.kind == "tflite":
         tflite_table.print_tflite(file, page.console(), options.tensors)
     else:
         keras_table.print_keras(file, page.console())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import recipe_file
 from .core.complaints import explain, interrupts_that_arrive
 from .core.errors import Usage, VerdictFailed
+from .core.strategy import Strategy, parse_strategy
 
 if TYPE_CHECKING:
     from .core.progress import Progress
@@ -32,6 +33,7 @@ examples:
   python -m tfcompress.recipe cifar10 --plan                  what it would do, and nothing more
   python -m tfcompress.recipe cifar10 --smoke                 all of it on 256 examples, to see it run
   python -m tfcompress.recipe cifar10 --set final_sparsity=0.9 --out runs/sparse
+  python -m tfcompress.recipe cifar10 --strategy mirrored     on all GPUs; mirrored:2 on two, or on two parts of a CPU
   python -m tfcompress.recipe path/to/my_recipe.py            a recipe of your own
   python -m tfcompress.recipe cifar10 --help                  the settings of a recipe
 
@@ -40,8 +42,12 @@ The same command again continues an interrupted run; a finished stage is not rep
 exit codes: 0 all is well; 2 command line; 10 unknown recipe; 11 unknown setting; 12 value out of range; 13 recipe in
 disorder; 20 data unavailable; 21 data corrupt; 30 output not writable; 31 disk full; 40 model unsupported; 41 nothing
 happened; 42 promise broken; 43 model file unreadable; 44 model no better than chance; 50 conversion failed; 60 a file
-failed a check; 130 interrupted
+failed a check; 70 another worker lost; 130 interrupted
 """
+STRATEGY = (
+    "where to train: none; mirrored, on all GPUs of this machine (mirrored:N: on N of them; without GPUs the CPU is "
+    "divided); multi_worker, in the processes that TF_CONFIG names (default: none)"
+)
 INTERRUPTED = "Interrupted. Finished stages are kept: the same command continues."
 SMOKE = {"num_examples": "256", "epochs": "2"}
 
@@ -80,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--epochs", metavar="N", help="epochs of the first training; the other stages scale with it")
     add("--seed", metavar="N", help="seed of every random number")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting of the recipe; may be repeated")
+    add("--strategy", metavar="S", default="none", help=STRATEGY)
     add("--fresh", action="store_true", help="start over; what was made is moved to earlier/ in the run folder")
     add("--debug", action="store_true", help="show the traceback of an error")
     return parser
@@ -97,6 +104,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.help:
         print(f"{parser.format_help()}\n{file.name}: {file.settings_help()}", end="")
         return 0
+    strategy = parse_strategy(options.strategy)
     settings = file.settings(_assignments(options))
     recipe = file.recipe(settings)
     from .run import require_order
@@ -106,7 +114,9 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         _print_plan(recipe, file.name)
         return 0
     folder = options.out or Path("saved_models") / (f"{file.name}-smoke" if options.smoke else file.name)
-    return _execute(recipe, file, settings, folder, options.fresh)
+    if not strategy.is_chief:
+        return _take_part(recipe, file, folder, strategy)
+    return _execute(recipe, file, settings, folder, options.fresh, strategy)
 
 
 def _assignments(options: argparse.Namespace) -> dict[str, str]:
@@ -121,7 +131,30 @@ def _assignments(options: argparse.Namespace) -> dict[str, str]:
     return assignments
 
 
-def _execute(recipe: Recipe, file: recipe_file.RecipeFile, settings: Any, folder: Path, fresh: bool) -> int:
+def _take_part(recipe: Recipe, file: recipe_file.RecipeFile, folder: Path, strategy: Strategy) -> int:
+    """Trains with the other workers; the chief writes, and reports."""
+    from .core.keras import start_quietly
+    from .core.store import Store
+    from .run import run
+    from .terminal import TerminalProgress
+
+    progress = TerminalProgress()
+    progress.say(f"{file.name}: {strategy.worker}, which trains; the chief writes {folder}")
+    recipe.data.require()
+    start_quietly()
+    run(recipe, Store(folder), file.name, strategy=strategy)
+    progress.say(f"{file.name}: {strategy.worker} is done; the report is the chief's")
+    return 0
+
+
+def _execute(
+    recipe: Recipe,
+    file: recipe_file.RecipeFile,
+    settings: Any,
+    folder: Path,
+    fresh: bool,
+    strategy: Strategy,
+) -> int:
     from .core.describe import describe
     from .core.keras import start_quietly
     from .core.store import Store
@@ -138,7 +171,7 @@ def _execute(recipe: Recipe, file: recipe_file.RecipeFile, settings: Any, folder
     store.write_json("recipe.json", {"recipe": file.name, "settings": described})
     start_quietly()
     command = shlex.join(["python", "-m", "tfcompress.recipe", *sys.argv[1:]])
-    report = run(recipe, store, file.name, file.summary, described, command, progress)
+    report = run(recipe, store, file.name, file.summary, described, command, progress, strategy)
     write(report, store)
     print_report(report, folder)
     if report.failures:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from .core.records import FileRecord, Report, StageRecord, to_json
 from .core.store import Store
-from .core.types import CHANNELS, CLUSTERS, Agreement, Finding
+from .core.types import CHANNELS, CLUSTERS, LEVELS, Agreement, Finding
 
 HEADINGS = (
     *("variant", "accuracy, Keras", "accuracy, TFLite", "raw bytes", "zipped bytes", "parameters", "MACs", "sparsity"),
@@ -205,7 +205,7 @@ def _what(kind: str, kernels: Sequence[str] = ()) -> str:
 
 
 def _share(kind: str, value: float) -> str:
-    if kind == CLUSTERS:
+    if kind in (CLUSTERS, LEVELS):
         return f"{value:.0f} values"
     if kind == CHANNELS:
         return f"{value:.1%} of weights"

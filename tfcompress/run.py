@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .core.errors import InvalidRecipe
+from .core.fits import layers_of_fit
 from .core.machine import machine, versions
 from .core.progress import Progress, Silent
 from .core.records import Report
 from .core.store import Store
+from .core.strategy import open_team
 from .core.types import FOR_GOOD, Recipe
 from .run_file import make_file
 from .run_stage import Workshop, do_stage
@@ -24,7 +26,8 @@ def run(
     settings: Mapping[str, Any] | None = None,
     command: str = "",
     progress: Progress | None = None,
-) -> Report:
+    strategy: Any = None,
+) -> Report | None:
     """Runs `recipe` in the folder of `store`, which is open, and gives its report.
 
     Args:
@@ -35,36 +38,56 @@ def run(
       settings: what the recipe was made from, as JSON, for the report.
       command: what the user typed, for the report.
       progress: who is told how far the run is. Defaults to None: nobody.
+      strategy: "mirrored", "mirrored:N", "multi_worker" or a tf.distribute.Strategy, under which every stage trains.
+        Defaults to None: one device. It is no part of what a stage is made from: a run may go on under another.
 
     Returns:
-      The report; `report.failures` says what is wrong with the files, if anything.
+      The report; `report.failures` says what is wrong with the files, if anything. Of several processes the chief alone
+      has one, and writes; the others train, and get None.
 
     Raises:
       InvalidRecipe: before anything is trained, when a stage would destroy what an earlier one made.
+      InvalidValue: before anything is trained, when a batch cannot be shared by the replicas.
       PromiseBroken: when a stage did not make or keep what it promised.
+      WorkerLost: when another process of a distributed training has gone.
     """
     require_order(recipe)
     started = time.monotonic()
-    workshop = Workshop(recipe, store, name, progress or Silent())
+    team = open_team(strategy)
+    _require_replicas(recipe, team.num_replicas)
+    workshop = Workshop(recipe, store, name, progress or Silent(), team)
     for position, stage in enumerate(recipe.stages):
         do_stage(workshop, position + 1, stage, start_name(recipe, position))
+    return team.chief_alone(lambda: _finish(workshop, title, settings, command, started))
+
+
+def _finish(workshop: Workshop, title: str, settings: Mapping[str, Any] | None, command: str, started: float) -> Report:
+    """The files, and the report."""
+    recipe, team = workshop.recipe, workshop.team
     files = [
         make_file(workshop, record, exporter)
         for record in workshop.records.values()
         for exporter in recipe.exports.get(record.name, ())
     ]
     return Report(
-        recipe=name,
+        recipe=workshop.name,
         title=title,
         data=recipe.data.title,
         settings=dict(settings or {}),
         versions=versions(),
-        machine=machine(),
+        machine=machine() | ({"strategy": team.title} if team.strategy else {}),
         command=command,
         seconds=round(time.monotonic() - started, 1),
         stages=tuple(workshop.records.values()),
         files=tuple(files),
     )
+
+
+def _require_replicas(recipe: Recipe, number: int) -> None:
+    for stage in recipe.stages:
+        for fit in layers_of_fit(stage.fit):
+            if hasattr(fit, "require_replicas"):
+                fit.require_replicas(number)
 
 
 def require_order(recipe: Recipe) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .core.describe import describe, fingerprint, short
-from .core.errors import PromiseBroken
+from .core.errors import PromiseBroken, WorkerLost
 from .core.keras import keras, load_model, model_suffix, save_model, set_seed
 from .core.machine import versions
 from .core.measure import kernels, measure
@@ -18,12 +18,14 @@ from .core.promises import Verdict, judge_model
 from .core.records import StageRecord, stage_from_json, to_json
 from .core.remarks import remarks_of
 from .core.store import Store
-from .core.types import CLUSTERS, Fit, Recipe, Stage
+from .core.team import Team
+from .core.types import CLUSTERS, LEVELS, Fit, Recipe, Stage
 
 if TYPE_CHECKING:
     import numpy as np
 
 BATCH_SIZE = 500  # of prediction on the test split
+PATIENCE_SECONDS = 30  # until a worker sees what the chief wrote: a network disk may be slow
 
 
 @dataclasses.dataclass
@@ -34,6 +36,7 @@ class Workshop:
     store: Store
     name: str
     progress: Progress
+    team: Team = dataclasses.field(default_factory=Team)
     records: dict[str, StageRecord] = dataclasses.field(default_factory=dict)
     folders: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -57,13 +60,12 @@ def do_stage(workshop: Workshop, number: int, stage: Stage, start: str | None) -
     folder = f"{number}-{stage.name}"
     key = _key(workshop, stage, start)
     workshop.folders[stage.name] = folder
-    record = _finished(workshop.store, folder, key)
-    if record is None:
-        workshop.store.retire(folder)
-        record = _train(workshop, stage, start, key, folder)
-        workshop.progress.say(f"{stage.name}: accuracy {record.accuracy:.2%} after {record.seconds:.0f} s")
-    else:
+    if workshop.team.chief_says(lambda: _is_finished(workshop.store, folder, key)):
+        record = _written(workshop, folder, key)
         workshop.progress.say(f"{stage.name}: finished by an earlier run, accuracy {record.accuracy:.2%}")
+    else:
+        record = _train(workshop, stage, start, key, folder) or _written(workshop, folder, key)
+        workshop.progress.say(f"{stage.name}: accuracy {record.accuracy:.2%} after {record.seconds:.0f} s")
     workshop.records[stage.name] = record
 
 
@@ -75,62 +77,97 @@ def _key(workshop: Workshop, stage: Stage, start: str | None) -> str:
     return fingerprint([stage.technique, stage.fit, origin, needs, recipe.data, recipe.seed, versions()])
 
 
+def _is_finished(store: Store, folder: str, key: str) -> bool:
+    """Whether an earlier run finished the stage; what other settings made is moved out of the way."""
+    if _finished(store, folder, key) is not None:
+        return True
+    store.retire(folder)
+    return False
+
+
+def _written(workshop: Workshop, folder: str, key: str) -> StageRecord:
+    """The record that the chief wrote. Raises `WorkerLost` in a worker that does not see it."""
+    patience = time.monotonic() + (0 if workshop.team.is_chief else PATIENCE_SECONDS)
+    while (record := _finished(workshop.store, folder, key)) is None:
+        if time.monotonic() >= patience:
+            raise WorkerLost(
+                f"Every worker must see the chief's run folder, and run the same recipe. Received: no stage of these "
+                f"settings in {workshop.store.root / folder}. Give all workers one folder on a shared disk (--out)."
+            )
+        time.sleep(0.5)
+    return record
+
+
 def _finished(store: Store, folder: str, key: str) -> StageRecord | None:
     saved = store.read_json(f"{folder}/stage.json")
     record = stage_from_json(saved)
     return record if record is not None and record.key == key else None
 
 
-def _train(workshop: Workshop, stage: Stage, start: str | None, key: str, folder: str) -> StageRecord:
+def _train(workshop: Workshop, stage: Stage, start: str | None, key: str, folder: str) -> StageRecord | None:
+    """Trains, judges and saves; None in a worker that only trains."""
     started = time.monotonic()
     keras.backend.clear_session()
     set_seed(workshop.recipe.seed)
-    model = workshop.model(start) if start else stage.start()
-    promises = (*(workshop.records[start].promises if start else ()), *stage.technique.promises(model))
-    remarks = tuple(stage.technique.remarks(model)) if hasattr(stage.technique, "remarks") else ()
-    for remark in remarks:
-        workshop.progress.say(f"{stage.name}: {remark}")
-    needs = _needs(stage.fit)
-    fit = stage.fit.resolve({name: workshop.model(name) for name in needs}) if needs else stage.fit
-    with workshop.progress.task(stage.name, fit.steps) as advance:
-        watched = _Watched(fit, advance)
-        model = stage.technique.apply(model, watched)
+    with workshop.team.scope():
+        model = workshop.model(start) if start else stage.start()
+        promises = (*(workshop.records[start].promises if start else ()), *stage.technique.promises(model))
+        asked = stage.technique.remarks(model) if hasattr(stage.technique, "remarks") else ()
+        remarks = (*remarks_of(model), *asked)
+        for remark in remarks:
+            workshop.progress.say(f"{stage.name}: {remark}")
+        needs = _needs(stage.fit)
+        fit = stage.fit.resolve({name: workshop.model(name) for name in needs}) if needs else stage.fit
+        with workshop.progress.task(stage.name, fit.steps) as advance:
+            watched = _Watched(fit, advance)
+            model = stage.technique.apply(model, watched)
     for remark in remarks_of(model):
         workshop.progress.say(f"{stage.name}: {remark}")
+    record = {
+        "name": stage.name,
+        "key": key,
+        "technique": short(stage.technique, defaults=True),
+        "fit": describe(stage.fit),
+        "start": start or short(stage.start),
+        "steps": fit.steps,
+        "promises": promises,
+        "history": watched.history,
+        "remarks": (*remarks, *remarks_of(model)),
+    }
+    plain = workshop.team.plain(model)
+    return workshop.team.chief_alone(lambda: _judge_and_save(workshop, folder, plain, record, started))
+
+
+def _judge_and_save(
+    workshop: Workshop, folder: str, model: Any, record: Mapping[str, Any], started: float
+) -> StageRecord:
+    """The whole record of a stage whose model is trained."""
     measurement = measure(model)
     sizes = {name: int(values.size) for name, values in kernels(model).items()}  # what is left of them
-    verdicts = tuple(judge_model(promise, measurement, sizes) for promise in promises)
+    verdicts = tuple(judge_model(promise, measurement, sizes) for promise in record["promises"])
     for verdict in verdicts:
         if not verdict.kept:
             raise PromiseBroken(
-                f"Stage {stage.name!r} promised {verdict.kind} of {_bound(verdict)} in every kernel. "
+                f"Stage {record['name']!r} promised {verdict.kind} of {_bound(verdict)} in every kernel. "
                 f"Received: {verdict.measured:.4g} over all of them. Its technique does not keep what it says."
             )
-    outputs = _predict(workshop, model, stage.name)
+    outputs = _predict(workshop, model, record["name"])
     labels = workshop.recipe.data.test.labels
-    record = StageRecord(
-        name=stage.name,
-        key=key,
-        technique=short(stage.technique, defaults=True),
-        fit=describe(stage.fit),
-        start=start or short(stage.start),
-        steps=fit.steps,
+    whole = StageRecord(
+        **record,
         seconds=round(time.monotonic() - started, 1),
         accuracy=float((outputs.argmax(-1) == labels).mean()),
         num_examples=len(labels),
         measurement=measurement,
         kernel_sizes=sizes,
-        promises=promises,
         verdicts=verdicts,
-        history=watched.history,
-        remarks=(*remarks, *remarks_of(model)),
     )
-    _save(workshop.store, folder, model, outputs, record)
-    return record
+    _save(workshop.store, folder, model, outputs, whole)
+    return whole
 
 
 def _bound(verdict: Verdict) -> str:
-    return f"at {'most' if verdict.kind == CLUSTERS else 'least'} {verdict.promised:.4g}"
+    return f"at {'most' if verdict.kind in (CLUSTERS, LEVELS) else 'least'} {verdict.promised:.4g}"
 
 
 def _needs(fit: Fit) -> tuple[str, ...]:

@@ -61,29 +61,71 @@ def test_parameters_and_macs(layer, shape, num_parameters, num_macs):
 
 
 @pytest.mark.parametrize(
-    ("layer", "num_parameters", "num_kernels"),
+    ("layer", "num_parameters", "num_kernels", "num_macs"),
     [
-        # four gates of (2 inputs + 3 states + bias) * 3 units = 72
-        (lambda: layers.LSTM(3, name="x"), 72, 2),
-        (lambda: layers.Bidirectional(layers.LSTM(3), name="x"), 144, 4),
-        # (2, 6) without bias
-        (lambda: layers.EinsumDense("abc,cd->abd", output_shape=(None, 6), name="x"), 12, 1),
+        # 5 steps of (2 inputs + 3 states) * 3 units, in four gates; parameters, with a bias: (2 + 3 + 1) * 3 * 4
+        (lambda: layers.LSTM(3), 72, 2, 5 * 4 * 15),
+        (lambda: layers.Bidirectional(layers.LSTM(3)), 144, 4, 2 * 5 * 4 * 15),
+        # three gates, each with two biases
+        (lambda: layers.GRU(3, return_sequences=True), 63, 2, 5 * 3 * 15),
+        (lambda: layers.SimpleRNN(3), 18, 2, 5 * 15),
+        # (2, 6) without bias, at each of 5 places
+        (lambda: layers.EinsumDense("abc,cd->abd", output_shape=(None, 6)), 12, 1, 5 * 12),
+        (lambda: layers.EinsumDense("...c,cd->...d", output_shape=(6,)), 12, 1, 5 * 12),
+        # over places too: (5, 2, 6), once
+        (lambda: layers.EinsumDense("abc,bcd->ad", output_shape=6), 60, 1, 60),
     ],
 )
-def test_what_has_no_formula_is_told_and_its_parameters_counted(layer, num_parameters, num_kernels):
+def test_recurrent_layers_work_at_each_step_and_products_at_each_place(layer, num_parameters, num_kernels, num_macs):
     figures = measure(sequential(layer(), (5, 2)))
-    assert figures.uncounted_layers == ("x",)
-    assert (figures.num_macs, figures.num_parameters, len(figures.kernel_sparsity)) == (0, num_parameters, num_kernels)
+    assert (figures.num_macs, figures.num_parameters, len(figures.kernel_sparsity)) == (
+        *(num_macs, num_parameters, num_kernels),
+    )
+    assert figures.uncounted_layers == ()
 
 
-def test_attention_has_four_kernels():
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (lambda: layers.ConvLSTM1D(3, 2, name="x"), (5, 4, 2)),
+        (lambda: layers.LSTM(3, name="x"), (None, 2)),
+        (lambda: layers.EinsumDense("abc,cd->abd", output_shape=(None, 6), name="x"), (None, 2)),
+    ],
+)
+def test_what_has_no_formula_or_no_length_is_told(layer, shape):
+    figures = measure(sequential(layer(), shape))
+    assert (figures.num_macs, figures.uncounted_layers) == (0, ("x",))
+
+
+def test_a_recurrent_layer_in_a_time_distributed_one_works_at_each_place_and_step():
+    figures = measure(sequential(layers.TimeDistributed(layers.SimpleRNN(3)), (7, 5, 2)))
+    assert figures.num_macs == 7 * 5 * 15
+
+
+def test_attention_has_four_kernels_and_two_products_of_its_own():
     inputs = keras.Input((3, 4))
     model = keras.Model(inputs, layers.MultiHeadAttention(2, 2, name="heads")(inputs, inputs))
     figures = measure(model)
     # query, key, value: 4*2*2 + 4 each; output: 2*2*4 + 4
     assert figures.num_parameters == 3 * 20 + 20
     assert sum(values.size for values in kernels(model).values()) == 4 * 16
-    assert figures.uncounted_layers == ("heads",)
+    # each of the four at 3 places; of 3 * 3 pairs the scores and the means, in 2 heads of 2
+    assert (figures.num_macs, figures.uncounted_layers) == (3 * 64 + 9 * 2 * (2 + 2), ())
+
+
+def test_attention_over_another_sequence_with_sizes_of_its_own():
+    query, value = keras.Input((3, 4)), keras.Input((5, 6))
+    heads = layers.MultiHeadAttention(2, 3, value_dim=7, output_shape=8)
+    model = keras.Model([query, value], heads(query, value=value, return_attention_scores=True))
+    # in: 3 * 4 * 2 * 3, 5 * 6 * 2 * 3, 5 * 6 * 2 * 7; scores 3 * 5 * 2 * 3, means 3 * 5 * 2 * 7; out: 3 * 2 * 7 * 8
+    assert measure(model).num_macs == 72 + 180 + 420 + 90 + 210 + 336
+
+
+def test_attention_along_one_axis_of_two_has_fewer_pairs():
+    inputs = keras.Input((3, 5, 4))
+    model = keras.Model(inputs, layers.MultiHeadAttention(1, 2, attention_axes=(2,))(inputs, inputs))
+    # four kernels of 4 * 2 at 15 places; pairs among 5, at each of 3: scores and means of 2
+    assert measure(model).num_macs == 15 * 32 + 3 * 25 * (2 + 2)
 
 
 def test_a_shared_layer_has_its_weights_once_and_works_twice():
@@ -152,7 +194,7 @@ def test_macs_of_a_layer_are_those_of_all_its_calls():
     shared, inputs = layers.Dense(4, name="shared"), keras.Input((4,))
     memory = layers.LSTM(3, name="memory")(layers.Reshape((1, 4))(shared(shared(inputs))))
     model = keras.Model(inputs, layers.Dense(2, name="d")(memory))
-    assert macs_by_layer(model) == {"shared": 2 * 16, "memory": None, "d": 6}
+    assert macs_by_layer(model) == {"shared": 2 * 16, "memory": 4 * 3 * (4 + 3), "d": 6}
 
 
 def test_distinct_values_are_counted_by_kernel():

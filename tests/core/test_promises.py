@@ -4,7 +4,7 @@ import pytest
 from tfcompress.core.measure import Measurement
 from tfcompress.core.promises import Verdict, judge_file, judge_model
 from tfcompress.core.tflite import Contents, Kernel
-from tfcompress.core.types import CHANNELS, CLUSTERS, INT8_RANGES, SPARSITY, Promise
+from tfcompress.core.types import CHANNELS, CLUSTERS, INT8_RANGES, LEVELS, SPARSITY, Promise
 
 SIZES = {"a/kernel": 1000, "b/kernel": 3000, "c/kernel": 1000}
 HALF = Promise(SPARSITY, 0.5, ("a/kernel", "b/kernel"))
@@ -129,6 +129,25 @@ def test_kernels_of_one_size_may_be_promised_different_numbers():
     )
     assert judge_file([many, few], clustered((30, 1000), (4, 1000)), SIZES)[0].kept
     assert judge_file([many, few], clustered((30, 1000), (5, 1000)), SIZES) == (Verdict(CLUSTERS, 4, 5, False),)
+
+
+FOUR_BITS = Promise(LEVELS, kernels=("a/kernel", "c/kernel"), at_most=16)
+
+
+@pytest.mark.parametrize(("levels", "kept"), [(16, True), (17, False)])
+def test_levels_are_those_that_the_fake_quantized_kernel_uses(levels, kept):
+    # Values of the float kernel are many; its levels are what counts.
+    figures = Measurement(0, 0, (), 0.0, {}, True, {"a/kernel": 900}, {"a/kernel": 15, "c/kernel": levels})
+    assert judge_model(FOUR_BITS, figures, SIZES) == Verdict(LEVELS, 16, levels, kept)
+    assert judge_model(FOUR_BITS, measured(a=0.0), SIZES) == Verdict(LEVELS, 16, 1000, False)  # not fake-quantized
+
+
+def test_levels_of_a_file_are_judged_beside_its_clusters():
+    file = clustered((15, 1000), (3000, 3000), (12, 1000))
+    assert judge_file([FOUR_BITS, SIXTEEN], file, SIZES) == (
+        Verdict(CLUSTERS, 16, 15, True),
+        Verdict(LEVELS, 16, 15, True),
+    )
 
 
 GONE = Promise(CHANNELS, 0.6, tuple(SIZES), num_weights=5000)  # 2,000 of SIZES' 5,000 weights may be left

@@ -53,7 +53,7 @@ def test_leaves_the_model_that_came_in_alone(pruned):
 
 def test_a_layer_that_tfmot_cannot_quantize_is_named():
     inputs = keras.Input((8, 4), name="sequence")
-    model = keras.Model(inputs, keras.layers.LSTM(3, name="memory")(inputs))
+    model = keras.Model(inputs, keras.layers.SimpleRNN(3, name="memory")(inputs))
     with pytest.raises(tfc.UnsupportedModel, match="memory"):
         tfc.QuantizeAware().apply(model, fit())
 

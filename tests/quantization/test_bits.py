@@ -33,6 +33,8 @@ def test_the_wrong_number_of_bytes_is_refused():
 
 random = np.random.default_rng(0)
 ARRAYS = {
+    "floats that are halves": (random.normal(size=(50, 3)).astype("f2").astype("f4"), "half deflate"),
+    "floats beyond halves": (np.array([1.0, 1e6, 0.1], "f4"), None),
     "floats": (random.normal(size=(50, 3)).astype("f4"), "deflate"),
     "sixteen equally often": (random.permutation(np.repeat(np.arange(16, dtype="f4"), 64)).reshape(32, 32), "packed"),
     "mostly zeros": ((random.random((64, 64)) < 0.05).astype("f4") * random.integers(1, 9, (64, 64)), None),
@@ -57,6 +59,12 @@ def test_an_array_comes_back_to_the_bit(name):
     assert again.tobytes() == values.tobytes()
     assert described["num_bytes"] == len(coded)
     assert coding in (None, described["coding"])
+
+
+def test_half_precision_takes_two_bytes_a_number():
+    # The fraction's random bits do not shrink, and of a float16 they are ten of sixteen.
+    described, _ = encode(random.normal(size=10_000).astype("f2").astype("f8"))
+    assert 10_000 * 10 / 8 < described["num_bytes"] < 10_000 * 2
 
 
 def test_sixteen_values_take_four_bits_and_skewed_ones_their_entropy():

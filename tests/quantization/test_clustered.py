@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,17 @@ def test_zeros_stay_and_are_one_of_the_values(sparse, fit):
     for name, before in kernels(sparse).items():
         assert (clustered[name][before == 0] == 0).all()
         assert num_distinct(clustered[name]) <= 8
+
+
+def test_zeros_stay_in_layers_that_are_not_clustered(sparse, fit):
+    technique = tfc.Cluster(8, per_layer={"conv*": None})
+    after, before = kernels(technique.apply(sparse, fit)), kernels(sparse)
+    for name in ("conv1/kernel", "conv2/kernel"):
+        assert num_distinct(after[name]) > 8 and (after[name] != before[name]).any()
+        np.testing.assert_array_equal(after[name] == 0, before[name] == 0)
+    assert (before["conv2/kernel"] == 0).mean() > 0.2
+    spread = dataclasses.replace(technique, preserve_sparsity=False).apply(sparse, fit)
+    assert (kernels(spread)["conv2/kernel"] == 0).mean() < 0.2
 
 
 def test_zeros_do_not_stay_when_they_need_not(sparse, fit):

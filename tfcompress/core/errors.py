@@ -20,7 +20,8 @@ TfcompressError                1   (also: any error that is none of these, a bug
 ├── UnreadableModel           43   a model file that is damaged, or is none
 ├── NoBetterThanChance        44   a model that guesses on the data it is given
 ├── ConversionFailed          50   the TFLite converter gave up
-└── VerdictFailed             60   an exported file failed a check
+├── VerdictFailed             60   an exported file failed a check
+└── WorkerLost                70   of several processes that train together one has gone
 Interrupted                  130   Ctrl-C (a KeyboardInterrupt)
 ```
 """
@@ -138,6 +139,12 @@ class VerdictFailed(TfcompressError):
     """An exported file failed a check."""
 
     exit_code = 60
+
+
+class WorkerLost(TfcompressError):
+    """Of several processes that train together one has gone, or sees another run folder."""
+
+    exit_code = 70
 
 
 INTERRUPTED_EXIT_CODE = 130

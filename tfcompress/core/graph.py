@@ -117,7 +117,8 @@ class ChannelGraph:
     @cached_property
     def num_groups(self) -> int:
         """One more than the largest number of a group."""
-        return 1 + max((int(axis.groups.max()) for axis in self.axes if axis.groups.size), default=-1)
+        listed = (*(part.groups for part in (*self.axes, *self.settings)), *self.outputs.values())
+        return 1 + max((int(groups.max()) for groups in listed if groups.size), default=-1)
 
     def axes_of(self, family: Family) -> tuple[Axis, ...]:
         """The axes that a family's channels lie along."""
@@ -126,14 +127,14 @@ class ChannelGraph:
     @cached_property
     def _axes_by_family(self) -> Mapping[int, tuple[Axis, ...]]:
         """By the first group of each family."""
-        first = np.full(self.num_groups, -1)
-        for family in self.families:
-            first[family.groups] = family.groups[0]
-        found: dict[int, list[Axis]] = {}
+        family = np.zeros(self.num_groups, int)  # 0 for a group in none
+        for number, found in enumerate(self.families, 1):
+            family[found.groups] = number
+        axes: list[list[Axis]] = [[] for _ in range(len(self.families) + 1)]
         for axis in self.axes:
-            for number in np.unique(first[axis.groups]).tolist():
-                found.setdefault(number, []).append(axis)
-        return {number: tuple(axes) for number, axes in found.items()}
+            for number in np.flatnonzero(np.bincount(family[axis.groups])).tolist():
+                axes[number].append(axis)
+        return {int(found.groups[0]): tuple(mine) for found, mine in zip(self.families, axes[1:], strict=True)}
 
     @cached_property
     def groups(self) -> Mapping[int, Group]:
@@ -143,19 +144,21 @@ class ChannelGraph:
     @cached_property
     def families(self) -> tuple[Family, ...]:
         """The groups that can be removed, by the layers they lie in; in the order of the model."""
-        makers: dict[int, dict[str, int]] = {}
+        kinds: list[tuple[tuple[str, int], ...]] = [()]  # the layers, and how many channels in each
+        kind = np.zeros(self.num_groups, int)  # of each group
         for layer, numbers in self.outputs.items():
-            for number, count in zip(*np.unique(numbers, return_counts=True), strict=True):
-                makers.setdefault(int(number), {})[layer] = int(count)
-        families: dict[tuple[Any, ...], list[int]] = {}
-        for number, counts in makers.items():
-            if number not in self.pinned:
-                families.setdefault(tuple(sorted(counts.items())), []).append(number)
-        return tuple(
-            Family(tuple(layer for layer in self.outputs if layer in dict(key)), np.asarray(sorted(numbers)),
-                   max(count for _, count in key))
-            for key, numbers in families.items()
-        )  # fmt: skip
+            counts = np.bincount(numbers, minlength=self.num_groups)
+            mine = np.flatnonzero(counts)
+            pairs, new = np.unique(np.stack([kind[mine], counts[mine]]), axis=1, return_inverse=True)
+            kind[mine] = len(kinds) + new.ravel()
+            kinds += [(*kinds[before], (layer, count)) for before, count in pairs.T.tolist()]
+        kind[list(self.pinned)] = 0
+        found = {}
+        for number in np.unique(kind[kind > 0]).tolist():
+            layers, counts = zip(*kinds[number], strict=True)
+            groups = np.flatnonzero(kind == number)
+            found[int(groups[0])] = Family(layers, groups, max(counts))
+        return tuple(family for _, family in sorted(found.items()))
 
 
 def channel_graph(model: Any, find_dead: bool = False) -> ChannelGraph:
@@ -188,22 +191,34 @@ def channel_graph(model: Any, find_dead: bool = False) -> ChannelGraph:
         )
     tracer = Tracer(model, find_dead)
     tracer.walk()
-    atoms = tracer.atoms
-    numbers: dict[int, int] = {}
-
-    def groups(of: np.ndarray) -> np.ndarray:
-        return np.asarray([numbers.setdefault(atoms.find(atom), len(numbers)) for atom in of.tolist()], int)
-
-    outputs = {layer: groups(of) for layer, of in tracer.outputs.items()}
+    sets, reasons = tracer.atoms.sets()
+    listed = (
+        *tracer.outputs.values(),
+        *(of for *_, of in tracer.axes.values()),
+        *(of for of, _ in tracer.settings.values()),
+    )
+    numbers = _in_order_of_appearance(len(sets), [sets[of] for of in listed])[sets]
+    outputs = {layer: numbers[of] for layer, of in tracer.outputs.items()}
     axes = tuple(
-        Axis(layer, weight, position, axis, role, groups(of))
+        Axis(layer, weight, position, axis, role, numbers[of])
         for (layer, position, axis), (weight, role, of) in tracer.axes.items()
     )
-    settings = tuple(Setting(layer, path, groups(of), parts) for (layer, path), (of, parts) in tracer.settings.items())
-    pinned = {number: atoms.reason(atom) for atom, number in numbers.items() if atoms.reason(atom)}
-    live = {numbers.get(atoms.find(atom)) for atom in tracer.live}
-    unseen = set(numbers.values()) - live - pinned.keys() if find_dead else set()
-    return ChannelGraph(axes, settings, outputs, pinned, frozenset(unseen))
+    settings = tuple(Setting(layer, path, numbers[of], parts) for (layer, path), (of, parts) in tracer.settings.items())
+    pinned = {int(numbers[atom]): reason for atom, reason in reasons.items() if numbers[atom] >= 0}
+    live = set(numbers[sorted(tracer.live)].tolist())
+    unseen = set(numbers[numbers >= 0].tolist()) - live - pinned.keys() if find_dead else set()
+    return ChannelGraph(axes, settings, outputs, dict(sorted(pinned.items())), frozenset(unseen))
+
+
+def _in_order_of_appearance(count: int, listed: list[np.ndarray]) -> np.ndarray:
+    """A number for each of `count` things: 0 for the one listed first; -1 for one that is not listed."""
+    places = np.concatenate([np.empty(0, int), *listed])
+    first = np.full(count, len(places))
+    np.minimum.at(first, places, np.arange(len(places)))
+    order = np.argsort(first)[: np.count_nonzero(first < len(places))]
+    numbers = np.full(count, -1)
+    numbers[order] = np.arange(len(order))
+    return numbers
 
 
 __all__ = ["Axis", "ChannelGraph", "Channels", "Family", "Group", "Member", "Setting", "channel_graph"]

@@ -1,4 +1,4 @@
-"""Channels of tensors, and what couples them: union-find over one atom a channel."""
+"""Channels of tensors, and what couples them: disjoint sets of atoms, one atom a channel."""
 
 from __future__ import annotations
 
@@ -38,59 +38,73 @@ class Channels:
 class Atoms:
     """Disjoint sets of atoms; a set may be pinned, and remembers the first reason for it.
 
+    What is said of atoms is noted, array by array; the sets are worked out once, when they are asked for.
+
     >>> atoms = Atoms()
     >>> a, b = atoms.fresh(2), atoms.fresh(2)
     >>> atoms.unite(a, b)
-    >>> atoms.pin(a[:1], "the model's input")
-    >>> atoms.find(b[0]) == atoms.find(a[0]), atoms.reason(b[0]), atoms.reason(b[1])
-    (True, "the model's input", '')
+    >>> atoms.pin(b[:1], "the model's input")
+    >>> sets, reasons = atoms.sets()
+    >>> sets.tolist(), reasons
+    ([0, 1, 0, 1], {0: "the model's input"})
     """
 
     def __init__(self) -> None:
-        self._parents: list[int] = []
-        self._reasons: dict[int, str] = {}
+        self._count = 0
+        self._couples: list[tuple[np.ndarray, np.ndarray]] = []
+        self._pins: list[tuple[np.ndarray, str]] = []
 
     def fresh(self, count: int, reason: str = "") -> np.ndarray:
         """New atoms, each a set of its own, pinned when there is a reason."""
-        begin = len(self._parents)
-        self._parents.extend(range(begin, begin + count))
+        made = np.arange(self._count, self._count + count)
+        self._count += count
         if reason:
-            self._reasons.update(dict.fromkeys(range(begin, begin + count), reason))
-        return np.arange(begin, begin + count)
-
-    def find(self, atom: int) -> int:
-        """The set's representative."""
-        parents, root = self._parents, int(atom)
-        while parents[root] != root:
-            parents[root] = parents[parents[root]]
-            root = parents[root]
-        return root
+            self.pin(made, reason)
+        return made
 
     def unite(self, first: np.ndarray, second: np.ndarray) -> None:
         """Couples two arrays of atoms position by position."""
-        if first is second:
-            return
-        for a, b in zip(first.tolist(), second.tolist(), strict=True):
-            self._join(a, b)
+        if len(first) != len(second):
+            raise ValueError(f"Atoms.unite expects two arrays of one length. Received: {len(first)} and {len(second)}.")
+        if first is not second:
+            self._couples.append((first, second))
 
     def unite_all(self, atoms: Iterable[int]) -> None:
         """Couples all of these with each other."""
-        first, *others = (int(atom) for atom in atoms)
-        for other in others:
-            self._join(first, other)
+        members = np.asarray(list(atoms), int)
+        self._couples.append((members[:-1], members[1:]))
 
-    def pin(self, atoms: Iterable[int], reason: str) -> None:
+    def pin(self, atoms: np.ndarray, reason: str) -> None:
         """Forbids the removal of the sets of these atoms."""
-        for atom in {int(atom) for atom in atoms}:
-            self._reasons.setdefault(self.find(atom), reason)
+        self._pins.append((atoms, reason))
 
-    def reason(self, atom: int) -> str:
-        """Why an atom's set is pinned; empty when it is not."""
-        return self._reasons.get(self.find(atom), "")
+    def sets(self) -> tuple[np.ndarray, dict[int, str]]:
+        """For each atom the least one of its set; and by that one, why the set is pinned, when it is."""
+        none = [np.empty(0, int)]
+        first = np.concatenate([a for a, _ in self._couples] or none)
+        second = np.concatenate([b for _, b in self._couples] or none)
+        least = components(self._count, first, second)
+        reasons: dict[int, str] = {}
+        for atoms, reason in self._pins:
+            for atom in set(least[atoms].tolist()):
+                reasons.setdefault(atom, reason)
+        return least, reasons
 
-    def _join(self, a: int, b: int) -> None:
-        a, b = self.find(a), self.find(b)
-        if a != b:
-            self._parents[b] = a
-            if b in self._reasons:
-                self._reasons.setdefault(a, self._reasons[b])
+
+def components(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The least member of the set of each of `count` things, where `first[i]` and `second[i]` belong together.
+
+    In each round each root hangs itself under the least root that it is coupled with, and paths are then shortened, so
+    that a few rounds do (Shiloach and Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
+    """
+    root = np.arange(count)
+    while True:
+        a, b = root[first], root[second]
+        apart = a != b
+        if not apart.any():
+            return root
+        first, second = first[apart], second[apart]
+        np.minimum.at(root, np.maximum(a, b)[apart], np.minimum(a, b)[apart])
+        shorter = root[root]
+        while not np.array_equal(shorter, root):
+            root, shorter = shorter, shorter[shorter]

@@ -48,6 +48,7 @@ class Tracer:
         self.settings: dict[tuple[str, tuple[str | int, ...]], tuple[np.ndarray, tuple[int, ...]]] = {}
         self.live: set[int] = set()  # atoms of channels that are read as something else than zero
         self._own: dict[str, np.ndarray] = {}
+        self._positions: dict[str, dict[int, int]] = {}  # of each variable in its layer's weights
 
     def walk(self) -> None:
         """Goes through the graph; the model's inputs and outputs are pinned."""
@@ -116,7 +117,9 @@ class Tracer:
         """Notes which atoms lie along an axis of a weight; those of a second call are coupled to the first's."""
         if variable is None:
             return
-        position = next(index for index, weight in enumerate(layer.weights) if weight is variable)
+        if layer.name not in self._positions:
+            self._positions[layer.name] = {id(weight): index for index, weight in enumerate(layer.weights)}
+        position = self._positions[layer.name][id(variable)]
         kind = variable.name.split(":")[0].split("/")[-1]
         key = (layer.name, position, axis % len(variable.shape))
         if key in self.axes:

@@ -58,6 +58,7 @@ def set_seed(seed: int) -> None:
 def prepared_scope() -> Any:
     """The scope in which a model's layers can be made from their configurations, tfmot's and `core.twins`' included."""
     importlib.import_module(".twins", __package__)  # registers what Keras 3 has and tf_keras has not
+    importlib.import_module(".aware_layers", __package__)  # and what quantization-aware training has of ours
     registry = _preserving().registry()
     quantizers = {name: value for name, value in vars(registry).items() if name.endswith("Quantizer")}
     # tfmot's own scope has neither.
@@ -120,7 +121,9 @@ def save_model(model: Any, path: Path) -> None:
     else:
         # The copy's layers are made as loading makes them, in one order: else a quantization wrapper's weights are
         # counted with or without its layer's, and loading says "expected 5 variables, but received 3".
-        copy_model(model).save(path)
+        copy = copy_model(model)
+        importlib.import_module(".aware", __package__).count_once(copy)
+        copy.save(path)
         if is_quantization_aware(model):
             _forget_builds(path)
     _preserving().write_note(path, _preserving().preserving(model))

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .keras import is_quantization_aware, keras
+from . import macs
+from .keras import is_quantization_aware, keras, wrappers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,7 @@ class Measurement:
     kernel_sparsity: Mapping[str, float]
     quantization_aware: bool
     kernel_values: Mapping[str, int] = dataclasses.field(default_factory=dict)  # how many are distinct
+    kernel_levels: Mapping[str, int] = dataclasses.field(default_factory=dict)  # of those fake-quantized, by scale
 
 
 def measure(model: Any) -> Measurement:
@@ -38,16 +40,31 @@ def measure(model: Any) -> Measurement:
     (15, 12, 0.0)
     """
     found = kernels(model)
-    macs = list(_layer_macs(model))
+    counts = list(_layer_macs(model))
     return Measurement(
         num_parameters=count_parameters(model),
-        num_macs=sum(count for _, count in macs if count is not None),
-        uncounted_layers=tuple(name for name, count in macs if count is None),
+        num_macs=sum(count for _, count in counts if count is not None),
+        uncounted_layers=tuple(name for name, count in counts if count is None),
         sparsity=overall_sparsity(found),
         kernel_sparsity={name: zero_share(values) for name, values in found.items()},
         quantization_aware=is_quantization_aware(model),
         kernel_values={name: num_distinct(values) for name, values in found.items()},
+        kernel_levels=_kernel_levels(model),
     )
+
+
+def _kernel_levels(model: Any) -> dict[str, int]:
+    """Of each fake-quantized kernel the levels that it uses: the most that share a scale."""
+    found = {}
+    for wrapper in wrappers(model):
+        names = {id(variable): name for name, variable in kernel_variables(wrapper).items()}
+        for weight, quantizer, held in wrapper._weight_vars:
+            levels = quantizer(weight, False, held).numpy()
+            per_channel = len(held["min_var"].shape) > 0
+            parts = levels.reshape(-1, levels.shape[-1]).T if per_channel else [levels]
+            if id(weight) in names:
+                found[f"{plain_name(wrapper)}/{names[id(weight)]}"] = max(map(num_distinct, parts))
+    return found
 
 
 def zero_share(values: np.ndarray) -> float:
@@ -158,17 +175,25 @@ def _layer_macs(model: Any) -> Iterator[tuple[str, int | None]]:
                 continue
             shapes = {name: tuple(variable.shape) for name, variable in kernel_variables(layer).items()}
             if shapes:
-                yield plain_name(layer), _macs(layer, shapes, node.input_shapes, node.output_shapes)
+                yield plain_name(layer), _macs(layer, shapes, node)
 
 
-def _macs(layer: Any, shapes: Mapping[str, tuple[int, ...]], input_shape: Any, output_shape: Any) -> int | None:
+def _macs(layer: Any, shapes: Mapping[str, tuple[int, ...]], node: Any) -> int | None:
     """A kernel entry is used once at each position of the output (of the input, when convolution is transposed)."""
-    inner = getattr(layer, "layer", layer)
-    layers = keras.layers
+    inner, layers, input_shape, output_shape = layer, keras.layers, node.input_shapes, node.output_shapes
+    while hasattr(inner, "layer"):  # tfmot's wrappers, TimeDistributed, Bidirectional
+        inner = inner.layer
     if isinstance(inner, layers.Embedding):
         return 0
     if isinstance(inner, layers.Dense) and None not in output_shape[1:-1]:
         return math.prod(output_shape[1:-1]) * math.prod(shapes["kernel"])
+    if isinstance(inner, (layers.LSTM, layers.GRU, layers.SimpleRNN)):
+        sequence = input_shape[0] if isinstance(input_shape, list) else input_shape  # states may follow
+        return macs.recurrent(sequence, shapes.values(), inner.time_major)
+    if isinstance(inner, layers.EinsumDense):
+        return macs.einsum(inner.equation, input_shape, shapes["kernel"])
+    if isinstance(inner, layers.MultiHeadAttention):
+        return _attention_macs(inner, node) if inner is layer else None
     transposed = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
     depthwise = (layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.SeparableConv1D, layers.SeparableConv2D)
     if isinstance(inner, (layers.Conv1D, layers.Conv2D, layers.Conv3D, *transposed, *depthwise)):
@@ -178,3 +203,18 @@ def _macs(layer: Any, shapes: Mapping[str, tuple[int, ...]], input_shape: Any, o
             return None  # pictures of any size
         return math.prod(sides) * sum(math.prod(kernel) for kernel in shapes.values())
     return None
+
+
+def _attention_macs(layer: Any, node: Any) -> int | None:
+    given = dict(zip(("query", "value", "key"), node.call_args, strict=False)) | node.call_kwargs
+    key = given["value"] if given.get("key") is None else given["key"]
+    query, value, key = (tuple(tensor.shape) for tensor in (given["query"], given["value"], key))
+    config = layer.get_config()
+    answer = node.outputs[0] if isinstance(node.outputs, (list, tuple)) else node.outputs  # scores may follow
+    return macs.attention(
+        *(query, value, key),
+        **{name: config[name] for name in ("num_heads", "key_dim")},
+        value_dim=config["value_dim"] or config["key_dim"],
+        width=math.prod(answer.shape[len(query) - 1 :]),
+        axes=config["attention_axes"],
+    )

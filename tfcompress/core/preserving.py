@@ -1,4 +1,4 @@
-"""Zeros and clusters that quantization-aware training keeps, kept through copies and files too.
+"""Zeros, clusters and bits of kernels that quantization-aware training keeps, through copies and files too.
 
 tfmot's sparsity-preserving quantizer multiplies a kernel by the mask of its non-zero entries. Neither survives tfmot's
 configuration: a wrapper that is made from it has the plain quantizer, and one more step of training fills the zeros. So
@@ -9,6 +9,8 @@ all of a cluster get one gradient and stay equal (the centroids' fine-tuning of 
 section 3.3, with the mean of the gradients). tfmot's cluster-preserving quantizer adds weights of its own, which a copy
 lacks; and a convolution whose channels happen to have equally many values it clusters channel by channel, so that one
 kernel comes out with as many values as there are channels, times the number that was asked for.
+
+Bits other than eight are a quantizer of the wrapper's kernels too (`kernel_quantizer`), noted as "4 bits".
 """
 
 from __future__ import annotations
@@ -21,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from .keras import tf, tfmot, wrappers
+from .kernel_quantizer import FULL_BITS, KernelQuantizer
 
 ZEROS, CLUSTERS = "zeros", "clusters"
 _MASK = "sparsity_mask"  # tfmot's name for it
 _CLUSTERS = "clusters_of_weights"
 _NOTE = "tfcompress_sparsity_preserving"  # in the files' metadata
+_BITS = " bits"
 
 
 def registry() -> Any:
@@ -35,17 +39,26 @@ def registry() -> Any:
 
 
 def preserving(model: Any) -> dict[str, list[str]]:
-    """The wrappers of `model`, by name, that keep their kernel's "zeros" and its "clusters"; empty when none does."""
+    """The wrappers of `model`, by name, that keep their kernels' "zeros", "clusters", "4 bits"; empty if none does."""
     found = {
         kind: [wrapper.name for wrapper in wrappers(model) if any(key in held for _, _, held in wrapper._weight_vars)]
         for kind, key in ((ZEROS, _MASK), (CLUSTERS, _CLUSTERS))
     }
+    for wrapper in wrappers(model):
+        for bits in {bits_of(quantizer) for _, quantizer, _ in wrapper._weight_vars} - {FULL_BITS}:
+            found.setdefault(few_bits(bits), []).append(wrapper.name)
     return {kind: names for kind, names in found.items() if names}
 
 
 def preserve(model: Any, kept: Mapping[str, Collection[str]]) -> None:
-    """Makes wrappers keep the zeros, or the clusters, that their kernels have now; `kept` is as `preserving` tells."""
+    """Makes wrappers keep the zeros and clusters that their kernels have now, and few bits, as `preserving` tells."""
+    bits = {name: int(kind.split()[0]) for kind, names in kept.items() if kind.endswith(_BITS) for name in names}
     for wrapper in wrappers(model):
+        if wrapper.name in bits:
+            wrapper._weight_vars = [
+                (weight, _of_bits(quantizer, bits[wrapper.name], held), held)
+                for weight, quantizer, held in wrapper._weight_vars
+            ]
         if wrapper.name in kept.get(ZEROS, ()):
             wrapper._weight_vars = [
                 (weight, _preserving_quantizer(quantizer), {**held, _MASK: _mask(weight)})
@@ -58,6 +71,27 @@ def preserve(model: Any, kept: Mapping[str, Collection[str]]) -> None:
             ]
 
 
+def few_bits(bits: int) -> str:
+    """What kernels of `bits` are noted as.
+
+    >>> few_bits(4)
+    '4 bits'
+    """
+    return f"{bits}{_BITS}"
+
+
+def bits_of(quantizer: Any) -> int:
+    """The bits that a wrapper's quantizer of kernels rounds to."""
+    return int(quantizer.num_bits)
+
+
+def _of_bits(quantizer: Any, bits: int, held: Mapping[str, Any]) -> KernelQuantizer:
+    """A quantizer to fewer bits in the place of one to eight, which keeps nothing yet."""
+    if isinstance(quantizer, KernelQuantizer):
+        return KernelQuantizer(bits, quantizer.per_channel, quantizer.view, quantizer.name)
+    return KernelQuantizer(bits, per_channel=len(held["min_var"].shape) > 0)
+
+
 def settle(model: Any) -> None:
     """Makes the weights of each kept cluster equal again, which an optimizer's rounding may have parted by a bit."""
     for wrapper in wrappers(model):
@@ -66,11 +100,32 @@ def settle(model: Any) -> None:
                 weight.assign(_means(weight, held[_CLUSTERS]))
 
 
-class _Tied:
+class _Around:
+    """A quantizer of kernels around another."""
+
+    quantizer: Any
+
+    @property
+    def num_bits(self) -> int:
+        """The bits of the inner one."""
+        return int(self.quantizer.num_bits)
+
+
+class _Masked(_Around):
+    """A quantizer of kernels that takes what was zero as zero."""
+
+    def __init__(self, quantizer: Any) -> None:
+        self.quantizer = quantizer.quantizer if isinstance(quantizer, _Masked) else quantizer
+
+    def __call__(self, inputs: Any, training: bool, weights: Mapping[str, Any], **others: Any) -> Any:
+        return self.quantizer(inputs * weights[_MASK], training, weights, **others)
+
+
+class _Tied(_Around):
     """A quantizer of kernels that in training gives all weights of a cluster their mean first."""
 
     def __init__(self, quantizer: Any) -> None:
-        self.quantizer = getattr(quantizer, "quantizer", quantizer)
+        self.quantizer = quantizer.quantizer if isinstance(quantizer, _Tied) else quantizer
 
     def __call__(self, inputs: Any, training: bool, weights: Mapping[str, Any], **others: Any) -> Any:
         tied = _means(inputs, weights[_CLUSTERS]) if training else inputs
@@ -128,6 +183,8 @@ def _preserving_quantizer(quantizer: Any) -> Any:
     """The preserving form of one of tfmot's quantizers of kernels: per channel for convolutions, else per tensor."""
     if isinstance(quantizer, _Tied):
         return _Tied(_preserving_quantizer(quantizer.quantizer))
+    if isinstance(quantizer, _Masked | KernelQuantizer):
+        return _Masked(quantizer)
     if hasattr(quantizer, "_build_sparsity_mask"):
         return quantizer
     known = registry()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from .measure import Measurement
 from .tflite import Contents
-from .types import CHANNELS, CLUSTERS, INT8_RANGES, SPARSITY, Promise
+from .types import CHANNELS, CLUSTERS, INT8_RANGES, LEVELS, SPARSITY, Promise
 
 TOLERANCE = 0.005  # of sparsity: half a percent, more than any rounding of a kernel's share to whole weights
 
@@ -35,6 +35,9 @@ def judge_model(promise: Promise, measurement: Measurement, sizes: Mapping[str, 
     if promise.kind == CLUSTERS:
         most = max((measurement.kernel_values.get(name, sizes.get(name, 0)) for name in promise.kernels), default=0)
         return Verdict(promise.kind, promise.at_most, most, most <= promise.at_most)
+    if promise.kind == LEVELS:
+        most = max((measurement.kernel_levels.get(name, sizes.get(name, 0)) for name in promise.kernels), default=0)
+        return Verdict(promise.kind, promise.at_most, most, most <= promise.at_most)
     shares = {name: measurement.kernel_sparsity.get(name, 0.0) for name in promise.kernels}
     if promise.together:
         measured = _weighted(shares, sizes)
@@ -55,9 +58,10 @@ def judge_file(promises: Sequence[Promise], contents: Contents, sizes: Mapping[s
         expected = {name: promise.at_least for promise in sparse for name in promise.kernels}
         promised = _weighted({name: expected.get(name, 0.0) for name in sizes}, sizes)
         verdicts.append(Verdict(SPARSITY, promised, contents.sparsity, contents.sparsity >= promised - TOLERANCE))
-    clustered = {name: each.at_most for each in promises if each.kind == CLUSTERS for name in each.kernels}
-    if clustered:
-        verdicts.append(_judge_clusters(clustered, contents, sizes))
+    for kind in (CLUSTERS, LEVELS):
+        few = {name: each.at_most for each in promises if each.kind == kind for name in each.kernels}
+        if few:
+            verdicts.append(_judge_values(kind, few, contents, sizes))
     if any(promise.kind == INT8_RANGES for promise in promises):
         total = sum(kernel.values.size for kernel in contents.kernels)
         share = sum(kernel.values.size for kernel in contents.kernels if kernel.values.dtype == "int8") / max(total, 1)
@@ -76,7 +80,7 @@ def _gone(promise: Promise, num_weights: int) -> Verdict:
     return Verdict(promise.kind, promise.at_least, gone, gone > promise.at_least - _tolerance(promise.num_weights))
 
 
-def _judge_clusters(clustered: Mapping[str, int], contents: Contents, sizes: Mapping[str, int]) -> Verdict:
+def _judge_values(kind: str, clustered: Mapping[str, int], contents: Contents, sizes: Mapping[str, int]) -> Verdict:
     """Each promised kernel must have one of its size in the file with as few values; the worst pair is told."""
     found: dict[int, list[int]] = {}
     for kernel in contents.kernels:
@@ -88,7 +92,7 @@ def _judge_clusters(clustered: Mapping[str, int], contents: Contents, sizes: Map
         measured += [size] * (len(promised) - len(measured))  # not found: as if nothing were clustered
         pairs += zip(promised, measured, strict=True)
     promised, measured = max(pairs, key=lambda pair: (pair[1] - pair[0], pair[1]))
-    return Verdict(CLUSTERS, promised, measured, measured <= promised)
+    return Verdict(kind, promised, measured, measured <= promised)
 
 
 def _tolerance(size: int) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .measure import Measurement
 from .promises import Verdict
-from .types import CLUSTERS, Agreement, Finding, Latency, Promise, Refusal
+from .types import CLUSTERS, LEVELS, Agreement, Finding, Latency, Promise, Refusal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Report:
         count wherever they come from.
         """
         broken = [
-            f"{owner}: promised {verdict.kind} {'<=' if verdict.kind == CLUSTERS else '>='} {verdict.promised:.4g}, "
-            f"measured {verdict.measured:.4g}"
+            f"{owner}: promised {verdict.kind} {'<=' if verdict.kind in (CLUSTERS, LEVELS) else '>='} "
+            f"{verdict.promised:.4g}, measured {verdict.measured:.4g}"
             for owner, verdicts in (
                 *((stage.name, stage.verdicts) for stage in self.stages),
                 *((file.path, file.verdicts) for file in self.files),

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +33,10 @@ KERNEL_INPUT = {
     "CONV_3D": 1,
     "EMBEDDING_LOOKUP": 1,
 }
+
+
+# Likewise of a table that is looked up; as an operation it may also pick from what is computed.
+TABLE_INPUT = {"GATHER": 0}
 
 
 class UnreadableFile(UnreadableModel):
@@ -79,12 +83,12 @@ class Contents:
 
 
 def read(path: Path) -> Contents:
-    """Reads the main graph of a .tflite file.
+    """Reads a .tflite file: its main graph, and those that a WHILE or IF in it runs.
 
     Raises:
       UnreadableFile: when the file is no .tflite, or is cut off.
     """
-    return look_into(path, lambda model: _contents(model, model.subgraphs[0]))
+    return look_into(path, _all_contents)
 
 
 def look_into(path: Path, look: Callable[[Any], Seen]) -> Seen:
@@ -117,19 +121,36 @@ def look_into(path: Path, look: Callable[[Any], Seen]) -> Seen:
         raise
 
 
-def _contents(model: Any, graph: Any) -> Contents:
+def _all_contents(model: Any) -> Contents:
+    ops: list[str] = []
+    kernels: list[Kernel] = []
+    seen: set[int] = set()  # buffers: two signatures of a file are two graphs over the same kernels
+    for graph in model.subgraphs:
+        part, buffers = _contents(model, graph, frozenset(seen))
+        ops += part.ops
+        kernels += part.kernels
+        seen |= buffers
+    return Contents(tuple(ops), tuple(kernels))
+
+
+def _contents(model: Any, graph: Any, seen: Collection[int]) -> tuple[Contents, set[int]]:
+    """What is in one graph but the kernels in buffers that were `seen`, and the buffers of its kernels."""
     names = [op_name(model.operatorCodes[op.opcodeIndex]) for op in graph.operators]
     producers = {output: (name, op) for name, op in zip(names, graph.operators, strict=True) for output in op.outputs}
     found = {}
     for name, op in zip(names, graph.operators, strict=True):
-        if name in KERNEL_INPUT:
-            index = stored_tensor(op.inputs[KERNEL_INPUT[name]], producers)
-            values = constant(model, graph.tensors[index])
-            if values is not None and index not in found:
-                tensor = graph.tensors[index]
-                axis = _channel_axis(tensor, name, values)
-                found[index] = Kernel(text_of(tensor.name), name, values, _zero_point(tensor), axis)
-    return Contents(tuple(names), tuple(found.values()))
+        position = KERNEL_INPUT.get(name, TABLE_INPUT.get(name))
+        if position is None:
+            continue
+        index = stored_tensor(op.inputs[position], producers)
+        tensor = graph.tensors[index]
+        values = constant(model, tensor)
+        is_kernel = values is not None and (name in KERNEL_INPUT or values.ndim == 2)
+        if is_kernel and index not in found and tensor.buffer not in seen:
+            axis = _channel_axis(tensor, name, values)
+            found[index] = Kernel(text_of(tensor.name), name, values, _zero_point(tensor), axis)
+    buffers = {graph.tensors[index].buffer for index in found}
+    return Contents(tuple(names), tuple(found.values())), buffers
 
 
 def stored_tensor(index: int, producers: Mapping[int, tuple[str, Any]]) -> int:

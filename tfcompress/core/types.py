@@ -106,6 +106,7 @@ class Mixing(Protocol):
 
 SPARSITY = "sparsity"  # zeros in kernels
 CLUSTERS = "clusters"  # few distinct values in a kernel
+LEVELS = "levels"  # few levels at equal steps in a kernel, for each scale that it has
 INT8_RANGES = "int8 ranges"  # fake quantization, with the ranges that int8 needs
 CHANNELS = "channels removed"  # kernels with fewer weights; told as the share of their weights that is gone
 FOR_GOOD = frozenset({CHANNELS})  # what no technique can undo, and each keeps
@@ -115,8 +116,8 @@ FOR_GOOD = frozenset({CHANNELS})  # what no technique can undo, and each keeps
 class Promise:
     """What a stage makes of a model: a kind, the kernels it is about, and how much.
 
-    `at_least` is for `SPARSITY` the least share of zeros, `at_most` for `CLUSTERS` the number of distinct values; for
-    `CHANNELS`, `at_least` is the share of the kernels' `num_weights` that is gone.
+    `at_least` is for `SPARSITY` the least share of zeros, `at_most` for `CLUSTERS` and `LEVELS` the number of values;
+    for `CHANNELS`, `at_least` is the share of the kernels' `num_weights` that is gone.
     """
 
     kind: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from ..core.errors import expect
 from ..core.keras import tf
@@ -34,6 +34,8 @@ class Correlation:
 
     Reference: Huang et al., "Knowledge distillation from a stronger teacher", 2022, https://arxiv.org/abs/2205.10536
     """
+
+    compares_examples: ClassVar[bool] = True
 
     temperature: float = 4.0
     between_classes: float = 1.0

@@ -63,6 +63,7 @@ class DistilledFit:
 
     def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
         """Trains `model` in place as the student and returns the Keras History."""
+        from ..core.replicas import scope_of_strategy
         from .distiller import Distiller  # a Keras class: only now is TensorFlow needed
 
         if self.needs:
@@ -70,9 +71,10 @@ class DistilledFit:
                 f"distilled(teacher=...) expects a Keras model outside a recipe. Received: {self.teacher!r}. "
                 "Load the model and give it instead of a stage's name."
             )
-        kept = self._kept_answers(self._cache) if self._cache else None
-        distiller = Distiller(model, self._teachers, self.loss, self.student_loss_weight, self.steps, kept)
-        return self.fit(distiller, callbacks)
+        with scope_of_strategy(model):
+            kept = self._kept_answers(self._cache) if self._cache else None
+            distiller = Distiller(model, self._teachers, self.loss, self.student_loss_weight, self.steps, kept)
+            return self.fit(distiller, callbacks)
 
     @property
     def _cache(self) -> TeacherCache | None:
@@ -82,6 +84,7 @@ class DistilledFit:
 
     def _kept_answers(self, cache: TeacherCache) -> Any:
         """What `cache` holds of the teachers' answers to the views of `fit`, made sure that it is theirs."""
+        from ..core.replicas import in_one_replica
         from .answer_rows import AnswerRows
         from .distiller import ask
         from .kept_answers import KeptAnswers
@@ -98,9 +101,12 @@ class DistilledFit:
         folder, about = cache.place(self._teachers, self.fit)
         rows = AnswerRows(self._teachers[0].output_shape[-1], cache.top_k, cache.dtype)
         kept = KeptAnswers(folder, len(self.fit.data.train), rows, about)
-        kept.require_agreement(
-            lambda view, indices: ask(self._teachers, self.fit.view(view, indices)).numpy(), self.fit.num_views
-        )
+
+        def answers(view: int, indices: Any) -> Any:
+            inputs = self.fit.view(view, indices)
+            return in_one_replica(lambda: ask(self._teachers, inputs)).numpy()
+
+        kept.require_agreement(answers, self.fit.num_views)
         return kept
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.keras import keras, tf
 from ..core.outputs import LEAST_PROBABILITY, logits_from
+from ..core.replicas import num_replicas, whole_batch
 from .features import with_features
 from .weighted_sum import answer_loss, parts_of, weight_at
 
@@ -25,7 +26,8 @@ class Distiller(keras.Model):
         place.
       teacher: a Keras model with the same inputs and classes, or a sequence of them.
       distillation_loss: (teacher logits, student logits) -> loss of each example, shape (batch,); a loss of layers,
-        such as `Hint`; or a `WeightedSum` of such.
+        such as `Hint`; or a `WeightedSum` of such. One that compares examples says so by `compares_examples = True`:
+        replicas of a tf.distribute.Strategy then give it the whole batch.
       student_loss_weight: w, in [0, 1]: how much the labels count. Defaults to 0.1.
       kept_answers: a `KeptAnswers`; `KerasFit` then gives a dict of inputs and what is kept of them, and the teacher is
         asked where something is missing. Defaults to None: it is always asked.
@@ -90,28 +92,27 @@ class Distiller(keras.Model):
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
         """The weighted sum of the student's own loss and the teacher's."""
-        student_loss = self.compiled_loss(y, y_pred, sample_weight)
+        student_loss = self.compiled_loss(y, y_pred, sample_weight) * num_replicas()  # Keras has divided it by them
         teacher_loss = self._teacher_loss(x, y, y_pred)
         loss = self.student_loss_weight * student_loss + (1 - self.student_loss_weight) * teacher_loss
         loss += sum(self.losses)  # the student's own terms, such as a regularizer's, count in full
         self._student_mean.update_state(student_loss)
         self._teacher_mean.update_state(teacher_loss)
         self._mean.update_state(loss)
-        return loss
+        return loss / num_replicas()  # gradients are summed over the replicas
 
     def _teacher_loss(self, inputs: Any, labels: Any, outputs: Any) -> Any:
-        teacher_logits = self._teacher_logits(inputs)
-        inputs = _alone(inputs)
-        student_logits = self._student_logits(outputs)
+        answers = (self._teacher_logits(inputs), self._student_logits(outputs), labels)
         progress = tf.cast(self.optimizer.iterations, tf.float32) / self.num_steps
-        compared = iter(zip(self._ask_layers(inputs), self._features, self._regressors, strict=True))
+        compared = iter(zip(self._ask_layers(_alone(inputs)), self._features, self._regressors, strict=True))
         total = 0.0
         for part, weight in parts_of(self.distillation_loss):
+            seen = whole_batch if getattr(part, "compares_examples", False) else _as_it_is
             if hasattr(part, "layers"):
                 theirs, ours, regressor = next(compared)
-                losses = part(theirs, regressor(ours))
+                losses = part(seen(theirs), seen(regressor(ours)))
             else:
-                losses = answer_loss(part, teacher_logits, student_logits, labels)
+                losses = answer_loss(part, *map(seen, answers))
             total += weight_at(weight, tf.minimum(progress, 1.0)) * tf.reduce_mean(losses)
         return total
 
@@ -128,6 +129,10 @@ class Distiller(keras.Model):
             return tf.cond(tf.reduce_all(now["known"]), lambda: now["answers"], ask_and_keep)
 
         return tf.cond(tf.reduce_all(inputs["known"]), lambda: inputs["answers"], look_again)
+
+
+def _as_it_is(part: Any) -> Any:
+    return part
 
 
 def _has_kept(inputs: Any) -> bool:

@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import shutil
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -133,8 +134,11 @@ class KeptAnswers:
     def _begin_anew(self) -> None:
         """What other processes have mapped stays theirs; they and we no longer share it."""
         self._views.clear()
-        with _disk_errors(self.folder):
-            shutil.rmtree(self.folder)
+        away = self.folder.with_name(f"{self.folder.name}.{uuid.uuid4().hex}")
+        # Another process may have found the same, and be the first.
+        with _disk_errors(self.folder), contextlib.suppress(FileNotFoundError):
+            self.folder.rename(away)
+            shutil.rmtree(away)
         self._make_folder()
 
 

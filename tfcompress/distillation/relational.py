@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from ..core.errors import expect
 from ..core.keras import tf
@@ -35,6 +35,8 @@ class Relational:
 
     Reference: Park et al., "Relational knowledge distillation", 2019, https://arxiv.org/abs/1904.05068
     """
+
+    compares_examples: ClassVar[bool] = True
 
     teacher_layer: str = ""
     student_layer: str = ""

@@ -30,7 +30,7 @@ class WeightsAverage:
 
     def finish(self) -> None:
         """Corrects the model's weights, after `fit`."""
-        left = self.decay ** int(self.model.optimizer.iterations)
+        left = self.decay ** int(self.model.optimizer.iterations.numpy())
         for variable in self.model.trainable_variables:
             if id(variable) in self._first and left < 1:
                 average = (variable - left * self._first[id(variable)]) / (1 - left)

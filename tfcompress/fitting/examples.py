@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from ..core.keras import tf
@@ -51,11 +52,40 @@ class Views:
         return tf.cast(changed, tf.float32) * self.data.scale + self.data.offset
 
 
-def batches(views: Views, epochs: int, batch_size: int, num_views: int, kept_answers: Any = None) -> Any:
+@dataclasses.dataclass(frozen=True)
+class Shares:
+    """Which parts of each batch a process prepares, when replicas share it: of `num_replicas` equal ones `num_here`."""
+
+    num_replicas: int = 1
+    first: int = 0
+    num_here: int = 1
+
+    def split(self, indices: Any) -> Any:
+        """A batch's indices, (batch,), as those of each replica here, (num_here, batch / num_replicas)."""
+        parts = tf.reshape(indices, [self.num_replicas, -1])
+        return parts[self.first : self.first + self.num_here]
+
+
+def shared_batches(strategy: Any, make: Callable[[Shares], Any]) -> Any:
+    """What `make`, a partial `batches`, gives each replica of a tf.distribute.Strategy.
+
+    The pipeline itself deals the parts out: tf.data's own sharding would deal out examples before they are in order.
+    """
+
+    def here(context: Any) -> Any:
+        num_here = context.num_replicas_in_sync // context.num_input_pipelines
+        return make(Shares(context.num_replicas_in_sync, context.input_pipeline_id * num_here, num_here))
+
+    return strategy.distribute_datasets_from_function(here)
+
+
+def batches(
+    views: Views, epochs: int, batch_size: int, num_views: int, kept_answers: Any = None, shares: Shares = Shares()
+) -> Any:
     """All epochs' batches of (inputs, labels) in one tf.data pipeline; examples stay in memory as stored.
 
     With `kept_answers` instead of inputs a dict: "inputs", "views" and "indices" (batch,), and what
-    `kept_answers.recall(views, indices)` gives.
+    `kept_answers.recall(views, indices)` gives. With `shares` a batch comes as its parts, one after another.
     """
     split = views.data.train
     stored, labels = tf.constant(split.inputs), tf.constant(split.labels, tf.int32)
@@ -63,6 +93,8 @@ def batches(views: Views, epochs: int, batch_size: int, num_views: int, kept_ans
     def order(epoch: Any) -> Any:
         shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(split)), seed=(views.seed, epoch))
         dataset = tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size, drop_remainder=True)
+        if shares.num_replicas > 1:
+            dataset = dataset.map(shares.split).unbatch()
         return dataset.map(lambda indices: (epoch, indices))
 
     def examples(epoch: Any, indices: Any) -> Any:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from ..core.errors import expect
+from ..core.errors import InvalidValue, expect
 from ..core.keras import keras, tf
 from ..core.outputs import gives_probabilities
+from ..core.replicas import scope_of_strategy, statistics_of_whole_batches
 from ..core.types import Augmentation, Data, Mixing
 from .averaging import WeightsAverage
-from .examples import Views, batches
+from .examples import Views, batches, shared_batches
 from .learning_rates import CosineDecay, OneCycle, StepDecay
 
 
@@ -19,7 +21,8 @@ from .learning_rates import CosineDecay, OneCycle, StepDecay
 class KerasFit:
     """Plain training of a classifier, of one that gives logits or of one that ends in softmax: SGD on cross-entropy.
 
-    Each epoch's order of examples is a function of (seed, epoch) alone; a last batch that is not full is left out.
+    Each epoch's order of examples is a function of (seed, epoch) alone; a last batch that is not full is left out. A
+    model made under a tf.distribute.Strategy trains under it, by the same steps: its replicas share each batch.
 
     Args:
       data: what to train on; its training split has N examples.
@@ -94,6 +97,22 @@ class KerasFit:
 
         A model with `kept_answers` is given what these recall beside its inputs (see `batches`).
         """
+        with scope_of_strategy(model):
+            self.require_replicas(tf.distribute.get_strategy().num_replicas_in_sync)
+            with statistics_of_whole_batches(model):
+                return self._fit(model, callbacks)
+
+    def require_replicas(self, number: int) -> None:
+        """Raises `InvalidValue` when a batch cannot be shared equally by so many replicas."""
+        if self._batch_size % number:
+            near = max(self._batch_size // number, 1) * number
+            raise InvalidValue(
+                f"KerasFit.batch_size must be divisible by the number of replicas, {number}. Received: "
+                f"{self._batch_size}{' (all examples)' if self._batch_size < self.batch_size else ''}. Use {near}, or "
+                "another number of replicas."
+            )
+
+    def _fit(self, model: Any, callbacks: Sequence[Any]) -> Any:
         constant = isinstance(self.learning_rate, int | float)
         rate = self.learning_rate if constant else self.learning_rate.over(self.steps)
         model.compile(
@@ -103,7 +122,7 @@ class KerasFit:
         )
         average = WeightsAverage(model, self.weights_average) if self.weights_average else None
         history = model.fit(
-            batches(self._views, self.epochs, self._batch_size, self.num_views, getattr(model, "kept_answers", None)),
+            self._batches(getattr(model, "kept_answers", None)),
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch,
             callbacks=[*callbacks, *([average.callback()] if average else [])],
@@ -112,6 +131,12 @@ class KerasFit:
         if average:
             average.finish()
         return history
+
+    def _batches(self, kept_answers: Any) -> Any:
+        make = partial(batches, self._views, self.epochs, self._batch_size, self.num_views, kept_answers)
+        if not tf.distribute.has_strategy():
+            return make()
+        return shared_batches(tf.distribute.get_strategy(), lambda shares: make(shares=shares))
 
     @property
     def _views(self) -> Views:

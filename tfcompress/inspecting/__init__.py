@@ -6,5 +6,9 @@
   `metadata.py`: what the file says of itself.
 - `reading.py`: the child process in which a .tflite is read, since a damaged one can make its reader run forever.
 - `gpu.py`: the real GPU delegate, asked.
+- `kind.py`: a Keras file or a .tflite, by its bytes.
+- `comparison.py`: what --against and its options mean; `measured_on.py`: the examples.
+- `file_tensors.py`: what a .tflite computes on its way, in a child process; `float_tensors.py`: the layers beside it;
+  `against.py`: both, and each layer alone; `error_values.py`, `error_table.py`: what is told of it.
 - `keras_table.py`, `tflite_table.py`: all of it on a terminal, with `page.py`, `columns.py` and `text.py`.
 """

@@ -28,7 +28,7 @@ def layerwise_support(model: Any) -> tuple[Support, Mapping[str, str]]:
 
     >>> from ..core.keras import keras
     >>> inputs = keras.Input((5, 4))
-    >>> model = keras.Model(inputs, keras.layers.LSTM(3, name="memory")(keras.layers.Dense(4)(inputs)))
+    >>> model = keras.Model(inputs, keras.layers.SimpleRNN(3, name="memory")(keras.layers.Dense(4)(inputs)))
     >>> support, left = layerwise_support(model)
     >>> support.answer, list(left)
     ('partly', ['memory'])

@@ -46,7 +46,7 @@ def resnet(depth: int = 20, input_shape: tuple[int, int, int] = (32, 32, 3), num
     if depth not in DEPTHS:
         raise InvalidValue(f"resnet.depth must be one of {DEPTHS}. Received: {depth!r}. Use 8 for a small model.")
     inputs = keras.Input(input_shape, name="image")
-    x = _convolution(inputs, 16, 3, 1, "stem")
+    x = convolution(inputs, 16, 3, 1, "stem")
     for stage, channels in enumerate((16, 32, 64), start=1):
         for block in range(1, (depth - 2) // 6 + 1):
             stride = 2 if stage > 1 and block == 1 else 1
@@ -56,14 +56,15 @@ def resnet(depth: int = 20, input_shape: tuple[int, int, int] = (32, 32, 3), num
 
 
 def _block(x: Any, channels: int, stride: int, name: str) -> Any:
-    shortcut = x if stride == 1 else _convolution(x, channels, 1, stride, f"{name}_shortcut", activation=None)
-    y = _convolution(x, channels, 3, stride, f"{name}_conv1")
-    y = _convolution(y, channels, 3, 1, f"{name}_conv2", activation=None)
+    shortcut = x if stride == 1 else convolution(x, channels, 1, stride, f"{name}_shortcut", activation=None)
+    y = convolution(x, channels, 3, stride, f"{name}_conv1")
+    y = convolution(y, channels, 3, 1, f"{name}_conv2", activation=None)
     y = keras.layers.Add(name=f"{name}_add")([shortcut, y])
     return keras.layers.Activation("relu", name=f"{name}_relu")(y)
 
 
-def _convolution(x: Any, channels: int, size: int, stride: int, name: str, activation: str | None = "relu") -> Any:
+def convolution(x: Any, channels: int, size: int, stride: int, name: str, activation: str | None = "relu") -> Any:
+    """Convolution without bias, batch normalization and, unless None, an activation, named after `name`."""
     layers = keras.layers
     x = layers.Conv2D(
         channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name

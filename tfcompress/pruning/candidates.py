@@ -90,7 +90,7 @@ class Candidate:
 
     @property
     def num_macs(self) -> int:
-        """Multiply-accumulates of the candidate, as core/measure.py counts them."""
+        """Multiply-accumulates of the candidate, as core/measure.py counts them; attention by its kernels."""
         calls = self.plan.calls
         return round(sum(self._sizes[key] * calls[key[0]] for key in self.plan.kernels if key[0] in calls))
 

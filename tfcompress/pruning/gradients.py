@@ -32,9 +32,18 @@ def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_exa
 
     The examples are spread evenly over the training split. Batch normalisation uses its running statistics, and metrics
     are left as they were.
+
+    Raises:
+      InvalidRecipe: under a strategy of several replicas.
     """
     import numpy as np
 
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    if replicas > 1:  # variables of the metrics cannot be set outside of a replica
+        raise InvalidRecipe(
+            f"Scores from gradients expect a training on one device. Received: a strategy of {replicas} replicas. Use "
+            "--strategy none, or a score of the weights alone."
+        )
     split = data.train
     chosen = spread(len(split), num_examples)
     names = list(variables)

@@ -43,7 +43,7 @@ class Masking(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Asks for new masks; with several steps to an execution, for the last that were due."""
-        step = int(self.model.optimizer.iterations) + 1
+        step = int(self.model.optimizer.iterations.numpy()) + 1  # under a strategy it is no number by itself
         due = None
         for number in range(self._asked + 1, step + 1):
             due = self.choose(number, self.model) or due

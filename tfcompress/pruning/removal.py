@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 
 from ..core.errors import InvalidValue, NothingHappened, UnsupportedModel
 from ..core.graph import ChannelGraph, channel_graph
-from ..core.keras import copy_model, keras
+from ..core.keras import copy_model
 from ..core.naming import near
-from .rebuilding import rebuilt
+from .rebuilding import Change, rebuilt
 
 
 def remove_channels(model: Any, removed: Mapping[str, Sequence[int]]) -> Any:
@@ -78,22 +77,9 @@ def remove_groups(model: Any, graph: ChannelGraph, groups: Collection[int]) -> A
     _require_removable(graph, groups)
     gone = np.zeros(graph.num_groups, bool)
     gone[list(groups)] = True
-    smaller = rebuilt(model, _configuration(model, graph, gone))
+    smaller = rebuilt(model, _changes(graph, gone))
     if not model.trainable:
         smaller.trainable = False  # and else each layer is as it was
-    cuts: dict[str, list[tuple[int, int, np.ndarray]]] = {}
-    for axis in graph.axes:
-        keep = ~gone[axis.groups]
-        if not keep.all():
-            cuts.setdefault(axis.layer, []).append((axis.position, axis.axis, keep))
-    for layer in model.layers:
-        weights = layer.get_weights()
-        for position, axis, keep in cuts.get(layer.name, ()):
-            weights[position] = np.compress(keep, weights[position], axis)
-        if weights:
-            smaller.get_layer(layer.name).set_weights(weights)
-        if isinstance(layer, keras.layers.Normalization):
-            smaller.get_layer(layer.name).finalize_state()
     return smaller
 
 
@@ -151,42 +137,16 @@ def _parts(setting: Any) -> list[np.ndarray]:
     return np.split(setting.groups, np.cumsum(setting.parts)[:-1]) if setting.parts else [setting.groups]
 
 
-def _configuration(model: Any, graph: ChannelGraph, gone: np.ndarray) -> dict[str, Any]:
-    """The model's configuration with the numbers of the channels that stay."""
-    config = copy.deepcopy(model.get_config())
-    layers = {layer["config"]["name"]: layer for layer in config["layers"]}
-    for layer in layers.values():
-        layer.pop("build_config", None)  # it has the old shapes, and a layer is built anew where it is called
+def _changes(graph: ChannelGraph, gone: np.ndarray) -> dict[str, Change]:
+    """What becomes of each layer that has channels which are gone."""
+    changes: dict[str, Change] = {}
     for setting in graph.settings:
-        if not gone[setting.groups].any():
-            continue
-        counts = [int((~gone[part]).sum()) for part in _parts(setting)]
-        value = counts if setting.parts else counts[0]
-        for place, path in _places(layers[setting.layer], setting.path):
-            _put(place, path, value)
-    return config
-
-
-def _places(layer: dict[str, Any], path: tuple[Any, ...]) -> list[tuple[Any, tuple[Any, ...]]]:
-    if path[0] != "call":
-        return [(layer["config"], path)]
-    return [(node[3], path[1:]) for node in layer["inbound_nodes"]]  # of an operation: name, node, tensor, arguments
-
-
-def _put(place: Any, path: tuple[Any, ...], value: Any) -> None:
-    """Replaces the number that `path` leads to; what says "whatever is left" (-1, None) is left to say so."""
-    *way, last = path
-    for key in way[:-1]:
-        place = place[key]
-    if not way:
-        place[last] = value
-        return
-    inner = place[way[-1]]
-    if inner is None:
-        return
-    if isinstance(inner, dict):
-        inner[last] = value
-    elif inner[last] not in (-1, None):
-        entries = list(inner)
-        entries[last] = value
-        place[way[-1]] = entries
+        if gone[setting.groups].any():
+            counts = [int((~gone[part]).sum()) for part in _parts(setting)]
+            value = counts if setting.parts else counts[0]
+            changes.setdefault(setting.layer, Change()).settings.append((setting.path, value))
+    for axis in graph.axes:
+        keep = ~gone[axis.groups]
+        if not keep.all():
+            changes.setdefault(axis.layer, Change()).cuts.append((axis.position, axis.axis, keep))
+    return changes

@@ -47,4 +47,4 @@ class Strength(keras.callbacks.Callback):
 def step_size(optimizer: Any) -> float:
     """How far a constant gradient of 1 moves a weight in a step, momentum's echo included."""
     momentum = getattr(optimizer, "momentum", 0.0)
-    return float(optimizer.learning_rate) / (1 - float(momentum or 0.0))
+    return float(keras.backend.get_value(optimizer.learning_rate)) / (1 - float(momentum or 0.0))

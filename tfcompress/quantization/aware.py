@@ -1,18 +1,23 @@
-"""Quantization-aware training, by tfmot's `quantize_model`: a model trains with int8's rounding in its answers."""
+"""Quantization-aware training, by tfmot and beyond it: a model trains with int8's rounding in its answers."""
 
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from ..core.errors import UnsupportedModel, expect
+from ..core.errors import InvalidValue, UnsupportedModel, expect
 from ..core.keras import copy_model, is_quantization_aware, scope_of, tfmot, wrappers
+from ..core.kernel_quantizer import FULL_BITS
 from ..core.measure import MOST_CLUSTERS, kernels, num_distinct, overall_sparsity, plain_name, shares_values
+from ..core.naming import near
 from ..core.preserving import CLUSTERS as CLUSTERS_KEPT
-from ..core.preserving import preserve, settle
-from ..core.types import CLUSTERS, INT8_RANGES, SPARSITY, Fit, Promise
+from ..core.preserving import ZEROS, few_bits, preserve, settle
+from ..core.types import CLUSTERS, INT8_RANGES, LEVELS, SPARSITY, Fit, Promise
 from .coverage import annotated, gaps
+from .own_layers import is_aware
 from .ranges import average_plainly
 from .stochastic_training import rounded_stochastically
 
@@ -36,6 +41,11 @@ class QuantizeAware:
         clusters then share a gradient, not a level). What is trained is used, and exported, rounded to the nearest.
         Defaults to "nearest".
       seed: of stochastic rounding. Defaults to 0.
+      per_layer_bits: bits of the kernels of some layers, from 2 to 8, by layer name or pattern, the first match counts;
+        the file stores up to 4 bits as int4, more as int8. Defaults to 8 everywhere.
+
+    Raises:
+      InvalidValue: for a value out of range, or when applied for a pattern that matches no layer.
 
     Example:
 
@@ -51,6 +61,7 @@ class QuantizeAware:
     keep_clusters: bool | None = None
     rounding: str = "nearest"
     seed: int = 0
+    per_layer_bits: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for field in ("keep_sparsity", "keep_clusters"):
@@ -59,11 +70,13 @@ class QuantizeAware:
         known = self.rounding in ("nearest", "stochastic")
         expect(known, self, "rounding", "must be 'nearest' or 'stochastic'", "Use 'nearest'.")
         expect(isinstance(self.seed, int) and self.seed >= 0, self, "seed", "must be a whole number from 0", "Use 0.")
+        known = all(type(bits) is int and 2 <= bits <= FULL_BITS for bits in self.per_layer_bits.values())
+        expect(known, self, "per_layer_bits", "must hold whole numbers from 2 to 8", 'Use {"conv2": 4}.')
 
     @property
     def makes(self) -> frozenset[str]:
-        """Fake quantization, with the ranges that int8 needs."""
-        return frozenset({INT8_RANGES})
+        """Fake quantization, with the ranges that int8 needs; and few levels where few bits are asked for."""
+        return frozenset({INT8_RANGES, *((LEVELS,) if self.per_layer_bits else ())})
 
     @property
     def keeps(self) -> frozenset[str]:
@@ -72,10 +85,16 @@ class QuantizeAware:
         return frozenset(kind for kind, wanted in kept if wanted is not False)
 
     def promises(self, model: Any) -> tuple[Promise, ...]:
-        """The ranges, of all kernels but those of layers that stay in float."""
+        """The ranges, of all kernels but those of layers that stay in float, and at most 2^bits levels of a scale."""
         left = gaps(model)
         quantized = tuple(name for name in kernels(model) if name.rpartition("/")[0] not in left)
-        return (Promise(INT8_RANGES, kernels=quantized),)
+        bits = self._bits([name.rpartition("/")[0] for name in quantized])
+        few: dict[int, list[str]] = {}
+        for name in quantized:
+            if name.rpartition("/")[0] in bits:
+                few.setdefault(bits[name.rpartition("/")[0]], []).append(name)
+        levels = (Promise(LEVELS, at_most=2**number, kernels=tuple(names)) for number, names in few.items())
+        return (Promise(INT8_RANGES, kernels=quantized), *levels)
 
     def remarks(self, model: Any) -> tuple[str, ...]:
         """Which layers of `model` stay in float, and why."""
@@ -104,13 +123,42 @@ class QuantizeAware:
                 f"QuantizeAware expects a layer with a kernel that it can quantize. Received: {told or 'none'}. Use "
                 "Int8 after training instead: it needs no change of the model."
             )
+        layers = [name.rpartition("/")[0] for name in kernels(model)]
+        bits = self._bits([name for name in layers if name not in left])
         sparse = overall_sparsity(kernels(model)) > 0 if self.keep_sparsity is None else self.keep_sparsity
         aware = _quantize(copy_model(model), sparse)
-        preserve(aware, {CLUSTERS_KEPT: self._clustered(aware)})
+        preserve(aware, self._kept(aware, sparse, bits))
         with rounded_stochastically(aware, self.seed) if self.rounding == "stochastic" else nullcontext():
             fit(aware, callbacks=[average_plainly(aware)])
         settle(aware)
         return aware
+
+    def _bits(self, layers: Sequence[str]) -> dict[str, int]:
+        """Of `layers`, whose kernels are quantized, the bits of each that is not to have eight."""
+        names = list(dict.fromkeys(layers))
+        for pattern in self.per_layer_bits:
+            if not fnmatch.filter(names, pattern):
+                raise InvalidValue(
+                    f"QuantizeAware.per_layer_bits expects names or patterns of layers whose kernels are quantized. "
+                    f"Received: {pattern!r}, which matches none. Near it: {near(pattern, names)}."
+                )
+        found = {}
+        for name in names:
+            matches = (bits for pattern, bits in self.per_layer_bits.items() if fnmatch.fnmatch(name, pattern))
+            found[name] = next(matches, FULL_BITS)
+        return {name: bits for name, bits in found.items() if bits != FULL_BITS}
+
+    def _kept(self, aware: Any, sparse: bool, bits: Mapping[str, int]) -> dict[str, list[str]]:
+        """What each wrapper keeps of its kernels, as `preserving` tells it."""
+        kept = {CLUSTERS_KEPT: self._clustered(aware), ZEROS: []}
+        for wrapper in wrappers(aware):
+            few = plain_name(wrapper) in bits
+            if few:
+                kept.setdefault(few_bits(bits[plain_name(wrapper)]), []).append(wrapper.name)
+            # tfmot's scheme keeps zeros by quantizers of its own, which do not know few bits, nor our layers.
+            if sparse and (few or is_aware(wrapper.layer)):
+                kept[ZEROS].append(wrapper.name)
+        return kept
 
     def _clustered(self, aware: Any) -> list[str]:
         """The wrappers whose kernels go on sharing values: when any kernel is clustered, all that have few values."""

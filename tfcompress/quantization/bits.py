@@ -62,16 +62,20 @@ def unpack(packed: bytes, bits: int, num_indices: int) -> np.ndarray:
 
 
 def encode(values: np.ndarray) -> tuple[dict[str, Any], bytes]:
-    """An array as its description, for JSON, and its bytes: the smallest of four codings.
+    """An array as its description, for JSON, and its bytes: the smallest of five codings.
 
-    "deflate": the numbers themselves by zlib. "packed": the distinct ones (the codebook), and an index for each number,
-    packed bit by bit. "packed deflate": these by zlib, which finds repetitions. "huffman": the codebook, and the
-    indices in as many bytes as they need, by zlib's Huffman coding alone (Deep Compression's last stage).
+    "deflate": the numbers themselves by zlib. "half deflate": wider floats that are all float16 numbers, as these.
+    "packed": the distinct ones (the codebook), and an index for each number, packed bit by bit. "packed deflate": these
+    by zlib, which finds repetitions. "huffman": the codebook, and the indices in as many bytes as they need, by zlib's
+    Huffman coding alone (Deep Compression's last stage).
     """
     import numpy as np
 
     little = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(-1)
     found = {"deflate": zlib.compress(little.tobytes(), 9)}
+    half = _as_half(little)
+    if half is not None:
+        found["half deflate"] = zlib.compress(half.tobytes(), 9)
     codebook, indices = np.unique(little.view(_INTEGERS[values.dtype.itemsize]), return_inverse=True)
     if len(codebook) <= min(65536, max(little.size // 2, 1)):
         head, narrow = codebook.tobytes(), indices.astype("u1" if len(codebook) <= 256 else "<u2").tobytes()
@@ -83,6 +87,18 @@ def encode(values: np.ndarray) -> tuple[dict[str, Any], bytes]:
     coding = min(found, key=lambda name: len(found[name]))
     described = {"dtype": values.dtype.name, "shape": list(values.shape), "coding": coding}
     return described | {"num_values": len(codebook), "num_bytes": len(found[coding])}, found[coding]
+
+
+def _as_half(values: np.ndarray) -> np.ndarray | None:
+    """Wider floats as float16, when each of them comes back to the bit."""
+    import numpy as np
+
+    if values.dtype.kind != "f" or values.dtype.itemsize <= 2:
+        return None
+    with np.errstate(over="ignore"):  # what is too large becomes infinity, and does not come back
+        half = values.astype("<f2")
+    bits = _INTEGERS[values.dtype.itemsize]
+    return half if np.array_equal(half.astype(values.dtype).view(bits), values.view(bits)) else None
 
 
 def decode(described: Mapping[str, Any], coded: bytes) -> np.ndarray:
@@ -98,10 +114,10 @@ def decode(described: Mapping[str, Any], coded: bytes) -> np.ndarray:
         raise ValueError(f"numbers of type {described['dtype']}")
     dtype = np.dtype(described["dtype"]).newbyteorder("<")
     size = math.prod(shape)
-    if coding == "deflate":
-        return (
-            np.frombuffer(inflate(coded, size * dtype.itemsize), dtype).reshape(shape).astype(dtype.newbyteorder("="))
-        )
+    if coding in ("deflate", "half deflate"):
+        stored = dtype if coding == "deflate" else np.dtype("<f2")
+        numbers = np.frombuffer(inflate(coded, size * stored.itemsize), stored)
+        return numbers.reshape(shape).astype(dtype.newbyteorder("="))
     num_values = described["num_values"]
     cut = num_values * dtype.itemsize
     codebook, rest = np.frombuffer(coded[:cut], dtype), coded[cut:]

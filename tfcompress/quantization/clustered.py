@@ -11,6 +11,7 @@ from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.keras import copy_model, is_quantization_aware, keras, tfmot
 from ..core.measure import kernel_variables, kernels, leaf_layers, num_distinct
 from ..core.types import CLUSTERS, SPARSITY, Fit, Promise
+from .kept_zeros import KeptZeros
 from .selection import by_layer
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Cluster:
         promises = self.promises(model)
         copy = copy_model(model)
         clustered = self._wrapped(copy)
-        fit(clustered)
+        fit(clustered, callbacks=[KeptZeros(self._left_whole(copy))] if self.preserve_sparsity else [])
         stripped = {layer.name: layer for layer in leaf_layers(tfmot.clustering.keras.strip_clustering(clustered))}
         result = copy_model(model)
         for layer in leaf_layers(result):
@@ -146,6 +147,12 @@ class Cluster:
             if num_distinct(_kernel(layer)) <= number:
                 layer.trainable = False
         return keras.models.clone_model(model, clone_function=wrap)
+
+    def _left_whole(self, model: Any) -> list[Any]:
+        """Kernels of the layers that are not clustered: they train on, and tfmot does not look after their zeros."""
+        chosen = self._chosen(model)
+        layers = [layer for layer in leaf_layers(model) if layer not in chosen]
+        return [kernel for layer in layers for kernel in kernel_variables(layer).values()]
 
     def _chosen(self, model: Any) -> dict[Any, int]:
         """The layers to cluster, and into how many values."""

@@ -1,14 +1,18 @@
-"""Which layers quantization-aware training can take: by tfmot's own rules, by their output alone, or not at all.
+"""Which layers quantization-aware training can take: by tfmot's rules, by ours, by their output alone, or not at all.
 
-tfmot refuses a whole model for one layer that it does not know. Many of those only compute (a product, a rescaling): to
-follow the range of their output is all that int8 needs of them. The rest stays in float, and is named.
+tfmot refuses a whole model for one layer that it does not know. Some of those have an int8 form of our own
+(`own_layers`). Many only compute (a product, a rescaling): to follow the range of their output is all that int8 needs.
+The rest stays in float, and is named.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from ..core.keras import keras, output_only, tfmot
+from .own_layers import FIRST_OF_A_FOLD, INSIDE, has_own, is_aware, is_masked, objection, own
+from .rewriting import flattened, rewritten
 
 # Elementwise layers without kernels, which tfmot's registry lacks; TFLite has int8 operations for all of them.
 OUTPUT_ONLY = ("Rescaling", "Multiply", "Subtract", "Average", "Maximum", "Minimum", "PReLU", "ELU")
@@ -17,50 +21,86 @@ ABSENT_AT_INFERENCE = (
     *("InputLayer", "QuantizeLayer", "GaussianNoise", "GaussianDropout", "AlphaDropout"),
     *("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness"),
 )
-# What tfmot knows inside of a layer with a kernel, and TFLite computes there in int8; another one is refused, or makes
-# the whole layer float ("swish"). In a layer of its own it may do.
-INSIDE = ("linear", "relu", "softmax", "sigmoid", "tanh", "gelu")
-# tfmot folds a BatchNormalization into these; one that follows anything else is an operation of its own, in float.
+# Layers that only move values, in whatever type they come.
+MOVING = ("MaxPooling1D", "UpSampling1D", "RepeatVector")
+# tfmot folds a BatchNormalization into these; one that follows anything else is an operation of its own.
 FOLDING = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "SeparableConv1D")
 # Known to tfmot's transforms, which split them, and not to its registry.
 SPLIT = ("SeparableConv2D", "SeparableConv1D")
+# Ours whose answer has a scale already: the table's, or that of tanh.
+SCALED = ("AwareEmbedding", "AwareLSTM", "AwareGRU")
 
 
 def gaps(model: Any) -> dict[str, str]:
     """The layers of `model` that stay in float, all or in part, by name, with the reason; empty when there are none.
 
+    Layers of models inside of it go by their own names, as in the flat model that is trained.
+
     >>> layers = keras.layers
-    >>> gaps(keras.Sequential([layers.Dense(3, input_shape=(2, 4)), layers.LSTM(3, name="memory")]))
-    {'memory': 'tfmot knows no quantization of LSTM'}
+    >>> gaps(keras.Sequential([layers.Dense(3, input_shape=(2, 4)), layers.SimpleRNN(3, name="memory")]))
+    {'memory': 'tfmot knows no quantization of SimpleRNN'}
     """
     registry = _registry()
-    reasons = {layer.name: _gap(layer, registry) for layer in model.layers}
+    reasons = {layer.name: _gap(layer, registry) for layer in flattened(model).layers}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
 def annotated(model: Any) -> Any:
-    """A clone of `model` in which each layer that can be quantized is annotated for tfmot's `quantize_apply`.
+    """A flat model of the layers of `model`, annotated for tfmot's `quantize_apply` where they can be quantized.
 
     Args:
-      model: a functional model without models inside.
+      model: a copy that may be used up.
     """
     registry = _registry()
+    flat = flattened(model)
+    replaced = {layer.name for layer in flat.layers if _is_replaced(layer)}
+    if replaced:
+        flat = rewritten(flat, lambda layer: own(layer) if layer.name in replaced else None)
 
     def mark(layer: Any) -> Any:
         annotate = tfmot.quantization.keras.quantize_annotate_layer
+        if is_aware(layer):
+            return _marked_own(layer)
+        if _is_folded_by_us(layer):
+            # The convolution's output, and this layer's before a ReLU, are no tensors of the file.
+            return annotate(layer, _nothing() if _before_relu(layer) else output_only()())
         if not _objection(layer, registry):
-            return annotate(layer)
+            return annotate(layer, _nothing() if type(layer).__name__ in MOVING else None)
         # tfmot follows the output of what stands before a quantized layer, and raises over activations unknown to it.
-        foreign = registry.supports(layer)
+        foreign = registry.supports(layer) and not is_masked(layer)
         return annotate(layer, output_only()()) if foreign or type(layer).__name__ in OUTPUT_ONLY else layer
 
-    clone = keras.models.clone_model(model, clone_function=mark)
-    clone.set_weights(model.get_weights())
-    return clone
+    return keras.models.clone_model(flat, clone_function=mark)  # which puts the layers themselves, and their weights
+
+
+def _marked_own(layer: Any) -> Any:
+    config = importlib.import_module("tfcompress.core.aware_layers").AwareConfig
+    after = _layers_after(layer)
+    folds = len(after) == 1 and _is_folded_by_us(after[0])
+    output = type(layer).__name__ not in SCALED and not folds and not _before_relu(layer)
+    if type(layer).__name__ == "AwareEmbedding":
+        # tfmot fake-quantizes the input of a layer that is annotated, and words are numbered with whole numbers.
+        return wrapper_class()(layer, config(output), name_prefix="quant_")
+    return tfmot.quantization.keras.quantize_annotate_layer(layer, config(output))
+
+
+def wrapper_class() -> Any:
+    """tfmot's wrapper of a quantized layer; it is not in its public names."""
+    home = tfmot.quantization.keras.QuantizeConfig.__module__.rpartition(".")[0]
+    return importlib.import_module(f"{home}.quantize_wrapper").QuantizeWrapperV2
+
+
+def _nothing() -> Any:
+    home = output_only().__module__
+    return importlib.import_module(home).NoOpQuantizeConfig()
 
 
 def _registry() -> Any:
     return tfmot.quantization.keras.default_8bit.Default8BitQuantizeScheme().get_quantize_registry()
+
+
+def _is_replaced(layer: Any) -> bool:
+    return has_own(layer) and not _is_folded(layer) and not is_masked(layer) and not objection(layer)
 
 
 def _gap(layer: Any, registry: Any) -> str:
@@ -71,10 +111,14 @@ def _gap(layer: Any, registry: Any) -> str:
 
 
 def _objection(layer: Any, registry: Any) -> str:
-    """Why tfmot cannot take a layer where it stands, or would take it in vain; empty when it can."""
+    """Why neither tfmot nor we can take a layer where it stands, or would in vain; empty when one can."""
     kind = type(layer).__name__
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return "" if _is_folded(layer) else "it follows no convolution that it could be folded into"
+    if is_masked(layer):
+        return "a mask reaches it"
+    if _is_folded(layer) or kind in MOVING:
+        return ""
+    if has_own(layer):
+        return objection(layer)
     if not registry.supports(layer) and kind not in SPLIT:
         return f"tfmot knows no quantization of {kind}"
     if layer.weights and _activation(layer) not in INSIDE:
@@ -92,14 +136,36 @@ def _activation(layer: Any) -> str:
 
 
 def _is_folded(layer: Any) -> bool:
+    """Whether it is a BatchNormalization that becomes part of the convolution before it."""
+    if not isinstance(layer, keras.layers.BatchNormalization) or is_aware(layer):
+        return False
     before = _layers_before(layer)
-    alone = len(before) == 1 and len(before[0].outbound_nodes) == 1
-    return alone and type(before[0]).__name__ in FOLDING and _activation(before[0]) == "linear"
+    alone = len(before) == 1 and len(before[0].outbound_nodes) == 1 and _activation(before[0]) == "linear"
+    kind = type(before[0]).__name__ if alone else ""
+    if kind in FIRST_OF_A_FOLD:
+        return not objection(before[0]) and not is_masked(before[0])
+    return kind in (*FOLDING, *(f"Aware{first}" for first in FIRST_OF_A_FOLD))
+
+
+def _is_folded_by_us(layer: Any) -> bool:
+    return _is_folded(layer) and is_aware(_layers_before(layer)[0])
+
+
+def _before_relu(layer: Any) -> bool:
+    """Whether what it gives goes through a ReLU only, which the file makes part of it."""
+    after = _layers_after(layer)
+    if len(after) != 1:
+        return False
+    return isinstance(after[0], keras.layers.ReLU) or (not after[0].weights and _activation(after[0]) == "relu")
 
 
 def _layers_before(layer: Any) -> list[Any]:
     nodes = layer.inbound_nodes
     return _flat(nodes[0].inbound_layers) if len(nodes) == 1 else []
+
+
+def _layers_after(layer: Any) -> list[Any]:
+    return [node.outbound_layer for node in layer.outbound_nodes]
 
 
 def _flat(layers: Any) -> list[Any]:

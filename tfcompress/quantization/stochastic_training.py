@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..core.keras import tf, wrappers
+from ..core.kernel_quantizer import num_levels
+from ..core.preserving import bits_of
 
 LEVELS = 127  # on either side of zero: int8, symmetric, without -128
 
@@ -32,16 +34,17 @@ def rounded_stochastically(model: Any, seed: int) -> Iterator[None]:
             wrapper._weight_vars = held
 
 
-def round_kernel(kernel: Any, chance: Any, per_channel: bool) -> Any:
+def round_kernel(kernel: Any, chance: Any, per_channel: bool, levels: int = LEVELS) -> Any:
     """A kernel on int8's levels, scale * floor(kernel / scale + chance), with the gradient passing straight through.
 
     Args:
       kernel: of any shape; channels last.
       chance: uniform in [0, 1), of the same shape.
-      per_channel: whether each channel has a scale, max |w| / 127, of its own.
+      per_channel: whether each channel has a scale, max |w| / `levels`, of its own.
+      levels: on either side of zero.
     """
     axes = list(range(len(kernel.shape) - 1)) if per_channel else None
-    scale = tf.reduce_max(tf.abs(kernel), axes, keepdims=True) / LEVELS
+    scale = tf.reduce_max(tf.abs(kernel), axes, keepdims=True) / levels
     steps = tf.math.divide_no_nan(kernel, scale)
     whole = tf.round(steps)
     # What float32 made of a level is that level, the largest weight's and zero's above all.
@@ -55,8 +58,14 @@ class _Stochastic:
     def __init__(self, inner: Any, generator: Any) -> None:
         self.inner, self.generator = inner, generator
 
+    @property
+    def num_bits(self) -> int:
+        """The bits that it rounds to."""
+        return bits_of(self.inner)
+
     def __call__(self, inputs: Any, training: bool, weights: Mapping[str, Any], **others: Any) -> Any:
         if training:
             per_channel = "min_var" in weights and len(weights["min_var"].shape) > 0
-            inputs = round_kernel(inputs, self.generator.uniform(tf.shape(inputs)), per_channel)
+            levels = num_levels(self.num_bits)
+            inputs = round_kernel(inputs, self.generator.uniform(tf.shape(inputs)), per_channel, levels)
         return self.inner(inputs, training, weights, **others)

@@ -46,4 +46,4 @@ class L1Norm:
     def __call__(self, slices: Sequence[Slice], family: int = 0) -> np.ndarray | None:
         """The worth of each channel."""
         roles = ("makes", "takes") if self.readers else ("makes",)
-        return mean_of([abs(part.rows).sum(axis=1) for part in slices if part.is_kernel and part.role in roles])
+        return mean_of([part.sums(1) for part in slices if part.is_kernel and part.role in roles])

@@ -42,7 +42,7 @@ class Lamp:
     def __call__(self, slices: Sequence[Slice], family: int = 0) -> np.ndarray | None:
         """The worth of each channel."""
         kernels = [part for part in slices if part.is_kernel and part.role == "makes"]
-        return lamp(sum((part.rows**2).sum(axis=1) for part in kernels)) if kernels else None
+        return lamp(sum(part.sums(2) for part in kernels)) if kernels else None
 
 
 def lamp(squares: np.ndarray) -> np.ndarray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -21,12 +22,17 @@ class Slice:
 
     `gradients` has the shape of `rows`; `activations`, of shape (channels,), is the mean size of what a kernel reads.
     Where channels have unlike numbers of entries the rows end in zeros.
+
+    >>> import numpy as np
+    >>> part = Slice("conv", "kernel", "takes", np.array([[3.0, -4.0], [1.0, 0.0]]))
+    >>> part.rows.shape, part.sums(1), part.sums(2)
+    ((2, 2), array([7., 1.]), array([25.,  1.]))
     """
 
     layer: str
     weight: str
     role: str  # "makes", "takes", or "carries", as core/graph.py says
-    rows: np.ndarray
+    entries: np.ndarray | Entries  # the rows, or where they lie
     gradients: np.ndarray | None = None
     activations: np.ndarray | None = None
 
@@ -34,6 +40,82 @@ class Slice:
     def is_kernel(self) -> bool:
         """Whether the weight is a kernel, not a bias or a scale."""
         return self.weight in KERNELS
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The weight's entries, (channels, entries)."""
+        return self.entries.rows() if isinstance(self.entries, Entries) else self.entries
+
+    def sums(self, power: int) -> np.ndarray:
+        """The sum of |entry|^power, power 1 or 2, over each row: (channels,). Rows are not made for that."""
+        if isinstance(self.entries, Entries):
+            return self.entries.sums(power)
+        return (abs(self.entries) ** power).sum(axis=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entries:
+    """Where the rows of `count` channels lie in `values`: at i along `axis` is channel places[i], or none (-1)."""
+
+    values: np.ndarray
+    axis: int
+    places: np.ndarray
+    count: int
+
+    def rows(self, of: np.ndarray | None = None) -> np.ndarray:
+        """The rows, (channels, entries), of `values` or of another array of its shape."""
+        import numpy as np
+
+        values = self.values if of is None else of
+        mine = np.flatnonzero(self.places >= 0)
+        order = mine[np.argsort(self.places[mine], kind="stable")]
+        counts = np.bincount(self.places[order], minlength=self.count)
+        entries = np.moveaxis(values, self.axis, 0).reshape(values.shape[self.axis], -1)[order]
+        widest = int(counts.max())
+        if (counts == widest).all():
+            return entries.reshape(self.count, -1)
+        rows = np.zeros((self.count, widest, entries.shape[1]), entries.dtype)
+        offsets = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows[self.places[order], offsets] = entries
+        return rows.reshape(self.count, -1)
+
+    def sums(self, power: int) -> np.ndarray:
+        """What `Slice.sums` gives."""
+        found = sums_along(self.values, self.axis, power)
+        return self._gathered(found)
+
+    def _gathered(self, found: np.ndarray) -> np.ndarray:
+        """The sums of each channel's entries of an array of shape (length of the axis,)."""
+        import numpy as np
+
+        mine = self.places >= 0
+        return np.bincount(self.places[mine], weights=found[mine], minlength=self.count)
+
+    def means(self, found: np.ndarray) -> np.ndarray:
+        """The means of each channel's entries of an array of shape (length of the axis,)."""
+        import numpy as np
+
+        mine = self.places >= 0
+        counts = np.bincount(self.places[mine], minlength=self.count)
+        return self._gathered(found) / np.maximum(counts, 1)
+
+
+def sums_along(values: np.ndarray, axis: int, power: int) -> np.ndarray:
+    """The sum of |v|^power, power 1 or 2, over all axes but one: (length of the axis,).
+
+    >>> import numpy as np
+    >>> sums_along(np.array([[3.0, -4.0], [1.0, 0.0]]), 1, 2)
+    array([10., 16.])
+    """
+    import numpy as np
+
+    axis %= values.ndim
+    if power == 1:
+        values = abs(values)
+    letters = "abcdefgh"[: values.ndim]
+    if power == 2:
+        return np.einsum(f"{letters},{letters}->{letters[axis]}", values, values)
+    return np.einsum(f"{letters}->{letters[axis]}", values)
 
 
 @runtime_checkable
@@ -69,47 +151,18 @@ def family_slices(
     places[family.groups] = np.arange(len(family.groups))
     found = []
     for axis in graph.axes_of(family):
-        place = places[axis.groups]
         values = weights[axis.layer][axis.position]
-        cut = _rows(place, len(family.groups), axis.axis)
+        entries = Entries(values, axis.axis, places[axis.groups], len(family.groups))
         gradient = None if gradients is None else gradients.get((axis.layer, axis.position))
         seen = None if activations is None else activations.get((axis.layer, axis.position, axis.axis))
         found.append(
             Slice(
-                axis.layer, axis.weight, axis.role, cut(values), None if gradient is None else cut(gradient),
-                None if seen is None else _means(place, seen, len(family.groups)),
+                *(axis.layer, axis.weight, axis.role, entries),
+                gradients=None if gradient is None else entries.rows(gradient),
+                activations=None if seen is None else entries.means(seen),
             )
-        )  # fmt: skip
+        )
     return found
-
-
-def _rows(place: np.ndarray, count: int, axis: int) -> Callable[[np.ndarray], np.ndarray]:
-    """A function that cuts an array into rows, one for each of `count` channels."""
-    import numpy as np
-
-    mine = np.flatnonzero(place >= 0)
-    order = mine[np.argsort(place[mine], kind="stable")]
-    counts = np.bincount(place[order], minlength=count)
-    widest = int(counts.max())
-
-    def cut(values: np.ndarray) -> np.ndarray:
-        entries = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)[order]
-        if (counts == widest).all():
-            return entries.reshape(count, -1)
-        rows = np.zeros((count, widest, entries.shape[1]), entries.dtype)
-        offsets = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-        rows[place[order], offsets] = entries
-        return rows.reshape(count, -1)
-
-    return cut
-
-
-def _means(place: np.ndarray, seen: np.ndarray, count: int) -> np.ndarray:
-    import numpy as np
-
-    mine = place >= 0
-    sums = np.bincount(place[mine], weights=seen[mine], minlength=count)
-    return sums / np.maximum(np.bincount(place[mine], minlength=count), 1)
 
 
 def mean_of(parts: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -1,0 +1,149 @@
+"""Every mode of quantization on one trained network: accuracy, raw and zipped bytes, latency.
+
+    python benchmarks/quantization_modes.py MODEL.keras --data-dir FOLDER [--epochs 4] [--teacher cifar10_fast_resnet]
+        [--final-sparsity 0.75] [--out FOLDER]
+
+MODEL is a float classifier of CIFAR-10 (its first and last layer with a kernel stay at 8 bits where others have 4). The
+first rows are made after training; then those that train on, --epochs each, under a teacher that comes with tfcompress.
+A row with a latency is a .tflite, run on all test examples with XNNPACK, one thread; one with none is our packed file,
+its accuracy that of the Keras model in it. Prints a table in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tfcompress as tfc
+from tfcompress.core.keras import copy_model, set_seed, start_quietly
+from tfcompress.core.measure import kernels
+
+
+class NoTraining:
+    """A fit that only says which data a technique may look at."""
+
+    steps = 0
+
+    def __init__(self, data: tfc.Data):
+        self.data = data
+
+    def __call__(self, model: Any, callbacks: tuple = ()) -> None:
+        """Leaves `model` as it is."""
+
+
+def accuracy(model: Any, data: tfc.Data) -> float:
+    """On the whole test split."""
+    outputs = model.predict(data.model_inputs(data.test.inputs), batch_size=500, verbose=0)
+    return float((outputs.argmax(-1) == data.test.labels).mean())
+
+
+def files(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any, Any]]:
+    """(title, model, exporter) of what needs no training."""
+    names = [name.rpartition("/")[0] for name in kernels(model)]
+    ends = {names[0]: 8, names[-1]: 8}
+    yield "float32", model, tfc.Float32()
+    yield "float16", model, tfc.Float16()
+    yield "dynamic range", model, tfc.DynamicRange()
+    yield "static int8, per channel", model, tfc.Int8()
+    yield "static int8, per tensor", model, tfc.Int8(per_channel=False)
+    yield "int16x8", model, tfc.Int16x8()
+    yield "int4 weights, min-max", model, tfc.MixedPrecision(4, ends)
+    folded = tfc.FoldBatchNorm().apply(model, NoTraining(data)) if _has_batch_norm(model) else model
+    whole = dict.fromkeys(ends)
+    clipped = tfc.QuantizeKernels(tfc.Affine(4, range_by="mse"), whole).apply(folded, NoTraining(data))
+    yield "int4 weights, least squares", clipped, tfc.MixedPrecision(4, ends)
+
+
+def levels(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any]]:
+    """(title, model) of kernels on levels of any number, activations in float."""
+    quantizers = {
+        "affine, 8 bits": tfc.Affine(8),
+        "affine, 4 bits": tfc.Affine(4, range_by="mse"),
+        "affine, 4 bits, floor": tfc.Affine(4, rounding="floor"),
+        "affine, 4 bits, stochastic": tfc.Affine(4, rounding="stochastic"),
+        "affine, 3 bits": tfc.Affine(3, range_by="mse"),
+        "affine, 2 bits": tfc.Affine(2, range_by="mse"),
+        "piecewise linear, 4 bits, 2 regions": tfc.PiecewiseLinear(4),
+        "codebook, 16 levels": tfc.Codebook(16),
+        "codebook, 4 levels": tfc.Codebook(4),
+    }
+    for title, quantizer in quantizers.items():
+        yield title, tfc.QuantizeKernels(quantizer).apply(model, NoTraining(data))
+
+
+def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator[tuple[str, Any, Any]]:
+    """(title, model, exporter or None for the packed file) of what trains on."""
+
+    def fit(rate: float, epochs: int = options.epochs) -> tfc.Fit:
+        set_seed(1)
+        plain = tfc.KerasFit(data, epochs, batch_size=128, learning_rate=tfc.CosineDecay(rate), seed=1)
+        loss = tfc.SoftTargets(temperature=4.0)
+        return tfc.distilled(plain, tfc.Shipped(options.teacher)(), loss, student_loss_weight=0.3, cache=True)
+
+    yield "quantization-aware int8", tfc.QuantizeAware().apply(model, fit(0.01)), tfc.Int8()
+    clustered = tfc.Cluster(16).apply(model, fit(0.005))
+    yield "16 clusters, packed", clustered, None
+    yield "16 clusters, int8", tfc.QuantizeAware().apply(clustered, fit(0.001)), tfc.Int8()
+    largest = max(kernels(model).items(), key=lambda item: item[1].size)[0].rpartition("/")[0]
+    gently = {"*": options.final_sparsity} if _has_batch_norm(model) else {largest: options.final_sparsity, "*": 0.0}
+    schedule = tfc.PolynomialDecay(end=0.5)
+    pruned = tfc.PruneLowMagnitude(options.final_sparsity, schedule, per_layer=gently).apply(
+        model, fit(0.03, 4 * options.epochs)
+    )
+    yield "pruned, int8", pruned, tfc.Int8()
+    both = tfc.Cluster(16).apply(pruned, fit(0.005))
+    yield "pruned, 16 clusters, packed", both, None
+    yield "pruned, 16 clusters, int8", tfc.QuantizeAware().apply(both, fit(0.001)), tfc.Int8()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data-dir", help="prepared CIFAR-10 (default: TFDS_DATA_DIR)")
+    parser.add_argument("--epochs", type=int, default=4, help="of each training; pruning has four times as many")
+    parser.add_argument("--teacher", default="cifar10_fast_resnet", help="name of a shipped model")
+    parser.add_argument("--final-sparsity", type=float, default=0.75)
+    parser.add_argument("--out", type=Path, default=Path("saved_models/quantization_modes"))
+    options = parser.parse_args()
+    start_quietly()
+    options.out.mkdir(parents=True, exist_ok=True)
+    data = tfc.Cifar10(options.data_dir)
+    model = copy_model(tfc.load_model(options.model))
+    base = tfc.Float32().convert(model, data, options.out / "base.tflite")
+    at_first = accuracy(model, data)
+    print(f"{options.model.stem}, {data.title}, 10,000 test examples; float32 in Keras {at_first:.2%}\n")
+    print("| mode | accuracy | points | bytes | zipped | smaller, zipped | ms |\n|---|---|---|---|---|---|---|")
+
+    def row(title: str, found: float, artifact: tfc.Artifact, latency: str) -> None:
+        smaller = base.zipped_bytes / artifact.zipped_bytes
+        print(
+            f"| {title} | {found:.2%} | {100 * (found - at_first):+.2f} | {artifact.raw_bytes:,} "
+            f"| {artifact.zipped_bytes:,} | {smaller:.1f}x | {latency} |",
+            flush=True,
+        )
+
+    def told(title: str, made: Any, exporter: Any) -> None:
+        path = options.out / f"{title.replace(' ', '_').replace(',', '')}.tflite"
+        if exporter is None:
+            row(title, accuracy(made, data), tfc.save_packed(made, path.with_suffix(".tfcp")), "")
+            return
+        artifact = exporter.convert(made, data, path)
+        finding = tfc.CpuXnnpack(min_agreement=0.0).run(artifact, data, {})
+        row(title, finding.accuracy, artifact, f"{finding.latency.median_ms:.3f}" if finding.latency else "not run")
+
+    for title, made, exporter in files(model, data):
+        told(title, made, exporter)
+    for title, made in levels(model, data):
+        told(f"kernels: {title}", made, None)
+    for title, made, exporter in trained(model, data, options):
+        told(title, made, exporter)
+
+
+def _has_batch_norm(model: Any) -> bool:
+    return any("batch_normalization" in type(layer).__name__.lower() or "_bn" in layer.name for layer in model.layers)
+
+
+if __name__ == "__main__":
+    main()
