@@ -11,7 +11,6 @@ from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.keras import copy_model, is_quantization_aware, keras, tfmot
 from ..core.measure import kernel_variables, kernels, leaf_layers, num_distinct
 from ..core.types import CLUSTERS, SPARSITY, Fit, Promise
-from .kept_zeros import KeptZeros
 from .selection import by_layer
 
 if TYPE_CHECKING:
@@ -100,6 +99,8 @@ class Cluster:
           UnsupportedModel: when no layer can be clustered, or the model is quantization-aware.
           NothingHappened: when a kernel has more values afterwards than it should.
         """
+        from .kept_zeros import KeptZeros  # a Keras class: only now is TensorFlow needed
+
         promises = self.promises(model)
         copy = copy_model(model)
         clustered = self._wrapped(copy)
