@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import tfcompress as tfc
-from tfcompress.core.keras import copy_model, set_seed, start_quietly
+from tfcompress.core.keras import copy_model, keras, set_seed, start_quietly
 from tfcompress.core.measure import kernels
 
 
@@ -142,7 +142,7 @@ def main() -> None:
 
 
 def _has_batch_norm(model: Any) -> bool:
-    return any("batch_normalization" in type(layer).__name__.lower() or "_bn" in layer.name for layer in model.layers)
+    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
 
 
 if __name__ == "__main__":

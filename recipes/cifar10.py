@@ -39,13 +39,10 @@ def recipe(settings: Settings) -> tfc.Recipe:
     )
     # The small kernels are where accuracy is lost, and hardly any bytes are: the first and the last stay whole.
     gently = {"conv1": 0.0, "conv2": min(0.3, settings.final_sparsity), "logits": 0.0}
-    teacher = tfc.Stage(
-        "teacher", tfc.AsGiven(), tfc.Judged(data), start=tfc.Shipped(settings.teacher) if settings.teacher else None
-    )
     return tfc.Recipe(
         data=data,
         stages=(
-            *([teacher] if settings.teacher else []),
+            *given_teacher(data, settings),
             tfc.Stage("baseline", tfc.Train(), fit(data, settings, 1.0, tfc.OneCycle(0.05)), start=build),
             tfc.Stage(
                 "pruned",
@@ -67,6 +64,13 @@ def recipe(settings: Settings) -> tfc.Recipe:
         checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.GpuDelegate()),
         seed=settings.seed,
     )
+
+
+def given_teacher(data: tfc.Cifar10, settings: Settings) -> tuple[tfc.Stage, ...]:
+    """The stage that judges the teacher that comes along; none where the baseline teaches."""
+    if not settings.teacher:
+        return ()
+    return (tfc.Stage("teacher", tfc.AsGiven(), tfc.Judged(data), start=tfc.Shipped(settings.teacher)),)
 
 
 def fit(

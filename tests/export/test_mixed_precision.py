@@ -80,3 +80,9 @@ def test_without_the_extra_the_command_is_told(trained, digits, tmp_path, monkey
 def test_a_value_out_of_range_is_refused(settings, words):
     with pytest.raises(InvalidValue, match=words):
         tfc.MixedPrecision(**settings)
+
+
+def test_an_operation_that_has_no_four_bits_is_told(digits, tmp_path):
+    with pytest.raises(ConversionFailed, match=r"could not quantize the model. Its reason: .*DEPTHWISE_CONV_2D"):
+        tfc.MixedPrecision(4).convert(tfc.mobile_cnn((8, 8, 1), width=4), digits, tmp_path / "model.tflite")
+    assert not list(tmp_path.iterdir())

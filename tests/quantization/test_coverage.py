@@ -123,3 +123,17 @@ def test_such_a_model_reloads_exactly(body, tmp_path):
 
 def sizes(model):
     return {name: int(values.size) for name, values in kernels(model).items()}
+
+
+def test_zeros_stay_in_layers_that_stay_in_float(digits):
+    inputs = keras.Input((8, 8, 1))
+    memory = layers.SimpleRNN(8, name="memory")(layers.Reshape((8, 8))(inputs))
+    model = keras.Model(inputs, layers.Dense(10, name="logits")(memory))
+    fit = tfc.KerasFit(digits, epochs=1)
+    sparse = tfc.PruneWeights(0.5).apply(model, fit)
+    before, kept = kernels(sparse), kernels(tfc.QuantizeAware().apply(sparse, fit))
+    for name in ("memory/kernel", "memory/recurrent_kernel"):
+        assert (before[name] == 0).mean() == 0.5 and (kept[name] != before[name]).any()
+        np.testing.assert_array_equal(kept[name] == 0, before[name] == 0)
+    filled = kernels(tfc.QuantizeAware(keep_sparsity=False).apply(sparse, fit))
+    assert (filled["memory/kernel"] == 0).mean() < 0.2

@@ -116,18 +116,18 @@ def _quantized(plain: Path, bits: Mapping[Crossing, int], examples: list[Any]) -
         raise ConversionFailed(
             f"MixedPrecision needs ai-edge-quantizer. Received: none ({error}). Run: pip install 'tfcompress[edge]'."
         ) from error
-    everything = qtyping.TFLOperationName.ALL_SUPPORTED
-    recipe = recipe_manager.RecipeManager()
-    recipe.add_static_config(".*", everything, activation_num_bits=8, weight_num_bits=8)
-    for crossing, number in bits.items():
-        # An operation is found by the name of what it gives, to which the quantizer adds a semicolon.
-        scope = f"^{re.escape(crossing.output)};"
-        if number < 8:
-            op = qtyping.TFLOperationName(crossing.op)
-            recipe.add_static_config(scope, op, activation_num_bits=8, weight_num_bits=number)
-        elif number > 8:
-            recipe.add_quantization_config(scope, everything, algorithm_key="no_quantize")
     try:
+        everything = qtyping.TFLOperationName.ALL_SUPPORTED
+        recipe = recipe_manager.RecipeManager()
+        recipe.add_static_config(".*", everything, activation_num_bits=8, weight_num_bits=8)
+        for crossing, number in bits.items():
+            # An operation is found by the name of what it gives, to which the quantizer adds a semicolon.
+            scope = f"^{re.escape(crossing.output)};"
+            if number < 8:
+                op = qtyping.TFLOperationName(crossing.op)
+                recipe.add_static_config(scope, op, activation_num_bits=8, weight_num_bits=number)
+            elif number > 8:
+                recipe.add_quantization_config(scope, everything, algorithm_key="no_quantize")
         made = quantizer.Quantizer(str(plain), recipe.get_quantization_recipe())
         interpreter = tfl_interpreter_utils.create_tfl_interpreter(str(plain))
         (signature,) = interpreter.get_signature_list()

@@ -42,7 +42,9 @@ def errors_on(model: Any, file: str, on: MeasuredOn, bits: int | None, progress:
       progress: told how far it is.
     """
     whole, points = measure_layers(model, on.examples, (bits or BITS,), Affine(), OUTPUT_BITS, progress, _OWNER)
-    rows = tuple(_row(point.layer, point.kind, point.num_weights, _alone(point, OUTPUT_BITS), None) for point in points)
+    rows = tuple(
+        LayerErrors(point.layer, point.kind, point.num_weights, _alone(point, OUTPUT_BITS), None) for point in points
+    )
     return Errors(file, on.title, on.title, len(on.examples), whole.accuracy, rows, None)
 
 
@@ -73,7 +75,7 @@ def errors_against(model: Any, file: str, path: Path, on: MeasuredOn, bits: int 
     output_bits = max(outputs) if outputs else None
     accuracy, points = _each_alone(model, on, wanted, output_bits, progress)
     rows = tuple(
-        _row(
+        LayerErrors(
             name,
             type(layer).__name__,
             sum(int(variable.shape.num_elements()) for variable in kernel_variables(layer).values()),
@@ -123,10 +125,6 @@ def _answers(model: Any, path: Path, tensors: FileTensors, on: MeasuredOn) -> An
     given = tensors.answers.reshape(exact.shape)
     told = compare(exact, given, on.examples.labels, logits_from(model))
     return AnswersOfFile(told.error.sqnr_db, told.error.cosine, told.agreement, told.accuracy, tensors.num_kept)
-
-
-def _row(name: str, kind: str, num_weights: int, alone: Alone | None, in_file: InFile | None) -> LayerErrors:
-    return LayerErrors(name, kind, num_weights, alone, in_file)
 
 
 def _alone(point: LayerAtBits, output_bits: int | None) -> Alone:

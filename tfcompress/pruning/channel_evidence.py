@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.keras import keras, tf
 from ..core.outputs import gives_probabilities
+from ..core.spread import spread
 
 if TYPE_CHECKING:
     from ..core.graph import ChannelGraph
@@ -20,7 +21,7 @@ BATCH_SIZE = 32
 def batches(data: Data, num_examples: int, batch_size: int = BATCH_SIZE) -> Iterator[tuple[Any, Any]]:
     """(inputs as the model sees them, labels) of training examples spread evenly over the split."""
     split = data.train
-    chosen = np.unique(np.linspace(0, len(split) - 1, min(num_examples, len(split))).round().astype(int))
+    chosen = spread(len(split), num_examples)
     for begin in range(0, len(chosen), batch_size):
         indices = chosen[begin : begin + batch_size]
         yield tf.constant(data.model_inputs(split.inputs[indices])), tf.constant(split.labels[indices], tf.int32)

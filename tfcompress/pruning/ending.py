@@ -7,9 +7,10 @@ from typing import Any
 
 from ..core.fits import data_in
 from ..core.keras import copy_model
+from ..core.spread import spread
 from ..core.types import Data, Fit
 from .batch_statistics import estimate_batch_statistics
-from .gradients import BATCH_SIZE, spread
+from .gradients import BATCH_SIZE
 from .removal import remove_empty
 
 NUM_EXAMPLES = 1024

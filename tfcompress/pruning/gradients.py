@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import InvalidRecipe
 from ..core.fits import data_in
 from ..core.keras import tf
+from ..core.spread import spread
 from ..core.types import Data, Fit
 
 if TYPE_CHECKING:
@@ -61,14 +62,3 @@ def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_exa
     for variable in (variable for metric in model.metrics for variable in metric.variables):
         variable.assign(metrics.get(id(variable), tf.zeros_like(variable)))  # Keras makes those of the loss when asked
     return sums
-
-
-def spread(size: int, num_examples: int) -> np.ndarray:
-    """The places of `num_examples` of `size` examples, or of all, spread evenly.
-
-    >>> spread(10, 4).tolist()
-    [0, 3, 6, 9]
-    """
-    import numpy as np
-
-    return np.linspace(0, size - 1, min(num_examples, size)).round().astype(int)

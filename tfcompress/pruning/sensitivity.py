@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.describe import fingerprint
 from ..core.errors import InvalidValue
+from ..core.kept_points import KeptPoints
 from ..core.keras import copy_model, tf
 from ..core.outputs import logits_from
+from ..core.spread import spread
 from ..core.types import Data
-from .gradients import spread
 from .masks import keep_largest
 from .scores.evidence import NOTHING, Evidence, Score
 from .scores.l1 import L1Score
@@ -76,7 +72,7 @@ def scan(
         if target.kind in PRUNED_KINDS:
             by_layer.setdefault(target.layer.name, []).append(target)
     judge = _Judge(judged, data, num_examples)
-    known = _Cache(cache, judged, data, score, num_examples)
+    known = KeptPoints(cache, "sensitivity", judged, [data, score, num_examples], Point, ("layer", "sparsity"))
     base = known.find("", 0.0) or known.keep(_point("", 0.0, 0, judge))
     points = []
     for layer, kernels in by_layer.items():
@@ -147,34 +143,3 @@ class _Judge:
 def _parts(chosen: np.ndarray) -> Iterator[np.ndarray]:
     for begin in range(0, len(chosen), BATCH_SIZE):
         yield chosen[begin : begin + BATCH_SIZE]
-
-
-class _Cache:
-    """Measurements as lines of JSON; the file is replaced whole at each, so that it never holds half a line."""
-
-    def __init__(self, folder: Path | str | None, model: Any, data: Data, score: Score, num_examples: int) -> None:
-        self._points: dict[tuple[str, float], Point] = {}
-        self._path: Path | None = None
-        if folder is not None:
-            digest = hashlib.sha256(model.to_json().encode())
-            for weight in model.get_weights():
-                digest.update(weight.tobytes())
-            name = fingerprint([digest.hexdigest(), data, score, num_examples])
-            self._path = Path(folder) / f"sensitivity-{name}.jsonl"
-            if self._path.is_file():
-                lines = self._path.read_text(encoding="utf-8").splitlines()
-                found = (Point(**json.loads(line)) for line in lines)
-                self._points = {(point.layer, point.sparsity): point for point in found}
-
-    def find(self, layer: str, sparsity: float) -> Point | None:
-        return self._points.get((layer, sparsity))
-
-    def keep(self, point: Point) -> Point:
-        self._points[point.layer, point.sparsity] = point
-        if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            lines = [json.dumps(dataclasses.asdict(known)) for known in self._points.values()]
-            partial = self._path.with_name(f".partial-{self._path.name}")
-            partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            os.replace(partial, self._path)
-        return point

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from ..core.errors import InvalidValue, UnsupportedModel, expect
 from ..core.keras import copy_model, is_quantization_aware, scope_of, tfmot, wrappers
 from ..core.kernel_quantizer import FULL_BITS
-from ..core.measure import MOST_CLUSTERS, kernels, num_distinct, overall_sparsity, plain_name, shares_values
+from ..core.measure import (
+    MOST_CLUSTERS,
+    kernel_variables,
+    kernels,
+    leaf_layers,
+    num_distinct,
+    overall_sparsity,
+    plain_name,
+    shares_values,
+)
 from ..core.naming import near
 from ..core.preserving import CLUSTERS as CLUSTERS_KEPT
 from ..core.preserving import ZEROS, few_bits, preserve, settle
@@ -129,7 +138,7 @@ class QuantizeAware:
         aware = _quantize(copy_model(model), sparse)
         preserve(aware, self._kept(aware, sparse, bits))
         with rounded_stochastically(aware, self.seed) if self.rounding == "stochastic" else nullcontext():
-            fit(aware, callbacks=[average_plainly(aware)])
+            fit(aware, callbacks=[average_plainly(aware), *self._zeros_in_float(aware, left)])
         settle(aware)
         return aware
 
@@ -159,6 +168,15 @@ class QuantizeAware:
             if sparse and (few or is_aware(wrapper.layer)):
                 kept[ZEROS].append(wrapper.name)
         return kept
+
+    def _zeros_in_float(self, aware: Any, left: Collection[str]) -> list[Any]:
+        """The callback that keeps zeros of the layers that stay in float, which no quantizer looks after."""
+        from ..core.kept_zeros import KeptZeros  # a Keras class: only now is TensorFlow needed
+
+        if self.keep_sparsity is False:
+            return []
+        layers = [layer for layer in leaf_layers(aware) if plain_name(layer) in left]
+        return [KeptZeros(kernel for layer in layers for kernel in kernel_variables(layer).values())]
 
     def _clustered(self, aware: Any) -> list[str]:
         """The wrappers whose kernels go on sharing values: when any kernel is clustered, all that have few values."""

@@ -99,7 +99,7 @@ class Cluster:
           UnsupportedModel: when no layer can be clustered, or the model is quantization-aware.
           NothingHappened: when a kernel has more values afterwards than it should.
         """
-        from .kept_zeros import KeptZeros  # a Keras class: only now is TensorFlow needed
+        from ..core.kept_zeros import KeptZeros  # a Keras class: only now is TensorFlow needed
 
         promises = self.promises(model)
         copy = copy_model(model)

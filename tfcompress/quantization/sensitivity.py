@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue, UnsupportedModel
+from ..core.kept_points import KeptPoints
 from ..core.outputs import logits_from
 from ..core.progress import Progress, Silent
+from ..core.spread import spread
 from ..core.types import Data, Split
 from .affine import Affine
 from .answers import Answers, compare
-from .kept_points import KeptPoints
 from .one_layer import OneLayer
 from .quantizer import Quantizer
 from .sensitivity_result import LayerAtBits, QuantizationSensitivity
@@ -94,14 +95,13 @@ def quantization_scan(
     Reference: Cai et al., "ZeroQ: a novel zero shot quantization framework", 2020, https://arxiv.org/abs/2001.00281,
     equation 2, for the divergence of one layer alone
     """
-    import numpy as np
-
     _check(bits, num_examples, quantizer, activation_bits)
     _require_classes(model)
     train = data.train
-    chosen = np.linspace(0, len(train) - 1, min(num_examples, len(train))).round().astype(int)
+    chosen = spread(len(train), num_examples)
     examples = Examples(data, Split(train.inputs[chosen], train.labels[chosen]))
-    kept = KeptPoints(cache, model, data, quantizer, num_examples, activation_bits)
+    how = [data, quantizer, num_examples, activation_bits]
+    kept = KeptPoints(cache, "bits", model, how, LayerAtBits, ("layer", "bits"))
     whole, points = measure_layers(
         model, examples, bits, quantizer, activation_bits, progress or Silent(), "quantization_scan", kept
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.keras import keras, tf
+from .keras import keras, tf
 
 
 class KeptZeros(keras.callbacks.Callback):
