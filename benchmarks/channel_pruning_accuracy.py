@@ -27,10 +27,13 @@ from tfcompress.core.measure import measure
 CRITERIA = ("L2Norm", "L1Norm", "BatchNormScale", "Taylor", "GeometricMedian", "Activation", "Lamp", "Random")
 NUM_LATENCY_ROUNDS = 5
 NUM_VIEWS = 8  # of a picture, in turn, under a teacher whose answers are kept
+DEFAULTS = {"teacher": None, "temperature": 2.0, "labels": 0.5, "peak": 0.2, "weight_decay": 5e-3, "round_to": 8}
 
 
-def fit_of(data: tfc.Data, epochs: int, peak: float, seed: int, views: int = 0) -> tfc.KerasFit:
-    """Training as for the baseline, with another length and rate."""
+def fit_of(
+    data: tfc.Data, epochs: int, peak: float, seed: int, weight_decay: float, bfloat16: bool, views: int = 0
+) -> tfc.KerasFit:
+    """Training of the baseline and of what was pruned."""
     return tfc.KerasFit(
         data,
         epochs,
@@ -38,17 +41,19 @@ def fit_of(data: tfc.Data, epochs: int, peak: float, seed: int, views: int = 0) 
         learning_rate=tfc.OneCycle(peak, 0.25),
         augment=(tfc.Flip(), tfc.ShiftedCrop(4)),
         views=views,
-        weight_decay=5e-4,
+        weight_decay=weight_decay,
         seed=seed,
+        bfloat16=bfloat16,
     )
 
 
-def baseline(data: tfc.Data, depth: int, epochs: int, folder: Path) -> keras.Model:
+def baseline(data: tfc.Data, options: argparse.Namespace) -> keras.Model:
     """ResNet-DEPTH in float, trained or taken from an earlier run."""
-    path = folder / f"resnet{depth}.keras"
+    path = options.out / f"resnet{options.depth}.keras"
     if not path.exists():
         set_seed(0)
-        tfc.save_model(tfc.Train().apply(tfc.resnet(depth), fit_of(data, epochs, 0.3, seed=0)), path)
+        fit = fit_of(data, options.epochs, 0.3, 0, 5e-4, options.bfloat16)
+        tfc.save_model(tfc.Train().apply(tfc.resnet(options.depth), fit), path)
     return tfc.load_model(path)
 
 
@@ -59,11 +64,13 @@ def accuracy(model: keras.Model, data: tfc.Data) -> float:
 
 
 def prune(
-    model: keras.Model, data: tfc.Data, criterion: str, speed_up: float, epochs: int, teacher: str | None
+    model: keras.Model, data: tfc.Data, criterion: str, speed_up: float, options: argparse.Namespace
 ) -> tuple[keras.Model, float]:
     """The pruned model after fine-tuning, and its accuracy before it."""
     technique = tfc.PruneChannels(
-        target=tfc.MacsTarget(at_most=1 / speed_up), criterion=getattr(tfc, criterion)(), round_to=1
+        target=tfc.MacsTarget(at_most=1 / speed_up),
+        criterion=getattr(tfc, criterion)(),
+        round_to=options.round_to,
     )
     seen = {}
 
@@ -79,13 +86,12 @@ def prune(
             return self.fit(smaller, callbacks) if self.fit else None
 
     set_seed(1)
-    if not epochs:
-        fit = None
-    elif teacher:
-        loss = tfc.SoftTargets(temperature=4.0)
-        fit = tfc.distilled(fit_of(data, epochs, 0.1, 1, NUM_VIEWS), tfc.Shipped(teacher)(), loss, 0.1, cache=True)
-    else:
-        fit = tfc.distilled(fit_of(data, epochs, 0.1, seed=1), model, student_loss_weight=0.5)
+    fit = None
+    if options.fine_tune:
+        plain = fit_of(data, options.fine_tune, options.peak, 1, options.weight_decay, options.bfloat16, NUM_VIEWS)
+        teacher = tfc.Shipped(options.teacher)() if options.teacher else model
+        loss = tfc.SoftTargets(options.temperature)
+        fit = tfc.distilled(plain, teacher, loss, options.labels, cache=True)
     return technique.apply(model, LookThenTrain(fit)), seen["before"]
 
 
@@ -103,6 +109,15 @@ def row(model: keras.Model, data: tfc.Data, path: Path, before: float | None, se
         "bytes": artifact.raw_bytes,
         "seconds": round(seconds),
     }
+
+
+def about(options: argparse.Namespace) -> str:
+    """What of the options sets one training apart from another."""
+    words = [f"{options.fine_tune} epochs"]
+    for name in ("teacher", "temperature", "labels", "peak", "weight_decay", "round_to"):
+        if getattr(options, name) != DEFAULTS[name]:
+            words.append(f"{name} {getattr(options, name)}")
+    return " ".join(words)
 
 
 def latencies(paths: dict[str, Path], data: tfc.Data) -> dict[str, float]:
@@ -126,30 +141,31 @@ def main() -> None:
     )
     parser.add_argument("--fine-tune", type=int, default=6, help="epochs after the removal (default: %(default)s)")
     parser.add_argument("--teacher", help="name of a shipped model that teaches (default: the unpruned model)")
+    for name in ("temperature", "labels", "peak", "weight_decay"):
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=float, default=DEFAULTS[name], help="(default: %(default)s)"
+        )
+    parser.add_argument("--round-to", type=int, default=DEFAULTS["round_to"], help="(default: %(default)s)")
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="trains in bfloat16 products, faster where there are such"
+    )
     parser.add_argument("--criteria", nargs="+", default=CRITERIA, help="(default: all)")
     parser.add_argument("--out", type=Path, default=Path("saved_models/channel_pruning_accuracy"))
     options = parser.parse_args()
     start_quietly()
     options.out.mkdir(parents=True, exist_ok=True)
     data = tfc.Cifar10(options.data_dir)
-    model = baseline(data, options.depth, options.epochs, options.out)
+    model = baseline(data, options)
     kept = options.out / f"resnet{options.depth}.json"
     rows = json.loads(kept.read_text()) if kept.exists() else {}
     wanted = [("baseline", 1.0)] + [(c, s) for s in options.speed_up for c in options.criteria]
     paths = {}
     for criterion, speed_up in wanted:
-        teacher = " taught" if options.teacher else ""
-        name = (
-            f"{criterion} {speed_up:g}x {options.fine_tune} epochs{teacher}" if criterion != "baseline" else criterion
-        )
+        name = criterion if criterion == "baseline" else f"{criterion} {speed_up:g}x {about(options)}"
         paths[name] = options.out / f"resnet{options.depth}-{name.replace(' ', '-')}-int8.tflite"
         if name not in rows or not paths[name].exists():
             begin = time.monotonic()
-            smaller, before = (
-                (model, None)
-                if name == "baseline"
-                else prune(model, data, criterion, speed_up, options.fine_tune, options.teacher)
-            )
+            smaller, before = (model, None) if name == "baseline" else prune(model, data, criterion, speed_up, options)
             rows[name] = row(smaller, data, paths[name], before, time.monotonic() - begin)
             kept.write_text(json.dumps(rows, indent=2))
             print(name, rows[name], flush=True)

@@ -1,11 +1,12 @@
 import dataclasses
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras, set_seed
+from tfcompress.core.keras import keras, set_seed, tf
 from tfcompress.core.measure import measure
 from tfcompress.core.types import Data, Split
 from tfcompress.fitting import CosineDecay, KerasFit, StepDecay, Train
@@ -249,3 +250,35 @@ def test_weight_decay_takes_a_share_of_kernels_alone():
 def test_new_settings_out_of_range_are_refused(settings, words):
     with pytest.raises(tfc.InvalidValue, match=f"KerasFit.{words}"):
         KerasFit(OneHot(), **settings)
+
+
+def has_bfloat16():
+    """Whether TensorFlow rewrites products for this processor."""
+    path = Path("/proc/cpuinfo")
+    return path.exists() and {"avx512_bf16", "amx_bf16"} & set(path.read_text().split())
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="not run: this processor has no bfloat16 instructions")
+def test_bfloat16_rounds_products_while_training_and_nothing_after_it(digits):
+    found = {}
+    for bfloat16 in (False, True):
+        set_seed(0)
+        model = tfc.resnet(8, input_shape=digits.input_shape)
+        KerasFit(digits, epochs=1, bfloat16=bfloat16)(model)
+        found[bfloat16] = model
+    plain, rounded = (found[bfloat16].get_weights() for bfloat16 in (False, True))
+    assert all(weights.dtype == "float32" for weights in rounded)
+    assert not all(np.array_equal(*pair) for pair in zip(plain, rounded, strict=True))
+    inputs = digits.model_inputs(digits.test.inputs[:8])
+    np.testing.assert_allclose(found[True].predict(inputs, verbose=0), found[True](inputs), rtol=1e-4, atol=1e-5)
+
+
+def test_bfloat16_ends_with_its_training_even_where_that_fails(digits):
+    class Fails(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            assert tf.config.optimizer.get_experimental_options()["auto_mixed_precision_onednn_bfloat16"]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        KerasFit(digits, epochs=1, bfloat16=True)(tfc.simple_cnn(digits.input_shape), [Fails()])
+    assert not tf.config.optimizer.get_experimental_options()["auto_mixed_precision_onednn_bfloat16"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 from ..core.errors import InvalidValue, expect
 from ..core.keras import keras, tf
 from ..core.outputs import gives_probabilities
+from ..core.precision import bfloat16_products
 from ..core.replicas import scope_of_strategy, statistics_of_whole_batches
 from ..core.types import Augmentation, Data, Mixing
 from .averaging import WeightsAverage
@@ -40,6 +42,9 @@ class KerasFit:
         has at the end; zeros of the last step stay zeros, and batch normalization keeps the last steps' statistics,
         which fit the average where the rate has become small. 0 leaves the last step's weights. Defaults to 0.
       weight_decay: share of each kernel that a step of rate 1 takes away, at least 0. Defaults to 0.
+      bfloat16: whether products and convolutions are computed in bfloat16 while training (weights stay float32). It
+        takes 1.5 to 2 times less time on processors that have AVX512_BF16 or AMX, and nothing changes on most others;
+        the weights differ from those of float32 training, as with another seed. Defaults to False.
 
     Example:
 
@@ -59,6 +64,7 @@ class KerasFit:
     label_smoothing: float = 0.0
     weights_average: float = 0.0
     weight_decay: float = 0.0
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         expect(self.epochs >= 1, self, "epochs", "must be at least 1", "Use 10.")
@@ -99,7 +105,8 @@ class KerasFit:
         """
         with scope_of_strategy(model):
             self.require_replicas(tf.distribute.get_strategy().num_replicas_in_sync)
-            with statistics_of_whole_batches(model):
+            products = bfloat16_products() if self.bfloat16 else contextlib.nullcontext()
+            with statistics_of_whole_batches(model), products:
                 return self._fit(model, callbacks)
 
     def require_replicas(self, number: int) -> None:
