@@ -1,7 +1,7 @@
 """What a teacher is worth: a student trained alone, and under a teacher by each loss, at the same epochs and seeds.
 
     python benchmarks/distillation_pays.py --data-dir FOLDER [--student simple_cnn] [--epochs 20] [--seeds 3]
-        [--losses SoftTargets ...] [--shift PIXELS] [--out FOLDER]
+        [--losses SoftTargets ...] [--shift PIXELS] [--no-flip] [--bfloat16] [--out FOLDER]
 
 The student learns CIFAR-10 alone, then under the teacher that comes with tfcompress, once for each seed. The table
 tells the mean of the seeds' accuracies on the test split, their spread (least to largest), and the gain over learning
@@ -55,9 +55,13 @@ def train(student: str, loss: object | None, data: tfc.Data, options: argparse.N
         options.epochs,
         batch_size=128,
         learning_rate=tfc.OneCycle(PEAK[student], 0.25),
-        augment=(tfc.Flip(), *([tfc.ShiftedCrop(options.shift)] if options.shift else [])),
+        augment=(
+            *([] if options.no_flip else [tfc.Flip()]),
+            *([tfc.ShiftedCrop(options.shift)] if options.shift else []),
+        ),
         views=NUM_VIEWS,
         weight_decay=options.weight_decay,
+        bfloat16=options.bfloat16,
     )
     if loss is not None:
         compares_layers = any(hasattr(part, "layers") for part, _ in getattr(loss, "parts", ()))
@@ -83,7 +87,9 @@ def main() -> None:
     add("--temperature", type=float, default=4.0)
     add("--labels", type=float, default=0.1, help="student_loss_weight (default: %(default)s)")
     add("--shift", type=int, default=0, help="of pictures, beside flips: at most so many pixels (default: %(default)s)")
+    add("--no-flip", action="store_true", help="pictures as they are, without mirror images")
     add("--weight-decay", type=float, default=5e-4)
+    add("--bfloat16", action="store_true", help="trains in bfloat16 products, faster where there are such")
     add("--out", type=Path, default=Path("saved_models/distillation_pays"))
     options = parser.parse_args()
     start_quietly()
@@ -98,7 +104,8 @@ def main() -> None:
     for name in ("alone", *chosen):
         for seed in range(options.seeds):
             settings = [options.epochs, options.shift] if name == "alone" else about
-            key = json.dumps([name, seed, options.weight_decay, *settings])
+            how = [options.weight_decay, options.no_flip, options.bfloat16]
+            key = json.dumps([name, seed, *how, *settings])
             if key not in rows:
                 begin = time.monotonic()
                 model = train(options.student, every.get(name), data, options, seed)

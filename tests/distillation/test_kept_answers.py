@@ -57,6 +57,29 @@ def test_what_is_there_is_not_overwritten_and_is_what_is_given(tmp_path):
     np.testing.assert_array_equal(one.read(views([4, 5]), np.array([4, 5]))[0], expected)
 
 
+def test_complete_answers_are_held_and_the_same(tmp_path):
+    first, indices = kept(tmp_path, num_examples=50), np.arange(50)
+    for view in range(2):
+        first.write(views(indices, view), indices, logits(indices, view))
+    again, some = kept(tmp_path, num_examples=50), np.array([7, 3, 49])
+    assert again.hold(2)
+    found = again.recall(np.array([1, 0, 1]), some)
+    np.testing.assert_array_equal(found["answers"], first.read(np.array([1, 0, 1]), some)[0])
+    assert found["known"].numpy().all()
+
+
+@pytest.mark.parametrize("missing", ["a row", "a view", "room"])
+def test_answers_with_something_missing_are_not_held(tmp_path, monkeypatch, missing):
+    answers, indices = kept(tmp_path, num_examples=50), np.arange(49 if missing == "a row" else 50)
+    answers.write(views(indices), indices, logits(indices))
+    if missing == "room":
+        monkeypatch.setattr(kept_answers, "MOST_HELD", 50 * 10 * 4 - 1)
+    assert not answers.hold(2 if missing == "a view" else 1)
+    asked = np.array([0, 49])
+    known = answers.recall(views(asked), asked)["known"].numpy().tolist()
+    assert known == [True, missing != "a row"]
+
+
 def test_it_costs_no_more_than_24_bytes_an_example_and_view(tmp_path):
     one = kept(tmp_path, 5000)
     for view in range(3):

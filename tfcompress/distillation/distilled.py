@@ -107,6 +107,7 @@ class DistilledFit:
             return in_one_replica(lambda: ask(self._teachers, inputs)).numpy()
 
         kept.require_agreement(answers, self.fit.num_views)
+        kept.hold(self.fit.num_views)
         return kept
 
 
