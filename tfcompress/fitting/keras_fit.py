@@ -42,9 +42,10 @@ class KerasFit:
         has at the end; zeros of the last step stay zeros, and batch normalization keeps the last steps' statistics,
         which fit the average where the rate has become small. 0 leaves the last step's weights. Defaults to 0.
       weight_decay: share of each kernel that a step of rate 1 takes away, at least 0. Defaults to 0.
-      bfloat16: whether products and convolutions are computed in bfloat16 while training (weights stay float32). It
-        takes 1.5 to 2 times less time on processors that have AVX512_BF16 or AMX, and nothing changes on most others;
-        the weights differ from those of float32 training, as with another seed. Defaults to False.
+      bfloat16: whether products and convolutions are computed in bfloat16 while training (weights stay float32). On
+        processors that have AVX512_BF16 or AMX it takes half to two thirds of the time with channels in multiples of
+        16, and more than twice the time with others, as pruned networks have; most other processors it leaves as they
+        are. The weights differ from those of float32 training, as with another seed. Defaults to False.
 
     Example:
 
