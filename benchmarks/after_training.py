@@ -161,7 +161,7 @@ def main() -> int:
     parser.add_argument("--width", type=int, default=16, help="of MobileCNN (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="default: %(default)s")
     parser.add_argument("--learning-rate", type=float, default=0.1, help="SGD's largest (default: %(default)s)")
-    parser.add_argument("--weight-decay", type=float, default=2e-3, help="default: %(default)s")
+    parser.add_argument("--weight-decay", type=float, default=5e-3, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument("--examples", type=int, default=512, help="for the methods (default: %(default)s)")
     parser.add_argument("--iterations", type=int, default=1000, help="of adaptive rounding (default: %(default)s)")
