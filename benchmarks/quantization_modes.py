@@ -1,7 +1,7 @@
 """Every mode of quantization on one trained network: accuracy, raw and zipped bytes, latency.
 
     python benchmarks/quantization_modes.py MODEL.keras --data-dir FOLDER [--epochs 4] [--teacher cifar10_fast_resnet]
-        [--final-sparsity 0.75] [--out FOLDER]
+        [--final-sparsity 0.75] [--bfloat16] [--out FOLDER]
 
 MODEL is a float classifier of CIFAR-10 (its first and last layer with a kernel stay at 8 bits where others have 4). The
 first rows are made after training; then those that train on, --epochs each, under a teacher that comes with tfcompress.
@@ -78,7 +78,10 @@ def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator
 
     def fit(rate: float, epochs: int = options.epochs) -> tfc.Fit:
         set_seed(1)
-        plain = tfc.KerasFit(data, epochs, batch_size=128, learning_rate=tfc.CosineDecay(rate), seed=1)
+        rates = tfc.CosineDecay(rate)
+        plain = tfc.KerasFit(
+            data, epochs, 128, rates, seed=1, augment=(tfc.Flip(),), views=4, bfloat16=options.bfloat16
+        )
         loss = tfc.SoftTargets(temperature=4.0)
         return tfc.distilled(plain, tfc.Shipped(options.teacher)(), loss, student_loss_weight=0.3, cache=True)
 
@@ -105,6 +108,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4, help="of each training; pruning has four times as many")
     parser.add_argument("--teacher", default="cifar10_fast_resnet", help="name of a shipped model")
     parser.add_argument("--final-sparsity", type=float, default=0.75)
+    parser.add_argument("--bfloat16", action="store_true", help="trains in bfloat16 products")
     parser.add_argument("--out", type=Path, default=Path("saved_models/quantization_modes"))
     options = parser.parse_args()
     start_quietly()

@@ -158,7 +158,12 @@ def transformer(data: Data) -> Any:
     return keras.Model(inputs, layers.Dense(data.num_classes, name="answer")(x), name="transformer")
 
 
-MODELS = {"conv1d": (conv1d, SpokenDigits), "lstm": (lstm, SpokenDigits), "transformer": (transformer, Intents)}
+# How a model is made, what it learns, and at which rate.
+MODELS = {
+    "conv1d": (conv1d, SpokenDigits, 0.003),
+    "lstm": (lstm, SpokenDigits, 0.1),
+    "transformer": (transformer, Intents, 0.003),
+}
 
 
 def float_ops(path: Path) -> Counter:
@@ -183,11 +188,10 @@ def outputs_of(model: Any, data: Data) -> np.ndarray:
 
 def measured(name: str, options: argparse.Namespace, folder: Path) -> tuple[str, ...]:
     """Trains, quantizes, exports and measures one model; a row of the table."""
-    build, source = MODELS[name]
+    build, source, rate = MODELS[name]
     data = source(options.data)
     set_seed(0)
     started = time.monotonic()
-    rate = 0.003
     plain = tfc.Train().apply(build(data), tfc.KerasFit(data, epochs=options.epochs, batch_size=64, learning_rate=rate))
     told(f"{name}: float after {time.monotonic() - started:.0f} s")
     bits = dict(part.split("=") for of, _, part in (each.partition(":") for each in options.bits) if of == name)
