@@ -83,6 +83,7 @@ _HOMES = {
     "quantization.codebook": "Codebook",
     "quantization.piecewise_linear": "PiecewiseLinear",
     "quantization.kernels": "QuantizeKernels",
+    "quantization.activations": "QuantizeActivations",
     "quantization.folding": "FoldBatchNorm",
     "quantization.equalization": "Equalize",
     "quantization.bias_correction": "CorrectBias",

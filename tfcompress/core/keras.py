@@ -59,6 +59,7 @@ def prepared_scope() -> Any:
     """The scope in which a model's layers can be made from their configurations, tfmot's and `core.twins`' included."""
     importlib.import_module(".twins", __package__)  # registers what Keras 3 has and tf_keras has not
     importlib.import_module(".aware_layers", __package__)  # and what quantization-aware training has of ours
+    importlib.import_module(".rounded", __package__)  # and simulated activations
     registry = _preserving().registry()
     quantizers = {name: value for name, value in vars(registry).items() if name.endswith("Quantizer")}
     # tfmot's own scope has neither.

@@ -18,21 +18,25 @@ def flattened(model: Any) -> Any:
     return rewritten(model, lambda layer: None) if has_models_inside(model) else model
 
 
-def rewritten(model: Any, replacement: Callable[[Any], Any | None]) -> Any:
-    """A flat copy of `model` in which `replacement` has changed layers.
+def rewritten(
+    model: Any, replacement: Callable[[Any], Any | None], after: Callable[[Any], Any | None] = lambda layer: None
+) -> Any:
+    """A flat copy of `model` in which `replacement` has changed layers, and `after` has put others behind them.
 
     Args:
       model: a functional model; it is left alone.
       replacement: for a layer the one to use, to be filled with its weights, or None to keep it. One that replaces a
         layer called on several tensors is called on their list.
+      after: for a layer, an input included, the one that each of its outputs is given to, or None.
     """
-    replay = _Replay(replacement)
+    replay = _Replay(replacement, after)
     copy = copy_model(model)
     inputs = [
         keras.Input(batch_shape=tuple(tensor.shape), dtype=tensor.dtype, name=tensor.node.layer.name)
         for tensor in copy.inputs
     ]
-    outputs = replay.run(copy, inputs, "", None)
+    seen = [replay.followed(tensor.node.layer, made) for tensor, made in zip(copy.inputs, inputs, strict=True)]
+    outputs = replay.run(copy, seen, "", None)
     shaped = tf.nest.pack_sequence_as(copy._nested_outputs, outputs)
     # A copy's layers are called once: those above have nodes of the model that they come from, too.
     return copy_model(keras.Model(inputs if len(inputs) > 1 else inputs[0], shaped, name=model.name))
@@ -41,8 +45,8 @@ def rewritten(model: Any, replacement: Callable[[Any], Any | None]) -> Any:
 class _Replay:
     """What has been made: the layer to use for each, and the names taken."""
 
-    def __init__(self, replacement: Callable[[Any], Any | None]) -> None:
-        self.replacement = replacement
+    def __init__(self, replacement: Callable[[Any], Any | None], after: Callable[[Any], Any | None]) -> None:
+        self.replacement, self.after = replacement, after
         self.used: dict[int, Any] = {}
         self.names: set[str] = set()
 
@@ -59,10 +63,15 @@ class _Replay:
                     continue
                 args = tf.nest.map_structure(place, list(node.call_args))
                 kwargs = tf.nest.map_structure(place, dict(node.call_kwargs))
-                answers = self._call(node.layer, args, kwargs, prefix, training)
+                answers = self.followed(node.layer, self._call(node.layer, args, kwargs, prefix, training))
                 outputs = tf.nest.flatten(node.outputs)
                 known.update((id(old), new) for old, new in zip(outputs, tf.nest.flatten(answers), strict=True))
         return [known[id(tensor)] for tensor in graph.outputs]
+
+    def followed(self, layer: Any, answers: Any) -> Any:
+        """What the layer gave, given to the one behind it."""
+        behind = self.after(layer)
+        return answers if behind is None else tf.nest.map_structure(behind, answers)
 
     def _call(self, layer: Any, args: list[Any], kwargs: dict[str, Any], prefix: str, training: bool | None) -> Any:
         explicit = kwargs.get("training", training)
