@@ -1,10 +1,12 @@
 """Every mode of quantization on one trained network: accuracy, raw and zipped bytes, latency.
 
-    python benchmarks/quantization_modes.py MODEL.keras --data-dir FOLDER [--epochs 4] [--teacher cifar10_fast_resnet]
+    python benchmarks/quantization_modes.py MODEL.keras --data-dir FOLDER [--epochs 4] [--teacher NAME]
         [--final-sparsity 0.75] [--bfloat16] [--out FOLDER]
 
 MODEL is a float classifier of CIFAR-10 (its first and last layer with a kernel stay at 8 bits where others have 4). The
-first rows are made after training; then those that train on, --epochs each, under a teacher that comes with tfcompress.
+first rows are made after training; then those that train on, --epochs each, taught by MODEL itself: another teacher
+needs more epochs than these to pay.
+
 A row with a latency is a .tflite, run on all test examples with XNNPACK, one thread; one with none is our packed file,
 its accuracy that of the Keras model in it. Prints a table in Markdown.
 """
@@ -73,6 +75,14 @@ def levels(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any]]:
         yield title, tfc.QuantizeKernels(quantizer).apply(model, NoTraining(data))
 
 
+def simulated(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any]]:
+    """(title, model) of kernels and the tensors between layers on levels of any number."""
+    for bits in (8, 6, 4):
+        made = tfc.QuantizeKernels(tfc.Affine(bits, range_by="mse")).apply(model, NoTraining(data))
+        tensors = tfc.Affine(bits, symmetric=False, per_channel=False, range_by="mse")
+        yield f"{bits} bits", tfc.QuantizeActivations(tensors).apply(made, NoTraining(data))
+
+
 def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator[tuple[str, Any, Any]]:
     """(title, model, exporter or None for the packed file) of what trains on."""
 
@@ -82,8 +92,8 @@ def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator
         plain = tfc.KerasFit(
             data, epochs, 128, rates, seed=1, augment=(tfc.Flip(),), views=4, bfloat16=options.bfloat16
         )
-        loss = tfc.SoftTargets(temperature=4.0)
-        return tfc.distilled(plain, tfc.Shipped(options.teacher)(), loss, student_loss_weight=0.3, cache=True)
+        teacher = tfc.Shipped(options.teacher)() if options.teacher else model
+        return tfc.distilled(plain, teacher, tfc.SoftTargets(2.0), student_loss_weight=0.5, cache=True)
 
     yield "quantization-aware int8", tfc.QuantizeAware().apply(model, fit(0.01)), tfc.Int8()
     clustered = tfc.Cluster(16).apply(model, fit(0.005))
@@ -106,7 +116,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--data-dir", help="prepared CIFAR-10 (default: TFDS_DATA_DIR)")
     parser.add_argument("--epochs", type=int, default=4, help="of each training; pruning has four times as many")
-    parser.add_argument("--teacher", default="cifar10_fast_resnet", help="name of a shipped model")
+    parser.add_argument("--teacher", help="name of a shipped model (default: MODEL itself teaches)")
     parser.add_argument("--final-sparsity", type=float, default=0.75)
     parser.add_argument("--bfloat16", action="store_true", help="trains in bfloat16 products")
     parser.add_argument("--out", type=Path, default=Path("saved_models/quantization_modes"))
@@ -141,6 +151,10 @@ def main() -> None:
         told(title, made, exporter)
     for title, made in levels(model, data):
         told(f"kernels: {title}", made, None)
+    for title, made in simulated(model, data):
+        found = accuracy(made, data)
+        points = 100 * (found - at_first)
+        print(f"| kernels and activations simulated, {title} | {found:.2%} | {points:+.2f} | | | | |", flush=True)
     for title, made, exporter in trained(model, data, options):
         told(title, made, exporter)
 
