@@ -1,7 +1,7 @@
 """Every mode of quantization on one trained network: accuracy, raw and zipped bytes, latency.
 
     python benchmarks/quantization_modes.py MODEL.keras --data-dir FOLDER [--epochs 4] [--teacher NAME]
-        [--final-sparsity 0.75] [--bfloat16] [--out FOLDER]
+        [--final-sparsity 0.75] [--rows PATTERN] [--bfloat16] [--out FOLDER]
 
 MODEL is a float classifier of CIFAR-10 (its first and last layer with a kernel stay at 8 bits where others have 4). The
 first rows are made after training; then those that train on, --epochs each, taught by MODEL itself: another teacher
@@ -14,6 +14,8 @@ its accuracy that of the Keras model in it. Prints a table in Markdown.
 from __future__ import annotations
 
 import argparse
+import fnmatch
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,7 +86,11 @@ def simulated(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any]]:
 
 
 def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator[tuple[str, Any, Any]]:
-    """(title, model, exporter or None for the packed file) of what trains on."""
+    """(title, what makes the model, exporter or None for the packed file) of what trains on."""
+    names = [name.rpartition("/")[0] for name in kernels(model)]
+    largest = max(kernels(model).items(), key=lambda item: item[1].size)[0].rpartition("/")[0]
+    gently = {"*": options.final_sparsity} if _has_batch_norm(model) else {largest: options.final_sparsity, "*": 0.0}
+    four_bits = {names[0]: 8, names[-1]: 8, "*": 4}
 
     def fit(rate: float, epochs: int = options.epochs) -> tfc.Fit:
         set_seed(1)
@@ -95,20 +101,27 @@ def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator
         teacher = tfc.Shipped(options.teacher)() if options.teacher else model
         return tfc.distilled(plain, teacher, tfc.SoftTargets(2.0), student_loss_weight=0.5, cache=True)
 
-    yield "quantization-aware int8", tfc.QuantizeAware().apply(model, fit(0.01)), tfc.Int8()
-    clustered = tfc.Cluster(16).apply(model, fit(0.005))
+    @functools.cache
+    def clustered() -> Any:
+        return tfc.Cluster(16).apply(model, fit(0.005))
+
+    @functools.cache
+    def pruned() -> Any:
+        technique = tfc.PruneLowMagnitude(options.final_sparsity, tfc.PolynomialDecay(end=0.5), per_layer=gently)
+        return technique.apply(model, fit(0.03, 4 * options.epochs))
+
+    @functools.cache
+    def both() -> Any:
+        return tfc.Cluster(16).apply(pruned(), fit(0.005))
+
+    aware, aware_of_four = tfc.QuantizeAware(), tfc.QuantizeAware(per_layer_bits=four_bits)
+    yield "quantization-aware int8", lambda: aware.apply(model, fit(0.01)), tfc.Int8()
+    yield "quantization-aware, int4 weights", lambda: aware_of_four.apply(model, fit(0.01)), tfc.Int8()
     yield "16 clusters, packed", clustered, None
-    yield "16 clusters, int8", tfc.QuantizeAware().apply(clustered, fit(0.001)), tfc.Int8()
-    largest = max(kernels(model).items(), key=lambda item: item[1].size)[0].rpartition("/")[0]
-    gently = {"*": options.final_sparsity} if _has_batch_norm(model) else {largest: options.final_sparsity, "*": 0.0}
-    schedule = tfc.PolynomialDecay(end=0.5)
-    pruned = tfc.PruneLowMagnitude(options.final_sparsity, schedule, per_layer=gently).apply(
-        model, fit(0.03, 4 * options.epochs)
-    )
+    yield "16 clusters, int8", lambda: aware.apply(clustered(), fit(0.001)), tfc.Int8()
     yield "pruned, int8", pruned, tfc.Int8()
-    both = tfc.Cluster(16).apply(pruned, fit(0.005))
     yield "pruned, 16 clusters, packed", both, None
-    yield "pruned, 16 clusters, int8", tfc.QuantizeAware().apply(both, fit(0.001)), tfc.Int8()
+    yield "pruned, 16 clusters, int8", lambda: aware.apply(both(), fit(0.001)), tfc.Int8()
 
 
 def main() -> None:
@@ -118,6 +131,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4, help="of each training; pruning has four times as many")
     parser.add_argument("--teacher", help="name of a shipped model (default: MODEL itself teaches)")
     parser.add_argument("--final-sparsity", type=float, default=0.75)
+    parser.add_argument("--rows", default="*", help="only the modes of this pattern (default: all)")
     parser.add_argument("--bfloat16", action="store_true", help="trains in bfloat16 products")
     parser.add_argument("--out", type=Path, default=Path("saved_models/quantization_modes"))
     options = parser.parse_args()
@@ -147,16 +161,21 @@ def main() -> None:
         finding = tfc.CpuXnnpack(min_agreement=0.0).run(artifact, data, {})
         row(title, finding.accuracy, artifact, f"{finding.latency.median_ms:.3f}" if finding.latency else "not run")
 
-    for title, made, exporter in files(model, data):
+    def wanted(title: str) -> bool:
+        return fnmatch.fnmatch(title, options.rows)
+
+    for title, made, exporter in filter(lambda row: wanted(row[0]), files(model, data)):
         told(title, made, exporter)
     for title, made in levels(model, data):
-        told(f"kernels: {title}", made, None)
+        if wanted(title := f"kernels: {title}"):
+            told(title, made, None)
     for title, made in simulated(model, data):
-        found = accuracy(made, data)
-        points = 100 * (found - at_first)
-        print(f"| kernels and activations simulated, {title} | {found:.2%} | {points:+.2f} | | | | |", flush=True)
-    for title, made, exporter in trained(model, data, options):
-        told(title, made, exporter)
+        if wanted(title := f"kernels and activations simulated, {title}"):
+            found = accuracy(made, data)
+            print(f"| {title} | {found:.2%} | {100 * (found - at_first):+.2f} | | | | |", flush=True)
+    for title, make, exporter in trained(model, data, options):
+        if wanted(title):
+            told(title, make(), exporter)
 
 
 def _has_batch_norm(model: Any) -> bool:
