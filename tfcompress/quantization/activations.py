@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PASSING = (
     *("Flatten", "Reshape", "Permute", "RepeatVector", "Dropout", "SpatialDropout1D", "SpatialDropout2D"),
     *("MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D"),
-    *("Cropping1D", "Cropping2D", "ZeroPadding1D", "ZeroPadding2D", "UpSampling1D", "UpSampling2D"),
+    *("Cropping1D", "Cropping2D", "ZeroPadding1D", "ZeroPadding2D"),
 )
 _SAMPLE = 1 << 17  # values of a tensor by which a range that clips is chosen
 
