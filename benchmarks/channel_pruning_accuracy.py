@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from judging import accuracy
 
 import tfcompress as tfc
 from tfcompress.core.keras import keras, set_seed, start_quietly
@@ -55,12 +56,6 @@ def baseline(data: tfc.Data, options: argparse.Namespace) -> keras.Model:
         fit = fit_of(data, options.epochs, 0.3, 0, 5e-4, options.bfloat16)
         tfc.save_model(tfc.Train().apply(tfc.resnet(options.depth), fit), path)
     return tfc.load_model(path)
-
-
-def accuracy(model: keras.Model, data: tfc.Data) -> float:
-    """On the whole test split."""
-    outputs = model.predict(data.model_inputs(data.test.inputs), batch_size=500, verbose=0)
-    return float((outputs.argmax(-1) == data.test.labels).mean())
 
 
 def prune(
@@ -122,12 +117,11 @@ def about(options: argparse.Namespace) -> str:
 
 def latencies(paths: dict[str, Path], data: tfc.Data) -> dict[str, float]:
     """Median milliseconds of each file, all in turn, several rounds."""
-    few = tfc.Digits if data is None else data
     found: dict[str, list[float]] = {name: [] for name in paths}
     for _ in range(NUM_LATENCY_ROUNDS):
         for name, path in paths.items():
             artifact = tfc.Artifact(path, "int8", 0, 0, "")
-            found[name].append(tfc.CpuXnnpack(min_agreement=0.0).run(artifact, few, {}).latency.median_ms)
+            found[name].append(tfc.CpuXnnpack(min_agreement=0.0).run(artifact, data, {}).latency.median_ms)
     return {name: float(np.median(times)) for name, times in found.items()}
 
 

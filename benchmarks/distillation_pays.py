@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from judging import accuracy
 
 import tfcompress as tfc
 from tfcompress.core.keras import keras, set_seed, start_quietly
@@ -67,12 +68,6 @@ def train(student: str, loss: object | None, data: tfc.Data, options: argparse.N
         compares_layers = any(hasattr(part, "layers") for part, _ in getattr(loss, "parts", ()))
         fit = tfc.distilled(fit, tfc.Shipped(options.teacher)(), loss, options.labels, cache=not compares_layers)
     return tfc.Train().apply(STUDENTS[student](), fit)
-
-
-def accuracy(model: keras.Model, data: tfc.Data) -> float:
-    """On the whole test split."""
-    outputs = model.predict(data.model_inputs(data.test.inputs), batch_size=500, verbose=0)
-    return float((outputs.argmax(-1) == data.test.labels).mean())
 
 
 def main() -> None:

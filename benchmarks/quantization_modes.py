@@ -20,27 +20,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from judging import accuracy
+
 import tfcompress as tfc
 from tfcompress.core.keras import copy_model, keras, set_seed, start_quietly
 from tfcompress.core.measure import kernels
-
-
-class NoTraining:
-    """A fit that only says which data a technique may look at."""
-
-    steps = 0
-
-    def __init__(self, data: tfc.Data):
-        self.data = data
-
-    def __call__(self, model: Any, callbacks: tuple = ()) -> None:
-        """Leaves `model` as it is."""
-
-
-def accuracy(model: Any, data: tfc.Data) -> float:
-    """On the whole test split."""
-    outputs = model.predict(data.model_inputs(data.test.inputs), batch_size=500, verbose=0)
-    return float((outputs.argmax(-1) == data.test.labels).mean())
 
 
 def files(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any, Any]]:
@@ -54,9 +38,9 @@ def files(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any, Any]]:
     yield "static int8, per tensor", model, tfc.Int8(per_channel=False)
     yield "int16x8", model, tfc.Int16x8()
     yield "int4 weights, min-max", model, tfc.MixedPrecision(4, ends)
-    folded = tfc.FoldBatchNorm().apply(model, NoTraining(data)) if _has_batch_norm(model) else model
+    folded = tfc.FoldBatchNorm().apply(model, tfc.KerasFit(data)) if _has_batch_norm(model) else model
     whole = dict.fromkeys(ends)
-    clipped = tfc.QuantizeKernels(tfc.Affine(4, range_by="mse"), whole).apply(folded, NoTraining(data))
+    clipped = tfc.QuantizeKernels(tfc.Affine(4, range_by="mse"), whole).apply(folded, tfc.KerasFit(data))
     yield "int4 weights, least squares", clipped, tfc.MixedPrecision(4, ends)
 
 
@@ -74,15 +58,15 @@ def levels(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any]]:
         "codebook, 4 levels": tfc.Codebook(4),
     }
     for title, quantizer in quantizers.items():
-        yield title, tfc.QuantizeKernels(quantizer).apply(model, NoTraining(data))
+        yield title, tfc.QuantizeKernels(quantizer).apply(model, tfc.KerasFit(data))
 
 
 def simulated(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any]]:
     """(title, model) of kernels and the tensors between layers on levels of any number."""
     for bits in (8, 6, 4):
-        made = tfc.QuantizeKernels(tfc.Affine(bits, range_by="mse")).apply(model, NoTraining(data))
+        made = tfc.QuantizeKernels(tfc.Affine(bits, range_by="mse")).apply(model, tfc.KerasFit(data))
         tensors = tfc.Affine(bits, symmetric=False, per_channel=False, range_by="mse")
-        yield f"{bits} bits", tfc.QuantizeActivations(tensors).apply(made, NoTraining(data))
+        yield f"{bits} bits", tfc.QuantizeActivations(tensors).apply(made, tfc.KerasFit(data))
 
 
 def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator[tuple[str, Any, Any]]:

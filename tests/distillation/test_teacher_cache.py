@@ -11,6 +11,7 @@ from tfcompress.core.errors import InvalidValue
 from tfcompress.core.keras import keras, tf
 from tfcompress.distillation import distiller
 from tfcompress.distillation.distiller import ask
+from tfcompress.distillation.kept_answers import KeptAnswers
 from tfcompress.distillation.teacher_cache import TeacherCache, digest, digest_of_inputs
 
 DATA = tfc.Digits(num_examples=96)
@@ -65,6 +66,16 @@ def test_a_first_run_and_a_later_one_give_the_same_student_to_the_bit(tmp_path):
     first, later = (weights_after(fit(**VIEWS), network(0), tmp_path) for _ in range(2))
     assert largest_difference(first, later) == 0
     assert largest_difference(first, network(1).get_weights()) > 1e-3
+
+
+def test_complete_answers_are_read_by_no_step_of_a_later_run(tmp_path, monkeypatch):
+    first = weights_after(fit(**VIEWS), network(0), tmp_path)
+
+    def never(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(KeptAnswers, "read", never)
+    assert largest_difference(first, weights_after(fit(**VIEWS), network(0), tmp_path)) == 0
 
 
 def test_the_student_is_that_of_a_training_without_but_for_rounding(tmp_path):
