@@ -150,3 +150,5 @@ def test_what_cannot_be_done_is_told(trained, aware, digits):
         rounded(trained, digits, per_layer={"convX": None})
     with pytest.raises(UnsupportedModel, match="QuantizeActivations expects a float model"):
         rounded(aware, digits)
+    with pytest.raises(UnsupportedModel, match="are rounded already"):
+        rounded(rounded(trained, digits), digits)

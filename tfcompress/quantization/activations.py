@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import NothingHappened, expect
+from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.keras import copy_model, keras
+from ..core.measure import leaf_layers
 from ..core.types import CLUSTERS, LEVELS, SPARSITY, Fit, Promise
 from .affine import Affine
 from .layerwise import batches, examples
@@ -97,11 +98,16 @@ class QuantizeActivations:
 
         Raises:
           InvalidValue: for a `fit` without data, and for a pattern of `per_layer` that matches no layer.
-          UnsupportedModel: for a quantization-aware model, or one without a graph.
+          UnsupportedModel: for a quantization-aware model, one whose tensors are rounded, or one without a graph.
           NothingHappened: when `per_layer` leaves all in float.
         """
         from ..core.rounded import Rounded  # a Keras class: only now is TensorFlow needed
 
+        if any(isinstance(layer, Rounded) for layer in leaf_layers(model)):
+            raise UnsupportedModel(
+                f"QuantizeActivations expects tensors in float. Received: {model.name!r}, whose tensors are rounded "
+                "already. Give the model of the stage before."
+            )
         flat = copy_model(flattened(model))  # whose layers have no calls but its own
         ends = _ends(flat)
         quantizers = {
