@@ -26,7 +26,7 @@ class Settings(tfc.Settings):
     num_clusters: int = tfc.setting(16, "distinct values in that layer, 3 to 256")
     temperature: float = tfc.setting(4.0, "softness of the teacher's answers, above 0")
     bfloat16: bool = tfc.setting(
-        False, "products in bfloat16 while training: 0.5 to 0.7 of the time where there is AVX512_BF16 or AMX"
+        False, "products in bfloat16 while training: less time where the processor has AVX512_BF16 or AMX"
     )
 
 

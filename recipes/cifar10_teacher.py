@@ -14,7 +14,7 @@ class Settings(tfc.Settings):
     data_dir: str | None = tfc.setting(None, "folder of prepared data sets; None: TFDS_DATA_DIR, or tfds's own default")
     width: int = tfc.setting(32, "channels of the first convolution, at least 1")
     bfloat16: bool = tfc.setting(
-        False, "products in bfloat16 while training: 0.5 to 0.7 of the time where there is AVX512_BF16 or AMX"
+        False, "products in bfloat16 while training: less time where the processor has AVX512_BF16 or AMX"
     )
 
 

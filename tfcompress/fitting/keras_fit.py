@@ -43,9 +43,9 @@ class KerasFit:
         which fit the average where the rate has become small. 0 leaves the last step's weights. Defaults to 0.
       weight_decay: share of each kernel that a step of rate 1 takes away, at least 0. Defaults to 0.
       bfloat16: whether products and convolutions are computed in bfloat16 while training (weights stay float32). On
-        processors that have AVX512_BF16 or AMX it takes half to two thirds of the time with channels in multiples of
-        16, and more than twice the time with others, as pruned networks have; most other processors it leaves as they
-        are. The weights differ from those of float32 training, as with another seed. Defaults to False.
+        processors that have AVX512_BF16 or AMX it takes less time with channels in multiples of 16, and more with
+        others, as pruned networks have (benchmarks/bfloat16_training.py measures it); most other processors it leaves
+        as they are. The weights differ from those of float32 training, as with another seed. Defaults to False.
 
     Example:
 
