@@ -1,7 +1,7 @@
 """What a teacher is worth: a student trained alone, and under a teacher by each loss, at the same epochs and seeds.
 
     python benchmarks/distillation_pays.py --data-dir FOLDER [--student simple_cnn] [--epochs 20] [--seeds 3]
-        [--losses SoftTargets ...] [--shift PIXELS] [--no-flip] [--bfloat16] [--out FOLDER]
+        [--losses SoftTargets ...] [--num-examples N] [--shift PIXELS] [--no-flip] [--bfloat16] [--out FOLDER]
 
 The student learns CIFAR-10 alone, then under the teacher that comes with tfcompress, once for each seed. The table
 tells the mean of the seeds' accuracies on the test split, their spread (least to largest), and the gain over learning
@@ -79,6 +79,7 @@ def main() -> None:
     add("--epochs", type=int, default=20)
     add("--seeds", type=int, default=3)
     add("--losses", nargs="+", default=["SoftTargets"], help="names as in the table, or all (default: SoftTargets)")
+    add("--num-examples", type=int, help="train and judge on so many (default: all)")
     add("--temperature", type=float, default=4.0)
     add("--labels", type=float, default=0.1, help="student_loss_weight (default: %(default)s)")
     add("--shift", type=int, default=0, help="of pictures, beside flips: at most so many pixels (default: %(default)s)")
@@ -89,7 +90,7 @@ def main() -> None:
     options = parser.parse_args()
     start_quietly()
     options.out.mkdir(parents=True, exist_ok=True)
-    data = tfc.Cifar10(options.data_dir)
+    data = tfc.Cifar10(options.data_dir, num_examples=options.num_examples)
     every = losses(options.student, options.temperature)
     chosen = list(every) if options.losses == ["all"] else options.losses
     about = [options.teacher, options.epochs, options.temperature, options.labels, options.shift]

@@ -63,11 +63,16 @@ class KeptAnswers:
         found = [np.asarray(self._view(view)) for view in range(num_views)]
         if all(self.rows.are_whole(rows).all() for rows in found):
             self._held = tf.constant(np.stack([self.rows.decode(rows) for rows in found]))
+        return self.are_held
+
+    @property
+    def are_held(self) -> bool:
+        """Whether all answers are in memory, so that no step needs the teacher."""
         return self._held is not None
 
     def recall(self, views: Any, indices: Any) -> dict[str, Any]:
         """In a tf.data pipeline: "answers" (batch, classes), float32, and which of them are "known" (batch,)."""
-        if self._held is not None:
+        if self.are_held:
             answers = tf.gather_nd(self._held, tf.stack([views, indices], axis=1))
             return {"answers": answers, "known": tf.ones_like(views, tf.bool)}
         answers, known = tf.numpy_function(self.read, [views, indices], [tf.float32, tf.bool], stateful=False)
