@@ -89,6 +89,9 @@ def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator
     def clustered() -> Any:
         return tfc.Cluster(16).apply(model, fit(0.005))
 
+    def evenly() -> Any:  # the most weights share the middle values, so that Huffman's coding pays
+        return tfc.Cluster(16, start="linear").apply(model, fit(0.005))
+
     @functools.cache
     def pruned() -> Any:
         technique = tfc.PruneLowMagnitude(options.final_sparsity, tfc.PolynomialDecay(end=0.5), per_layer=gently)
@@ -102,6 +105,7 @@ def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator
     yield "quantization-aware int8", lambda: aware.apply(model, fit(0.01)), tfc.Int8()
     yield "quantization-aware, int4 weights", lambda: aware_of_four.apply(model, fit(0.01)), tfc.Int8()
     yield "16 clusters, packed", clustered, None
+    yield "16 clusters from equal steps, packed", evenly, None
     yield "16 clusters, int8", lambda: aware.apply(clustered(), fit(0.001)), tfc.Int8()
     yield "pruned, int8", pruned, tfc.Int8()
     yield "pruned, 16 clusters, packed", both, None

@@ -62,7 +62,8 @@ def test_smoke(name, settings, tmp_path):
     statuses = {f["check"]: f["status"] for file in report["files"] for f in file["findings"].values()}
     kernels = ("xnnpack", "builtin", *(["reference"] if name != "cifar10_teacher" else []))
     assert {statuses[f"cpu-{each}"] for each in kernels} == {"pass"}
-    assert statuses["gpu"] in ("pass", "not run")
+    # The last file's finding: LiteRT's GPU delegate knows no int4 weights, and the report says so.
+    assert statuses["gpu"] in (("fail", "not run") if name == "cifar10_resnet8" else ("pass", "not run"))
     assert name == "cifar10_teacher" or any(
         verdict["kind"] in ("sparsity", "channels removed") for file in report["files"] for verdict in file["verdicts"]
     )
