@@ -50,7 +50,7 @@ def recipe(settings: Settings) -> tfc.Recipe:
             tfc.Stage(
                 "pruned",
                 tfc.PruneLowMagnitude(settings.final_sparsity, tfc.PolynomialDecay(end=0.5), per_layer=gently),
-                taught(data, settings, 2.0, tfc.CosineDecay(0.05)),
+                taught(data, settings, 2.0, tfc.OneCycle(0.1)),
             ),
             tfc.Stage(
                 "clustered",
@@ -93,7 +93,9 @@ def fit(
     )
 
 
-def taught(data: tfc.Cifar10, settings: Settings, share: float, learning_rate: tfc.CosineDecay) -> tfc.DistilledFit:
+def taught(
+    data: tfc.Cifar10, settings: Settings, share: float, learning_rate: tfc.OneCycle | tfc.CosineDecay
+) -> tfc.DistilledFit:
     """The same under the teacher, whose answers to the four views of each picture are computed once and kept."""
     return tfc.distilled(
         fit(data, settings, share, learning_rate),
