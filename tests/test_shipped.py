@@ -18,8 +18,8 @@ def cifar10():
     return tfc.Cifar10(num_examples=2000)
 
 
-def test_there_are_a_teacher_and_a_student():
-    assert set(tfc.shipped_models()) == {"cifar10_fast_resnet", "cifar10_simple_cnn"}
+def test_there_are_a_teacher_and_students():
+    assert set(tfc.shipped_models()) == {"cifar10_fast_resnet", "cifar10_resnet8", "cifar10_simple_cnn"}
     assert tfc.Shipped("cifar10_fast_resnet").about["accuracy"] >= 0.88
 
 
