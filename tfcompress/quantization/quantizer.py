@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -99,8 +100,14 @@ def widened(columns: np.ndarray) -> np.ndarray:
     ((3, 3000), (7, 3000), (4, 5000))
     """
     rows, channels = columns.shape
-    times = next((times for times in range(min(rows, _WIDTH // max(channels, 1)), 1, -1) if rows % times == 0), 1)
+    times = _times(rows, channels)
     return columns.reshape(rows // times, times * channels)
+
+
+@functools.cache
+def _times(rows: int, channels: int) -> int:
+    """How many rows go side by side; kept, as a network has many kernels and few shapes."""
+    return next((times for times in range(min(rows, _WIDTH // max(channels, 1)), 1, -1) if rows % times == 0), 1)
 
 
 def extremes(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
