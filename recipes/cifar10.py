@@ -16,7 +16,9 @@ class Settings(tfc.Settings):
     data_dir: str | None = tfc.setting(None, "folder of prepared data sets; None: TFDS_DATA_DIR, or tfds's own default")
     width: int = tfc.setting(16, "channels of the first convolution, at least 1")
     activation: str | None = tfc.setting("relu", "after each layer but the last; None gives the textbook's linear form")
-    dropout: float = tfc.setting(0.2, "share of features dropped while training; in [0, 1)")
+    dropout: float = tfc.setting(
+        0.2, "share of features dropped while the baseline trains, a quarter of it in what is made of it; in [0, 1)"
+    )
     teacher: str | None = tfc.setting(
         "cifar10_fast_resnet", "a model that comes with tfcompress; None: the baseline teaches its smaller selves"
     )
@@ -77,7 +79,11 @@ def given_teacher(data: tfc.Cifar10, settings: Settings) -> tuple[tfc.Stage, ...
 
 
 def fit(
-    data: tfc.Cifar10, settings: Settings, share: float, learning_rate: tfc.OneCycle | tfc.CosineDecay
+    data: tfc.Cifar10,
+    settings: Settings,
+    share: float,
+    learning_rate: tfc.OneCycle | tfc.CosineDecay,
+    dropout: float | None = None,
 ) -> tfc.KerasFit:
     """Training for a share of the baseline's epochs, on pictures and their mirror images in turn."""
     return tfc.KerasFit(
@@ -88,6 +94,7 @@ def fit(
         augment=(tfc.Flip(),),
         views=4,
         weight_decay=5e-4,
+        dropout=dropout,
         seed=settings.seed,
         bfloat16=settings.bfloat16,
     )
@@ -96,9 +103,12 @@ def fit(
 def taught(
     data: tfc.Cifar10, settings: Settings, share: float, learning_rate: tfc.OneCycle | tfc.CosineDecay
 ) -> tfc.DistilledFit:
-    """The same under the teacher, whose answers to the four views of each picture are computed once and kept."""
+    """The same under the teacher, whose answers to the four views of each picture are computed once and kept.
+
+    With a quarter of the dropout: what is left of the network has nothing to spare.
+    """
     return tfc.distilled(
-        fit(data, settings, share, learning_rate),
+        fit(data, settings, share, learning_rate, dropout=settings.dropout / 4),
         "teacher" if settings.teacher else "baseline",
         tfc.SoftTargets(settings.temperature),
         student_loss_weight=0.1,

@@ -239,9 +239,34 @@ def test_weight_decay_takes_a_share_of_kernels_alone():
     np.testing.assert_allclose(bias, before[1], atol=1e-3)
 
 
+def after_training(rate, dropout, way):
+    """Weights of a network with Dropout(rate), and the rate it has in the end; without that layer where it is None."""
+    dropping = [] if rate is None else [keras.layers.Dropout(rate)]
+    answer = keras.layers.Dense(2, use_bias=False, kernel_initializer="zeros")
+    model = keras.Sequential([keras.Input((NUM_EXAMPLES,)), *dropping, answer])
+    set_seed(0)
+    fit = KerasFit(OneHot(), 20, BATCH_SIZE, dropout=dropout)
+    if way == "distilled":
+        fit = tfc.distilled(fit, linear(), student_loss_weight=0.5)
+    technique = tfc.PruneLowMagnitude(0.5) if way == "pruned" else Train()
+    trained = technique.apply(model, fit)
+    rates = [layer.rate for layer in trained.layers if isinstance(layer, keras.layers.Dropout)]
+    return trained.get_weights()[0], rates
+
+
+@pytest.mark.parametrize("way", ["plain", "pruned", "distilled"])
+def test_dropout_has_another_rate_while_a_fit_lasts(way):
+    without, _ = after_training(None, None, way)
+    with_none, rates = after_training(0.9, 0.0, way)
+    assert rates == [0.9]
+    np.testing.assert_array_equal(with_none, without)
+    assert np.abs(after_training(0.9, None, way)[0] - without).max() > 1e-3
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
+        ({"dropout": 1.0}, "dropout must be in"),
         ({"label_smoothing": 1.0}, "label_smoothing must be in"),
         ({"weights_average": 1.0}, "weights_average must be in"),
         ({"weight_decay": -1.0}, "weight_decay must be at least 0"),

@@ -15,6 +15,7 @@ from ..core.precision import bfloat16_products
 from ..core.replicas import scope_of_strategy, statistics_of_whole_batches
 from ..core.types import Augmentation, Data, Mixing
 from .averaging import WeightsAverage
+from .dropout import dropout_of
 from .examples import Views, batches, shared_batches
 from .learning_rates import CosineDecay, OneCycle, StepDecay
 
@@ -42,6 +43,9 @@ class KerasFit:
         has at the end; zeros of the last step stay zeros, and batch normalization keeps the last steps' statistics,
         which fit the average where the rate has become small. 0 leaves the last step's weights. Defaults to 0.
       weight_decay: share of each kernel that a step of rate 1 takes away, at least 0. Defaults to 0.
+      dropout: rate of the model's Dropout layers while it trains here, in [0, 1); they keep their own afterwards. A
+        pruned network wants less than the one it came from (Han et al., "Learning both weights and connections", 2015,
+        section 3.2, https://arxiv.org/abs/1506.02626). Defaults to None: their own.
       bfloat16: whether products and convolutions are computed in bfloat16 while training (weights stay float32). On
         processors that have AVX512_BF16 or AMX it takes less time with channels in multiples of 16, and more with
         others, as pruned networks have (benchmarks/bfloat16_training.py measures it); most other processors it leaves
@@ -65,6 +69,7 @@ class KerasFit:
     label_smoothing: float = 0.0
     weights_average: float = 0.0
     weight_decay: float = 0.0
+    dropout: float | None = None
     bfloat16: bool = False
 
     def __post_init__(self) -> None:
@@ -75,6 +80,9 @@ class KerasFit:
         expect(0 <= self.label_smoothing < 1, self, "label_smoothing", "must be in [0, 1)", "Use 0.1.")
         expect(0 <= self.weights_average < 1, self, "weights_average", "must be in [0, 1)", "Use 0.999.")
         expect(self.weight_decay >= 0, self, "weight_decay", "must be at least 0", "Use 5e-4.")
+        expect(
+            self.dropout is None or 0 <= self.dropout < 1, self, "dropout", "must be in [0, 1), or None", "Use 0.05."
+        )
         mixes = [isinstance(change, Mixing) for change in self.augment]
         expect(not any(mixes[:-1]), self, "augment", "must mix examples last, and once", "Put Mixup at the end.")
         if isinstance(self.learning_rate, int | float):
@@ -107,7 +115,7 @@ class KerasFit:
         with scope_of_strategy(model):
             self.require_replicas(tf.distribute.get_strategy().num_replicas_in_sync)
             products = bfloat16_products() if self.bfloat16 else contextlib.nullcontext()
-            with statistics_of_whole_batches(model), products:
+            with statistics_of_whole_batches(model), dropout_of(model, self.dropout), products:
                 return self._fit(model, callbacks)
 
     def require_replicas(self, number: int) -> None:
