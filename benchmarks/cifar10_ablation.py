@@ -42,11 +42,17 @@ def without_flips(fit: Any) -> Any:
     return dataclasses.replace(fit, fit=dataclasses.replace(fit.fit, augment=()))
 
 
+def with_own_dropout(fit: Any) -> Any:
+    """A taught fit under as much dropout as the baseline's."""
+    return dataclasses.replace(fit, fit=dataclasses.replace(fit.fit, dropout=None))
+
+
 VARIANTS: dict[str, Callable[[Stages], Stages]] = {
     "all parts": lambda stages: stages,
     "its baseline as the teacher": with_fits(lambda fit: dataclasses.replace(fit, teacher="baseline")),
     "no teacher": with_fits(lambda fit: fit.fit),
     "no mirror images after the baseline": with_fits(without_flips),
+    "the baseline's dropout throughout": with_fits(with_own_dropout),
     "no pruning": without_stage("pruned"),
     "no clusters": without_stage("clustered"),
     "no quantization-aware training": without_stage("quantized"),

@@ -116,7 +116,8 @@ class Cifar10(Data):
     def _unavailable(self, reason: str) -> str:
         return (
             f"CIFAR-10 is not in {self.folder} and could not be downloaded ({reason}). Give the folder of a prepared "
-            "copy with --data-dir, or run `python -m tfcompress.recipe digits`, which works offline."
+            "copy in TFDS_DATA_DIR (to a recipe with --data-dir), or run `python -m tfcompress.recipe digits`, which "
+            "works offline."
         )
 
     def _corrupt(self, prepared: Path, reason: str) -> str:
