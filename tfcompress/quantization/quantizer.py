@@ -104,7 +104,7 @@ def widened(columns: np.ndarray) -> np.ndarray:
     return columns.reshape(rows // times, times * channels)
 
 
-@functools.cache
+@functools.lru_cache(1024)
 def _times(rows: int, channels: int) -> int:
     """How many rows go side by side; kept, as a network has many kernels and few shapes."""
     return next((times for times in range(min(rows, _WIDTH // max(channels, 1)), 1, -1) if rows % times == 0), 1)
