@@ -1,11 +1,11 @@
 """Every mode of quantization on one trained network: accuracy, raw and zipped bytes, latency.
 
-    python benchmarks/quantization_modes.py MODEL.keras --data-dir FOLDER [--epochs 4] [--teacher NAME]
+    python benchmarks/quantization_modes.py MODEL --data-dir FOLDER [--epochs 4] [--teacher NAME]
         [--final-sparsity 0.75] [--rows PATTERN] [--bfloat16] [--out FOLDER]
 
-MODEL is a float classifier of CIFAR-10 (its first and last layer with a kernel stay at 8 bits where others have 4). The
-first rows are made after training; then those that train on, --epochs each, taught by MODEL itself: another teacher
-needs more epochs than these to pay.
+MODEL is a float classifier of CIFAR-10: a .keras file, or the name of a model that comes with tfcompress (its first and
+last layer with a kernel stay at 8 bits where others have 4). The first rows are made after training; then those that
+train on, --epochs each, taught by MODEL itself: another teacher needs more epochs than these to pay.
 
 A row with a latency is a .tflite, run on all test examples with XNNPACK, one thread; one with none is our packed file,
 its accuracy that of the Keras model in it. Prints a table in Markdown.
@@ -126,7 +126,7 @@ def main() -> None:
     start_quietly()
     options.out.mkdir(parents=True, exist_ok=True)
     data = tfc.Cifar10(options.data_dir)
-    model = copy_model(tfc.load_model(options.model))
+    model = copy_model(tfc.load_model(options.model) if options.model.suffix else tfc.Shipped(options.model.name)())
     base = tfc.Float32().convert(model, data, options.out / "base.tflite")
     at_first = accuracy(model, data)
     print(f"{options.model.stem}, {data.title}, 10,000 test examples; float32 in Keras {at_first:.2%}\n")
