@@ -2,6 +2,7 @@
 
     python benchmarks/channel_pruning_accuracy.py --data-dir FOLDER [--depth 8] [--epochs 24] [--speed-up 2.1]
         [--criteria L2Norm Random ...] [--fine-tune 6] [--teacher cifar10_fast_resnet] [--out FOLDER]
+    python benchmarks/channel_pruning_accuracy.py --data-dir FOLDER --baseline cifar10_resnet8
 
 Trains ResNet-DEPTH once (kept in --out, and taken from there the next time), then for each criterion removes channels
 until 1/SPEED-UP of the multiply-accumulates is left, trains on under a teacher (the unpruned model, or with --teacher a
@@ -49,7 +50,9 @@ def fit_of(
 
 
 def baseline(data: tfc.Data, options: argparse.Namespace) -> keras.Model:
-    """ResNet-DEPTH in float, trained or taken from an earlier run."""
+    """ResNet-DEPTH in float, trained, or taken from an earlier run or from what comes along."""
+    if options.baseline:
+        return tfc.Shipped(options.baseline)()
     path = options.out / f"resnet{options.depth}.keras"
     if not path.exists():
         set_seed(0)
@@ -130,6 +133,7 @@ def main() -> None:
     parser.add_argument("--data-dir", help="prepared CIFAR-10 (default: TFDS_DATA_DIR)")
     parser.add_argument("--depth", type=int, default=8, help="of the ResNet (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=24, help="of the baseline (default: %(default)s)")
+    parser.add_argument("--baseline", help="name of a shipped model to prune (default: one trained here)")
     parser.add_argument(
         "--speed-up", type=float, nargs="+", default=[2.1], help="MACs before over after (default: 2.1)"
     )

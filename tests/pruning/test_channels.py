@@ -88,6 +88,23 @@ def test_a_target_is_reached_and_not_by_far(model, target):
     assert target.at_most - 0.02 < share <= target.at_most
 
 
+@pytest.mark.parametrize("comparison", ["global", "per layer", "isomorphic"])
+def test_widths_in_eights_leave_no_room_for_another_step(model, comparison):
+    target = tfc.MacsTarget(0.5)
+    smaller = tfc.PruneChannels(target=target, comparison=comparison).apply(model, NoFit())
+    most = target.limit(measure(model).num_macs)
+    assert measure(smaller).num_macs <= most
+    families = ("stem", *(f"stage{n}_block1_conv{m}" for n, m in ((1, 1), (2, 1), (2, 2), (3, 1), (3, 2))))
+    whole, kept = ({name: widths(each)[name] for name in families} for each in (model, smaller))
+    assert not any(width % 8 for width in kept.values())
+    shrunk = [name for name in families if kept[name] < whole[name]]
+    assert shrunk
+    for name in shrunk:
+        wider = kept | {name: kept[name] + 8}
+        removed = {name: range(wider[name], whole[name]) for name in families if wider[name] < whole[name]}
+        assert measure(tfc.remove_channels(model, removed)).num_macs > most
+
+
 def test_an_unreachable_target_tells_the_least_possible(model):
     technique = tfc.PruneChannels(target=tfc.MacsTarget(0.001), minimum=0.5)
     # All widths halved: stem 9 * 8 * 64, first stage 2 * 9 * 64 * 64, logits 32 * 10,

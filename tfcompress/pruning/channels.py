@@ -18,7 +18,7 @@ from .channel_targets import ChannelTarget, largest_within
 from .criteria.l2 import L2Norm
 from .criteria.slices import NOTHING, Criterion
 from .gradients import data_of
-from .selection import GLOBAL, ISOMORPHIC, PER_LAYER, Scored, choose
+from .selection import GLOBAL, ISOMORPHIC, PER_LAYER, Scored, choose, without_excess
 
 if TYPE_CHECKING:
     from ..core.types import Data
@@ -36,7 +36,7 @@ class PruneChannels:
     Args:
       pruning_ratio: share of the channels that can go which goes, in (0, 1). Defaults to 0.3 where there is no target.
       target: what to reach instead: `MacsTarget`, `ParametersTarget`, `FileBytesTarget` or `LatencyTarget`; of the
-        models within it the largest is taken.
+        models within it the largest is taken, and where `round_to` overshoots a count, layers get back what still fits.
       criterion: what a channel is worth. Defaults to `L2Norm()`.
       comparison: "global" ranks the channels of all layers together, "per layer" takes the same share of each layer,
         "isomorphic" ranks those of layers that are built alike. Defaults to "global".
@@ -162,6 +162,12 @@ class PruneChannels:
             limit = whole - (whole - self.target.limit(whole)) * due
             met = number > 1 and cost <= limit
             found = candidate(0.0) if met else largest_within(self.target, cost, limit, candidate)
+            if not self.target.needs_data:  # counting takes no time, and measuring one file for each step would
+
+                def fits(removed: Collection[int]) -> bool:
+                    return self.target.cost(_candidate(plan, removed)) <= limit
+
+                found = _candidate(plan, without_excess(families, found.removed, fits, self.round_to))
         if number == 1 and not found.removed:
             raise NothingHappened(
                 f"PruneChannels expects channels to remove. Received: none of "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -77,12 +77,59 @@ def allowed(scored: Scored, count: int, round_to: int, minimum: float) -> int:
     """How many groups of a family may go where `count` are wanted, by `round_to` and `minimum`."""
     total, each = len(scored.scores), scored.family.channels_per_group
     least = math.ceil(minimum * scored.width) if minimum < 1 else min(int(minimum), scored.width)
-    step = round_to // math.gcd(round_to, each)  # in groups
+    step = _step(scored, round_to)
     kept, least = total - count, max(1, math.ceil(least / each))
-    if step > 1 and scored.width >= 2 * round_to and count:
+    if step > 1 and count:
         kept = max(step, round(kept / step) * step)
         least = math.ceil(least / step) * step
     return max(0, total - max(kept, least))
+
+
+def without_excess(
+    families: Sequence[Scored], removed: Collection[int], fits: Callable[[set[int]], bool], round_to: int = 1
+) -> set[int]:
+    """Those of `removed` that have to go: step by step, the best first, families get back what still fits.
+
+    Widths in steps overshoot what was to be reached, by a step of a whole stage where blocks are added up. Other
+    families have smaller ones.
+
+    Args:
+      families: what was chosen from.
+      removed: the numbers of groups that fit.
+      fits: whether the model without these groups is within its target.
+      round_to: as for `choose`.
+
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> made = SimpleNamespace(groups=np.arange(4), channels_per_group=1)
+    >>> without_excess([Scored(made, np.array([4.0, 1.0, 3.0, 2.0]))], {1, 2, 3}, lambda gone: len(gone) >= 2)
+    {1, 3}
+    """
+    gone, growing = set(removed), list(families)
+    while growing:
+        steps = [_best_step(scored, gone, round_to) for scored in growing]
+        first = max(range(len(steps)), key=lambda at: steps[at][0])
+        back = steps[first][1]
+        if back and fits(gone.difference(back)):
+            gone.difference_update(back)
+        else:
+            del growing[first]  # what does not fit now will not when others have grown
+    return gone
+
+
+def _best_step(scored: Scored, gone: Collection[int], round_to: int) -> tuple[float, list[int]]:
+    """What the best of a family's groups that are gone are worth, one step of them, and their numbers."""
+    import numpy as np
+
+    best = [at for at in np.argsort(-scored.scores, kind="stable") if scored.family.groups[at] in gone]
+    best = best[: _step(scored, round_to)]
+    return float(scored.scores[best].sum()), scored.family.groups[best].tolist()
+
+
+def _step(scored: Scored, round_to: int) -> int:
+    """By how many groups the width of a family changes."""
+    wide = scored.width >= 2 * round_to
+    return round_to // math.gcd(round_to, scored.family.channels_per_group) if wide else 1
 
 
 def kind_of(graph: ChannelGraph, family: Family, layers: Mapping[str, Any]) -> tuple[Any, ...]:
