@@ -154,13 +154,14 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     data = tfc.Cifar10(options.data_dir)
     model = baseline(data, options)
-    kept = options.out / f"resnet{options.depth}.json"
+    pruned = options.baseline or f"resnet{options.depth}"  # rows of another network are kept apart
+    kept = options.out / f"{pruned}.json"
     rows = json.loads(kept.read_text()) if kept.exists() else {}
     wanted = [("baseline", 1.0)] + [(c, s) for s in options.speed_up for c in options.criteria]
     paths = {}
     for criterion, speed_up in wanted:
         name = criterion if criterion == "baseline" else f"{criterion} {speed_up:g}x {about(options)}"
-        paths[name] = options.out / f"resnet{options.depth}-{name.replace(' ', '-')}-int8.tflite"
+        paths[name] = options.out / f"{pruned}-{name.replace(' ', '-')}-int8.tflite"
         if name not in rows or not paths[name].exists():
             begin = time.monotonic()
             smaller, before = (model, None) if name == "baseline" else prune(model, data, criterion, speed_up, options)

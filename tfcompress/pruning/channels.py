@@ -163,11 +163,13 @@ class PruneChannels:
             met = number > 1 and cost <= limit
             found = candidate(0.0) if met else largest_within(self.target, cost, limit, candidate)
             if not self.target.needs_data:  # counting takes no time, and measuring one file for each step would
-
-                def fits(removed: Collection[int]) -> bool:
-                    return self.target.cost(_candidate(plan, removed)) <= limit
-
-                found = _candidate(plan, without_excess(families, found.removed, fits, self.round_to))
+                left = without_excess(
+                    families,
+                    found.removed,
+                    lambda removed: self.target.cost(_candidate(plan, removed)) <= limit,
+                    self.round_to,
+                )
+                found = _candidate(plan, left)
         if number == 1 and not found.removed:
             raise NothingHappened(
                 f"PruneChannels expects channels to remove. Received: none of "

@@ -105,15 +105,16 @@ def without_excess(
     >>> without_excess([Scored(made, np.array([4.0, 1.0, 3.0, 2.0]))], {1, 2, 3}, lambda gone: len(gone) >= 2)
     {1, 3}
     """
-    gone, growing = set(removed), list(families)
-    while growing:
-        steps = [_best_step(scored, gone, round_to) for scored in growing]
-        first = max(range(len(steps)), key=lambda at: steps[at][0])
+    gone = set(removed)
+    steps = {index: _best_step(scored, gone, round_to) for index, scored in enumerate(families)}
+    while steps:
+        first = max(steps, key=lambda index: steps[index][0])
         back = steps[first][1]
         if back and fits(gone.difference(back)):
             gone.difference_update(back)
+            steps[first] = _best_step(families[first], gone, round_to)
         else:
-            del growing[first]  # what does not fit now will not when others have grown
+            del steps[first]  # what does not fit now will not when others have grown
     return gone
 
 
