@@ -177,6 +177,16 @@ def test_attention_goes_by_heads():
     assert [(member.axis, member.indices) for member in members] == [(1, (0,)), (0, (0,))] * 3 + [(0, (0,))]
 
 
+def test_activation_layers_of_one_kind_with_other_settings_are_told_apart():
+    inputs = image()
+    x = layers.ReLU()(conv(4, "a")(inputs))
+    y = layers.ReLU()(conv(4, "b")(x))
+    z = layers.ReLU(negative_slope=0.5, threshold=1.0)(conv(4, "c")(y))  # which makes -0.5 of 0
+    graph = channel_graph(model_of(inputs, z))
+    removable = {layer for family in graph.families for layer in family.layers}
+    assert removable == {"a", "b"}
+
+
 def test_dead_channels_are_those_that_nothing_sees():
     inputs = image()
     x = layers.BatchNormalization(name="bn")(conv(4, "a", use_bias=False)(inputs))

@@ -7,7 +7,7 @@ from tfcompress.core.graph import channel_graph
 from tfcompress.core.keras import keras, load_model, save_model, tf
 from tfcompress.models.mobile_cnn import mobile_cnn
 from tfcompress.models.resnet import resnet
-from tfcompress.pruning import layer_copies, rebuilding
+from tfcompress.pruning import layer_copies, node_copies, rebuilding, variable_copies
 from tfcompress.pruning.removal import remove_channels, remove_groups, spared
 
 layers = keras.layers
@@ -48,6 +48,17 @@ def answers(model):
     return model(examples, training=False).numpy()
 
 
+def described(node):
+    """All that a node tells, with names for objects; what stands for an identity must be one of a tensor at hand."""
+    tensors = {str(id(tensor)): tensor for tensor in (*node.keras_inputs, *tf.nest.flatten(node.outputs))}
+
+    def named(value):
+        found = getattr(tensors.get(value, value) if isinstance(value, str) else value, "_keras_history", value)
+        return (found.layer.name, *found[1:]) if isinstance(found, tuple) else getattr(found, "name", found)
+
+    return tf.nest.map_structure(named, vars(node)), [n.layer.name for n in node.layer.outbound_nodes]
+
+
 @pytest.mark.parametrize("build", BUILDS)
 def test_the_copy_is_what_keras_makes(build, monkeypatch):
     model = build()
@@ -70,8 +81,23 @@ def test_the_copy_is_what_keras_makes(build, monkeypatch):
         for weight, twin in zip(layer.weights, other.weights, strict=True):
             np.testing.assert_array_equal(weight.numpy(), twin.numpy())
             assert type(weight.constraint) is type(twin.constraint)
+            # what saving keeps on objects is made when it is needed
+            assert vars(weight).keys() == {name for name in vars(twin) if not name.startswith("_self_")}
+            assert weight.handle._handle_data == twin.handle._handle_data
+        for node, twin in zip(layer.inbound_nodes, other.inbound_nodes, strict=True):
+            if not node.call_kwargs:
+                assert described(node) == described(twin)
     np.testing.assert_allclose(sum(copied.losses or [0.0]), sum(made.losses or [0.0]), rtol=1e-6)
     assert len(copied.losses) == len(made.losses) == len(model.losses)
+
+
+def test_parts_of_tensorflow_that_are_not_as_known_are_not_used(monkeypatch):
+    model = resnet(8, (8, 8, 3))
+    expected = answers(remove_channels(model, {"stem": [0]}))
+    monkeypatch.setattr(variable_copies, "_HANDLE", "another_name")
+    monkeypatch.setattr(node_copies, "_HELD", set())
+    found = remove_channels(model, {"stem": [0]})
+    np.testing.assert_array_equal(answers(found), expected)
 
 
 def test_common_layers_are_copied(monkeypatch):

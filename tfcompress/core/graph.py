@@ -149,9 +149,10 @@ class ChannelGraph:
         for layer, numbers in self.outputs.items():
             counts = np.bincount(numbers, minlength=self.num_groups)
             mine = np.flatnonzero(counts)
-            pairs, new = np.unique(np.stack([kind[mine], counts[mine]]), axis=1, return_inverse=True)
-            kind[mine] = len(kinds) + new.ravel()
-            kinds += [(*kinds[before], (layer, count)) for before, count in pairs.T.tolist()]
+            before = len(kinds)
+            codes, new = np.unique(kind[mine] + before * counts[mine], return_inverse=True)
+            kinds += [(*kinds[code % before], (layer, code // before)) for code in codes.tolist()]
+            kind[mine] = before + new
         kind[list(self.pinned)] = 0
         found = {}
         for number in np.unique(kind[kind > 0]).tolist():

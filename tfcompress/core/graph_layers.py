@@ -69,7 +69,7 @@ def _activated(tracer: Tracer, call: Call, channels: Channels, activation: Any) 
     if name in ("softmax", "log_softmax", "glu"):
         tracer.pin(channels, f"{call} has the activation {name}, which mixes channels")
         return [tracer.pinned(call.outputs[0], f"{call} has the activation {name}, which mixes channels")]
-    return [channels.valued(applied(activation, channels.values))]
+    return [channels.valued(applied(activation, channels.values, tracer.answers))]
 
 
 def _dense(tracer: Tracer, call: Call) -> Answer:
@@ -116,7 +116,7 @@ def _element_wise(tracer: Tracer, call: Call) -> Answer:
         return tracer.unknown(call)
     if type(call.layer).__name__ == "Activation":
         return _activated(tracer, call, channels, call.layer.activation)
-    return [channels.valued(applied(call.layer.call, channels.values))]
+    return [channels.valued(applied(tracer.function(call.layer), channels.values, tracer.answers))]
 
 
 def _softmax(tracer: Tracer, call: Call) -> Answer:

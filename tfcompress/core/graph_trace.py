@@ -47,7 +47,9 @@ class Tracer:
         self.axes: dict[tuple[str, int, int], tuple[str, str, np.ndarray]] = {}
         self.settings: dict[tuple[str, tuple[str | int, ...]], tuple[np.ndarray, tuple[int, ...]]] = {}
         self.live: set[int] = set()  # atoms of channels that are read as something else than zero
+        self.answers: dict[Any, np.ndarray] = {}  # of activations
         self._own: dict[str, np.ndarray] = {}
+        self._functions: dict[tuple[str, ...], Callable[[Any], Any]] = {}
         self._positions: dict[str, dict[int, int]] = {}  # of each variable in its layer's weights
 
     def walk(self) -> None:
@@ -133,6 +135,11 @@ class Tracer:
             self.atoms.unite(self.settings[layer.name, path][0], atoms)
         self.settings[layer.name, path] = (atoms, parts)
 
+    def function(self, layer: Any) -> Callable[[Any], Any]:
+        """What a layer without weights computes: one and the same function for layers with the same settings."""
+        settings = (f"{name}={value}" for name, value in layer.get_config().items() if name != "name")
+        return self._functions.setdefault((type(layer).__name__, *settings), layer.call)
+
     def read(self, call: Call, channels: Channels, kernel: Any = None, axis: int = 0) -> None:
         """Has a call read channels, with `kernel` along `axis`; those not 0 when zeroed are pinned."""
         zeroed, actual = channels.values
@@ -165,11 +172,16 @@ def _zero_along(variable: Any, axis: int) -> np.ndarray:
     return ~np.any(values, axis=tuple(i for i in range(values.ndim) if i != axis % values.ndim))
 
 
-def applied(function: Callable[[Any], Any] | None, values: np.ndarray) -> np.ndarray:
-    """An element-wise function of values; NaN stays NaN."""
+def applied(
+    function: Callable[[Any], Any] | None, values: np.ndarray, known: dict[Any, np.ndarray] | None = None
+) -> np.ndarray:
+    """An element-wise function of values; NaN stays NaN. `known` keeps answers: a network has a few functions only."""
     if function is None or function is keras.activations.linear:
         return values
+    known = {} if known is None else known
     unique, places = np.unique(values, return_inverse=True)
-    answers = np.asarray(function(tf.constant(unique, tf.float32)), float)
-    answers = np.where(np.isnan(unique), np.nan, answers)
-    return answers[places].reshape(values.shape)
+    key = (function, unique.tobytes())
+    if key not in known:
+        answers = np.asarray(function(tf.constant(unique, tf.float32)), float)
+        known[key] = np.where(np.isnan(unique), np.nan, answers)
+    return known[key][places].reshape(values.shape)

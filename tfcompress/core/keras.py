@@ -27,7 +27,9 @@ class _Lazy(ModuleType):
 
     def __getattr__(self, attribute: str) -> Any:
         prepare_environment()
-        return getattr(importlib.import_module(self.__name__), attribute)
+        found = getattr(importlib.import_module(self.__name__), attribute)
+        setattr(self, attribute, found)  # the next access finds it without this function
+        return found
 
 
 def prepare_environment() -> None:
@@ -39,6 +41,7 @@ def prepare_environment() -> None:
 tf: Any = _Lazy("tensorflow")
 keras: Any = _Lazy("tf_keras")
 tfmot: Any = _Lazy("tensorflow_model_optimization")
+resource_variables: Any = _Lazy("tensorflow.python.ops.resource_variable_ops")  # TensorFlow's own, not documented
 
 
 def start_quietly() -> None:

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from .variable_copies import variable_like
+
 _KINDS = frozenset(
     {
         *(f"{kind}{n}D" for kind in ("Conv", "MaxPooling", "AveragePooling", "ZeroPadding") for n in (1, 2, 3)),
@@ -35,6 +37,10 @@ _EMPTY = (
     *("_self_name_based_restores", "_self_saveable_object_factories", "_initial_weights", "_activity_regularizer"),
 )
 _CONFIGURABLE = tuple(f"tf_keras.src.{home}" for home in ("initializers.", "regularizers", "constraints"))
+_REGULARIZERS = (
+    *((name, f"{name}_regularizer") for name in ("kernel", "bias", "gamma", "beta", "alpha")),
+    *((f"{name}_kernel", f"{name}_regularizer") for name in ("depthwise", "pointwise")),
+)
 _COUNTS = "_obj_reference_counts_dict"  # how many attributes hold each object; by identity
 _WITHIN = (*_NODES, *_SPECS, _COUNTS, "_callable_losses", "_call_spec", "_input_spec", "_build_input_shape")
 _ELSEWHERE = frozenset((*_WITHIN, *_EMPTY, "_auto_config"))  # the last is of layers without a `get_config` of their own
@@ -64,7 +70,7 @@ def copied(
       weights: each of its weights, and what the copy has instead; None: the same values.
       settings: attributes that the copy has otherwise.
       inputs: symbolic tensors (lists where there are several): what it was called on, and what the copy will be.
-      variable: what makes a variable; None: the class of the layer's own, which is quicker than `tf.Variable`.
+      variable: what makes a variable; None: `variable_like`, which is quicker than `tf.Variable`.
     """
     kind = type(layer)
     if kind.__name__ not in _KINDS or not kind.__module__.startswith("tf_keras."):
@@ -92,13 +98,17 @@ def _state(
     replaced: dict[int, tuple[Any, Any]] = {}  # by identity: what was, and what is there instead
     for variable, values in weights:
         replaced[id(variable)] = variable, _variable(variable, values, replaced, make)
-    made = {name: _counterpart(value, replaced) for name, value in state.items() if name not in _ELSEWHERE}
+    made = {
+        name: value if type(value) in _SAME else _counterpart(value, replaced)  # most are, and a call takes its time
+        for name, value in state.items()
+        if name not in _ELSEWHERE
+    }
     for name, value in settings.items():
         if type(value) is not type(made.get(name)):
             raise _Unknown
         made[name] = value
     made.update({name: [] for name in _NODES}, _callable_losses=[], _auto_get_config=False)
-    made.update({name: copy.copy(state[name]) for name in _EMPTY if name in state})
+    made.update({name: None if state[name] is None else type(state[name])() for name in _EMPTY if name in state})
     made["_call_spec"] = copy.copy(state["_call_spec"])
     before, after, spec = _signatures(*inputs)
     made["_input_spec"] = _input_spec(state["_input_spec"], before, after)
@@ -125,13 +135,15 @@ def _variable(
     variable: Any, values: np.ndarray | None, replaced: dict[int, tuple[Any, Any]], make: Callable[..., Any] | None
 ) -> Any:
     """A variable like `variable`, with these values; one that casts itself, or is spread over devices, is not known."""
-    kind = type(variable)
-    if kind.__name__ != "ResourceVariable":
+    if type(variable).__name__ != "ResourceVariable":
         raise _Unknown
-    return (make or kind)(
+    constraint = _counterpart(variable.constraint, replaced)
+    if make is None:
+        return variable_like(variable, values, constraint)
+    return make(
         *(variable.value() if values is None else values, variable.trainable),
         name=variable.name.split(":")[0],
-        constraint=_counterpart(variable.constraint, replaced),
+        constraint=constraint,
         synchronization=variable.synchronization,
         aggregation=variable.aggregation,
     )
@@ -152,6 +164,8 @@ def _counterpart(value: Any, replaced: dict[int, tuple[Any, Any]]) -> Any:
 
 
 def _copy(value: Any, kind: type, replaced: dict[int, tuple[Any, Any]]) -> Any:
+    if kind in (list, set, dict) and not value:
+        return kind()
     if kind in (list, set):
         return kind(_counterpart(member, replaced) for member in value)
     if kind is dict:
@@ -172,12 +186,10 @@ def _copy(value: Any, kind: type, replaced: dict[int, tuple[Any, Any]]) -> Any:
 
 def _regularizers(layer: Any) -> dict[str, Any]:
     """The regularizers of a layer's weights, by the name of the weight."""
-    names = {name: f"{name}_regularizer" for name in ("kernel", "bias", "gamma", "beta", "alpha")}
-    names |= {f"{name}_kernel": f"{name}_regularizer" for name in ("depthwise", "pointwise")}
     held = vars(layer)
     return {
         name: held[regularizer]
-        for name, regularizer in names.items()
+        for name, regularizer in _REGULARIZERS
         if held.get(regularizer) is not None and held.get(name) is not None
     }
 
@@ -196,8 +208,10 @@ def _input_spec(spec: Any, before: Any, after: Any) -> Any:
 def _counts(counts: Any, replaced: Mapping[int, tuple[Any, Any]]) -> Any:
     """How many attributes hold each object, with the copy's objects in the place of the layer's."""
     found = type(counts)()
-    found._storage.update(counts._storage)
-    for old, new in replaced.values():
-        if old in found and old is not new:
-            found[new] = found.pop(old)
+    for key, count in counts._storage.items():
+        old, new = replaced.get(id(key.unwrapped), (None, None))
+        if old is new:
+            found._storage[key] = count
+        else:
+            found[new] = count
     return found

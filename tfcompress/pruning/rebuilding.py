@@ -17,6 +17,8 @@ import numpy as np
 
 from ..core.keras import keras, prepared_scope, tf
 from .layer_copies import copied
+from .node_copies import note_call
+from .variable_copies import values_of
 
 _LIKE_INPUT = frozenset(
     ("BatchNormalization", "LayerNormalization", "Activation", "ReLU", "LeakyReLU", "PReLU", "Softmax")
@@ -41,7 +43,7 @@ class Change:
         for position, axis, keep in sorted(self.cuts, key=lambda cut: cut[:2]):
             values = found[position]
             if values is None:
-                values = np.asarray(variables[position].value())  # no copy of it
+                values = np.asarray(values_of(variables[position]))  # no copy of it
             found[position] = np.take(values, np.flatnonzero(keep), axis)
         return list(zip(variables, found, strict=True))
 
@@ -132,7 +134,7 @@ class _Walk:
         after = [tensor.shape for tensor in given] if several else given.shape
         shape = after if type(layer).__name__ in _LIKE_INPUT else made.compute_output_shape(after)
         output = type(node.outputs)(self.spec(shape, node.outputs.dtype), name=layer.name)
-        type(node)(made, call_args=(given,), call_kwargs={}, outputs=output)  # which enters itself where it belongs
+        note_call(node, made, given, output)
         return output
 
     def layer(self, layer: Any, inputs: tuple[Any, Any] | None) -> Any:

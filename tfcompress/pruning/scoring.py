@@ -25,8 +25,7 @@ def scores_of(
     """
     layers = {layer.name: layer for layer in plan.model.layers}
     read = {axis.layer for family in families for axis in plan.graph.axes_of(family)}
-    # Without a copy: they are only read, and a variable that changes meanwhile gets a new buffer.
-    weights = {name: [np.asarray(weight.value()) for weight in layers[name].weights] for name in read}
+    weights = {name: layers[name].weights for name in read}
     sums: dict[int, np.ndarray] = {}
     count = 0
     for evidence in _evidence(plan, criterion, num_examples):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,12 +55,19 @@ class Slice:
 
 @dataclasses.dataclass(frozen=True)
 class Entries:
-    """Where the rows of `count` channels lie in `values`: at i along `axis` is channel places[i], or none (-1)."""
+    """Where the rows of `count` channels lie in a weight: at i along `axis` is channel places[i], or none (-1)."""
 
-    values: np.ndarray
+    weight: Any  # an array, or a variable, which is read when its values are looked at: a criterion reads few
     axis: int
     places: np.ndarray
     count: int
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """The weight's entries. Without a copy: they are only read, and a variable that changes gets a new buffer."""
+        import numpy as np
+
+        return np.asarray(self.weight.value() if hasattr(self.weight, "value") else self.weight)
 
     def rows(self, of: np.ndarray | None = None) -> np.ndarray:
         """The rows, (channels, entries), of `values` or of another array of its shape."""
@@ -137,13 +144,14 @@ class Criterion(Protocol):
 def family_slices(
     graph: ChannelGraph,
     family: Family,
-    weights: Mapping[str, Sequence[np.ndarray]],
+    weights: Mapping[str, Sequence[Any]],
     gradients: Mapping[tuple[str, int], np.ndarray] | None = None,
     activations: Mapping[tuple[str, int, int], np.ndarray] | None = None,
 ) -> list[Slice]:
-    """The slices of a family. `weights` are each layer's; gradients go by (layer, position in its weights).
+    """The slices of a family. `weights` are each layer's: arrays, or variables.
 
-    Activations go by (layer, position, axis) of the weight that reads them.
+    Gradients go by (layer, position in its weights), activations by (layer, position, axis) of the weight that reads
+    them.
     """
     import numpy as np
 
@@ -151,8 +159,8 @@ def family_slices(
     places[family.groups] = np.arange(len(family.groups))
     found = []
     for axis in graph.axes_of(family):
-        values = weights[axis.layer][axis.position]
-        entries = Entries(values, axis.axis, places[axis.groups], len(family.groups))
+        weight = weights[axis.layer][axis.position]
+        entries = Entries(weight, axis.axis, places[axis.groups], len(family.groups))
         gradient = None if gradients is None else gradients.get((axis.layer, axis.position))
         seen = None if activations is None else activations.get((axis.layer, axis.position, axis.axis))
         found.append(
