@@ -4,9 +4,9 @@ Keras's layers can be copied the way of Python: `__getstate__` gives all they ho
 That is ten times as quick as a layer's constructor, `build` and a trace of its `call`, of which pruning needs nothing:
 the kinds of layers below keep no trace of how many channels they have but the few places that are filled in here.
 
-This file and rebuilding.py know what tf_keras (2.21, which is pinned) does not promise. So nothing is taken on trust:
-what a layer holds is copied only if it is of a type that is known here, and else `copied` gives None, for the layer to
-be made as ever, from its configuration.
+This file, node_copies.py, variable_copies.py and rebuilding.py know what tf_keras and TensorFlow (2.21, which are
+pinned) do not promise. So nothing is taken on trust: what a layer holds is copied only if it is of a type that is known
+here, and else `copied` gives None, for the layer to be made as ever, from its configuration.
 """
 
 from __future__ import annotations
