@@ -37,6 +37,7 @@ _EMPTY = (
     *("_self_name_based_restores", "_self_saveable_object_factories", "_initial_weights", "_activity_regularizer"),
 )
 _CONFIGURABLE = tuple(f"tf_keras.src.{home}" for home in ("initializers.", "regularizers", "constraints"))
+_CONTAINERS = (list, set, dict)
 _REGULARIZERS = (
     *((name, f"{name}_regularizer") for name in ("kernel", "bias", "gamma", "beta", "alpha")),
     *((f"{name}_kernel", f"{name}_regularizer") for name in ("depthwise", "pointwise")),
@@ -108,7 +109,7 @@ def _state(
             raise _Unknown
         made[name] = value
     made.update({name: [] for name in _NODES}, _callable_losses=[], _auto_get_config=False)
-    made.update({name: None if state[name] is None else type(state[name])() for name in _EMPTY if name in state})
+    made.update({name: _another_empty(state[name]) for name in _EMPTY if name in state})
     made["_call_spec"] = copy.copy(state["_call_spec"])
     before, after, spec = _signatures(*inputs)
     made["_input_spec"] = _input_spec(state["_input_spec"], before, after)
@@ -164,7 +165,7 @@ def _counterpart(value: Any, replaced: dict[int, tuple[Any, Any]]) -> Any:
 
 
 def _copy(value: Any, kind: type, replaced: dict[int, tuple[Any, Any]]) -> Any:
-    if kind in (list, set, dict) and not value:
+    if kind in _CONTAINERS and not value:
         return kind()
     if kind in (list, set):
         return kind(_counterpart(member, replaced) for member in value)
@@ -182,6 +183,12 @@ def _copy(value: Any, kind: type, replaced: dict[int, tuple[Any, Any]]) -> Any:
     if home.startswith(_CONFIGURABLE):
         return kind.from_config(value.get_config())
     raise _Unknown
+
+
+def _another_empty(value: Any) -> Any:
+    """What is like `value`, which is empty; tracked containers cannot be made without contents."""
+    kind = type(value)
+    return kind() if kind in _CONTAINERS else copy.copy(value)
 
 
 def _regularizers(layer: Any) -> dict[str, Any]:
