@@ -1,7 +1,7 @@
 """A variable made like another one, with other values: what its constructor does when executing eagerly, and no more.
 
 The constructor of TensorFlow's `ResourceVariable` enters name scopes and writes attributes that only the nodes of a
-graph have, which is most of its time. MobileNetV2 has 262 variables (`python benchmarks/torch_pruning.py MobileNetV2`).
+graph have, which is most of its time. A MobileNetV2 has 262 variables.
 """
 
 from __future__ import annotations
