@@ -90,7 +90,7 @@ def test_a_target_is_reached_and_not_by_far(model, target):
 
 @pytest.mark.parametrize("comparison", ["global", "per layer", "isomorphic"])
 def test_widths_in_eights_leave_no_room_for_another_step(model, comparison):
-    target = tfc.MacsTarget(0.5)
+    target = tfc.MacsTarget(0.45)  # at 0.5 the global ranking fits by chance
     smaller = tfc.PruneChannels(target=target, comparison=comparison).apply(model, NoFit())
     most = target.limit(measure(model).num_macs)
     assert measure(smaller).num_macs <= most
