@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import tfcompress as tfc
 from tfcompress import recipe_file
 
 HERE = Path(__file__).parent
@@ -92,6 +93,17 @@ def test_the_textbooks_boundaries_are_fractions_of_training():
         assert technique.schedule.at == (0.75, 0.875, 0.875)
         shares = [technique.schedule.sparsity_after(number, technique.final_sparsity) for number in (1, 2, 3)]
         assert shares == pytest.approx([0.5, 0.75, 0.875])
+
+
+def test_a_teacher_is_made_anew_or_trained_on_without_smoothed_labels():
+    file = recipe_file.load("cifar10_teacher")
+    (anew,) = file.recipe(file.settings({"width": "4"})).stages
+    assert anew.start().count_params() == tfc.fast_resnet(4).count_params()
+    assert (anew.fit.label_smoothing, anew.fit.learning_rate.peak) == (0.1, 0.25)
+    given = {"start": "cifar10_fast_resnet", "label_smoothing": "0", "learning_rate": "0.05", "epochs": "6"}
+    (further,) = file.recipe(file.settings(given)).stages
+    assert further.start == tfc.Shipped("cifar10_fast_resnet")
+    assert (further.fit.label_smoothing, further.fit.learning_rate.peak, further.fit.epochs) == (0, 0.05, 6)
 
 
 def test_recipes_lie_where_they_can_be_read():
