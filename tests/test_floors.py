@@ -16,6 +16,7 @@ METHODS = (
 MAY_IMPORT = {
     "core": set(),
     **{room: {"core"} for room in METHODS},
+    "quantization": {"core", "loading"},  # a packed model is a file too
     "fitting": {"core"},
     "given": {"core"},
     "shipped": {"core", "quantization"},

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .core.complaints import explain, interrupts_that_arrive
 from .core.errors import ConversionFailed, UnreadableModel, Usage
+from .core.search_path import without_current_folder
 from .inspecting.comparison import SETTINGS, compare, comparison
 from .inspecting.kind import is_tflite
 
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.file is None:
             parser.print_help(sys.stderr)
             return Usage.exit_code
-        with interrupts_that_arrive():
+        with interrupts_that_arrive(), without_current_folder():
             _show(_inspect(options), options)
         sys.stdout.flush()
         return 0

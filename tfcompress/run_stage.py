@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .core.describe import describe, fingerprint, short
 from .core.errors import PromiseBroken, WorkerLost
-from .core.keras import keras, load_model, model_suffix, save_model, set_seed
+from .core.keras import keras, model_suffix, save_model, set_seed
 from .core.machine import versions
 from .core.measure import kernels, measure
 from .core.progress import Progress
@@ -42,7 +42,9 @@ class Workshop:
 
     def model(self, stage: str) -> Any:
         """A finished stage's model, read from its folder."""
-        return load_model(next((self.store.root / self.folders[stage]).glob("model.*")))
+        from .loading.opening import open_saved  # which imports TensorFlow
+
+        return open_saved(next((self.store.root / self.folders[stage]).glob("model.*")))
 
     def outputs(self, stage: str) -> np.ndarray:
         """A finished stage's outputs on the test split, (N, classes)."""

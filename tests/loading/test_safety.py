@@ -1,18 +1,14 @@
 """A file runs nothing of its own unless it is trusted."""
 
-import json
-import zipfile
+import importlib
 
 import pytest
 
 import tfcompress as tfc
 from tfcompress.core.errors import UnsupportedModel
 from tfcompress.core.keras import keras as keras2
-from tfcompress.loading.safety import dangers
-
-
-def knows_nothing(name):
-    return False
+from tfcompress.loading.safety import require_safe
+from tfcompress.loading.tensor_operations import KERAS_3, TENSORFLOW
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
@@ -30,6 +26,14 @@ def test_a_lambda_is_refused_and_named_unless_trusted(major, suffix, keras3, tmp
 LAYER = {"module": "keras.layers", "registered_name": None}
 
 
+def said_of(item, major=2, custom_objects=None):
+    """What is said of a model with this object somewhere inside."""
+    config = {"class_name": "Sequential", "config": {"name": "model", "layers": [{"deep": [item]}]}}
+    with pytest.raises(UnsupportedModel) as caught:
+        require_safe(config, "model.keras", major, custom_objects)
+    return str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
@@ -42,34 +46,99 @@ LAYER = {"module": "keras.layers", "registered_name": None}
         ({"class_name": "TFOpLambda", "config": {"function": "py_function"}}, "call tf.py_function"),
         ({"class_name": "TFOpLambda", "config": {"function": "compat.v1.read_file"}}, "call tf.compat.v1.read_file"),
         ({"class_name": "TFOpLambda", "config": {"function": "raw_ops.WriteFile"}}, "call tf.raw_ops.WriteFile"),
+        ({"class_name": "TFOpLambda", "config": {"function": "random.set_seed"}}, "call tf.random.set_seed"),
+        ({"class_name": "TFOpLambda", "config": {"function": "keras.backend.eval"}}, "call tf.keras.backend.eval"),
+        ({"class_name": "InstanceMethod", "config": {"attr_name": "__reduce__"}}, "call __reduce__ of a tensor"),
+        (
+            {"class_name": "ClassMethod", "config": {"cls_symbol": "data.Dataset", "method_name": "from_tensor"}},
+            "call from_tensor",
+        ),
         ({"class_name": "function", "config": "get_file", "module": "keras.utils"}, "use keras.utils.get_file"),
-        ({"class_name": "function", "config": "eval", "module": "builtins"}, "use builtins.eval"),
+        ({"class_name": "function", "config": "get", "module": "keras.activations"}, "keras.activations.get"),
+        ({"class_name": "function", "config": "eval", "module": "builtins"}, "'eval' (module 'builtins')"),
+        ({"class_name": "eval", "config": {}, "module": "builtins"}, "'eval' (module 'builtins')"),
+        # Keras takes the registered name for an attribute of the module, and what follows a dot for one of that.
+        (
+            {
+                "module": "keras.src.layers.core.lambda_layer",
+                "class_name": "x",
+                "registered_name": "Lambda",
+                "config": {},
+            },
+            "call a Python function",
+        ),
+        ({**LAYER, "class_name": "os.system", "config": {}, "registered_name": "Dense"}, "'os.system'"),
+        ({"module": "keras", "class_name": "function", "config": "utils.get_file"}, "'utils.get_file'"),
+        ({**LAYER, "class_name": ["Dense"], "config": {}}, "has no name"),
+        ({**LAYER, "class_name": "Dense", "config": {}, "module": {"a": 1}}, "has no name"),
+        # A value is one only where no module is given.
+        ({"module": "evil", "class_name": "__slice__", "config": {}}, "'__slice__' (module 'evil')"),
+        ({"module": "evil", "class_name": "TensorShape", "items": [], "config": {}}, "'TensorShape' (module 'evil')"),
+        ({"class_name": "TypeSpec", "type_spec": "evil.Spec", "serialized": []}, "'evil.Spec'"),
+        # Hosted makes its operation by Keras 3, which does not know what tf_keras has registered.
+        (
+            {
+                "class_name": "Hosted",
+                "registered_name": "tfcompress>Hosted",
+                "config": {"operation": {"module": "evil", "class_name": "m", "registered_name": "tfcompress>relu6"}},
+            },
+            "'m' (module 'evil')",
+        ),
     ],
 )
 def test_code_anywhere_in_a_configuration_is_found(item, expected):
-    config = {"class_name": "Sequential", "config": {"name": "model", "layers": [{"deep": [item]}]}}
-    assert expected in next(dangers(config, knows_nothing)).what
+    assert expected in said_of(item)
+
+
+@pytest.mark.parametrize("major", [2, 3])
+def test_a_name_must_be_registered_exactly_and_with_the_keras_that_reads_the_file(major, keras3):
+    mine = type("Mine", (keras2.layers.Layer if major == 2 else keras3.layers.Layer,), {})
+    item = {"module": "evil", "class_name": "Mine", "config": {}}
+    require_safe(item, "model.keras", major, {"Mine": mine})
+    require_safe({**item, "registered_name": "mine>Mine"}, "model.keras", major, {"mine>Mine": mine})
+    for other in ("mine>Mine", "tfcompress>m", None, "Layer"):
+        assert "'Mine' (module 'evil')" in said_of({**item, "registered_name": other}, major, {"Mine": mine})
+    registry = (keras3 if major == 2 else keras2).saving.get_custom_objects()
+    registry["other>Mine"] = mine
+    try:
+        assert "'Mine'" in said_of({**item, "registered_name": "other>Mine"}, major)
+    finally:
+        del registry["other>Mine"]
+
+
+def test_operations_of_keras_3_that_take_a_function_are_refused():
+    item = {"module": "keras.src.ops.core", "class_name": "Map", "config": {"name": "map"}, "registered_name": "Map"}
+    assert "keras.src.ops.core.Map" in said_of(item, major=3)
+    require_safe({**item, "class_name": "Cast", "registered_name": "Cast"}, "model.keras", 3)
 
 
 @pytest.mark.parametrize(
     "symbol", ["math.add", "nn.relu", "__operators__.getitem", "reshape", "concat", "compat.v1.transpose"]
 )
 def test_operations_that_only_compute_pass(symbol):
-    assert not list(dangers({"class_name": "TFOpLambda", "config": {"function": symbol}}, knows_nothing))
+    require_safe({"class_name": "TFOpLambda", "config": {"function": symbol}}, "model.keras", 2)
 
 
-def test_a_module_outside_of_keras_is_never_imported(small, tmp_path, message):
-    marker = tmp_path / "ran"
-    (tmp_path / "evil_module.py").write_text(f"open({str(marker)!r}, 'w')")
-    small.save(tmp_path / "model.keras")
-    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    text = members["config.json"].decode().replace('"module": "keras.layers", "class_name": "Flatten"',
-                                                   '"module": "evil_module", "class_name": "Flatten"')  # fmt: skip
-    assert "evil_module" in text and json.loads(text)
-    with zipfile.ZipFile(tmp_path / "evil.keras", "w") as archive:
-        for name, content in {**members, "config.json": text}.items():
-            archive.writestr(name, content)
-    said = message(UnsupportedModel, lambda: tfc.load_model(tmp_path / "evil.keras"))
-    assert "custom_objects" in said and "'Flatten'" in said
-    assert not marker.exists()
+def test_the_lists_of_operations_name_what_there_is(keras3):
+    exported = importlib.import_module("tensorflow.python.util.tf_export").get_symbol_from_name
+    assert not [name for name in TENSORFLOW if exported(name) is None and exported(f"compat.v1.{name}") is None]
+    homes = [importlib.import_module(f"keras.src.ops.{name}") for name in ("core", "numpy", "nn", "math", "linalg")]
+    homes += [importlib.import_module(f"keras.src.ops.{name}") for name in ("image", "einops")]
+    assert not [name for name in KERAS_3 if not any(hasattr(home, name) for home in homes)]
+
+
+def test_depth_is_no_way_out():
+    config = {"module": "evil", "class_name": "Evil", "config": {}}
+    for _ in range(100_000):
+        config = [config]
+    with pytest.raises(UnsupportedModel, match="'Evil'"):
+        require_safe(config, "model.keras", 2)
+
+
+def test_what_compile_names_is_looked_at_where_it_leads_somewhere():
+    loss = {"class_name": "MyLoss", "config": {}}
+    require_safe({"class_name": "Dense", "config": {}}, "model.h5", 2, training={"loss": loss})
+    with pytest.raises(UnsupportedModel, match="'MyLoss' .module 'mine'., for the settings of compile"):
+        require_safe(
+            {"class_name": "Dense", "config": {}}, "model.h5", 2, training={"loss": {**loss, "module": "mine"}}
+        )

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.search_path import for_children
 from ..core.types import Latency
 from . import child, latency, memory
 
-_PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
@@ -76,12 +76,11 @@ def observe(job: Job, stored: np.ndarray, time_limit_s: float, environment: Mapp
         folder = Path(name)
         (folder / "job.json").write_text(json.dumps(dataclasses.asdict(job)))
         np.save(folder / "inputs.npy", np.ascontiguousarray(stored))
-        path = os.pathsep.join(filter(None, [_PACKAGE_PARENT, os.environ.get("PYTHONPATH", "")]))
         end = child.run_limited(
             [sys.executable, "-m", "tfcompress.delegates.worker", name],
             time_limit_s,
             folder,
-            {**(environment or {}), "PYTHONPATH": path},
+            {**(environment or {}), "PYTHONPATH": for_children()},
         )
         if end.death:
             return Seen(failure=f"the child process {end.death}", log=end.log)

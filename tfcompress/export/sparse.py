@@ -16,6 +16,7 @@ from typing import Any
 from ..core.errors import ConversionFailed, expect
 from ..core.keras import tf
 from ..core.native import captured_stderr
+from ..core.search_path import PACKAGE_PARENT, for_children
 from ..core.tflite import zipped_bytes
 from ..core.types import Artifact, Data, Exporter
 from .float32 import Float32
@@ -140,9 +141,17 @@ def _encode(data: bytes) -> bytes:
 
 def _trial(plain: Path, sparse: Path) -> str:
     """Why `sparse` cannot be used, "" when it can; in a child, as native code that meets a new file may crash."""
-    command = [sys.executable, "-c", _TRIAL, str(plain), str(sparse)]
+    command = [sys.executable, "-c", _TRIAL, str(plain.resolve()), str(sparse.resolve())]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT_S,
+            check=False,
+            env={**os.environ, "PYTHONPATH": for_children()},
+            cwd=PACKAGE_PARENT,  # Python would import from the current folder
+        )
     except subprocess.TimeoutExpired:
         return f"did not answer in {TIME_LIMIT_S} s"
     if done.returncode != 0:

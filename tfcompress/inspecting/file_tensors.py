@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..core import tflite
 from ..core.bridge import crossings
 from ..core.errors import UnreadableModel, UnsupportedModel
+from ..core.search_path import for_children
 from ..delegates.child import last_words, run_limited
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 TIME_LIMIT_S = 600.0
 TENSOR_BYTES = 256 << 20  # of all kept outputs, as they are stored in the file
-_PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,9 +90,8 @@ def tensors_of(path: Path, inputs: np.ndarray, layers: Collection[str], num_kept
         job = {"model": str(path.resolve()), "layers": sorted(layers), "num_kept": num_kept}
         (folder / "job.json").write_text(json.dumps(job))
         np.save(folder / "inputs.npy", inputs)
-        search = os.pathsep.join(filter(None, [_PACKAGE_PARENT, os.environ.get("PYTHONPATH", "")]))
         command = [sys.executable, "-m", "tfcompress.inspecting.file_tensors", name]
-        end = run_limited(command, TIME_LIMIT_S, folder, {"PYTHONPATH": search})
+        end = run_limited(command, TIME_LIMIT_S, folder, {"PYTHONPATH": for_children()})
         if end.death:
             raise UnreadableModel(f"{path} cannot be run: its process {end.death}. Export the file again.")
         seen = json.loads((folder / "seen.json").read_text())

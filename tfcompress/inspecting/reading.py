@@ -9,12 +9,12 @@ import contextlib
 import dataclasses
 import json
 import math
-import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from ..core.search_path import for_children
 from ..core.tflite import UnreadableFile
 from ..delegates.child import run_limited
 from .values import GPU_NOT_ASKED, Gpu, OperatorRow, TensorRow, TfliteFile
@@ -22,7 +22,6 @@ from .values import GPU_NOT_ASKED, Gpu, OperatorRow, TensorRow, TfliteFile
 TIME_LIMIT_S = 60.0
 BYTES_PER_EXTRA_SECOND = 4 << 20  # counting distinct values sorts every kernel
 MEMORY_LIMIT_BYTES = 8 << 30
-_PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 
 
 def read_tflite(path: Path, time_limit_s: float | None = None) -> TfliteFile:
@@ -38,9 +37,8 @@ def read_tflite(path: Path, time_limit_s: float | None = None) -> TfliteFile:
     limit_s = time_limit_s or TIME_LIMIT_S + path.stat().st_size / BYTES_PER_EXTRA_SECOND
     with tempfile.TemporaryDirectory(prefix="tfcompress-") as name:
         folder = Path(name)
-        search = os.pathsep.join(filter(None, [_PACKAGE_PARENT, os.environ.get("PYTHONPATH", "")]))
         command = [sys.executable, "-m", "tfcompress.inspecting.reading", str(path.resolve()), name]
-        end = run_limited(command, limit_s, folder, {"PYTHONPATH": search})
+        end = run_limited(command, limit_s, folder, {"PYTHONPATH": for_children()})
         if end.death:
             raise UnreadableFile(f"{path} cannot be read: its reader {end.death}. Export the file again.")
         answer = json.loads((folder / "seen.json").read_text())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import InvalidValue, UnreadableModel
 from ..core.keras import keras
+from ..core.search_path import with_folder
 from ..core.twins import keras3
 
 
@@ -43,15 +43,6 @@ def custom_objects_from(path: str | Path) -> dict[str, Any]:
     return {**own, **registered}
 
 
-def is_known_with(custom_objects: Mapping[str, Any]) -> Callable[[str], bool]:
-    """Tells by name whether a class or function was given in `custom_objects` or registered with either Keras."""
-
-    def is_known(name: str) -> bool:
-        return name in custom_objects or name in _registered()
-
-    return is_known
-
-
 def _registered() -> dict[str, Any]:
     return {**keras.saving.get_custom_objects(), **keras3().saving.get_custom_objects()}
 
@@ -64,7 +55,8 @@ def _run(path: Path) -> Any:
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # where its classes say that they live
     try:
-        specification.loader.exec_module(module)
+        with with_folder(path.parent):  # files beside it can be imported, as from a script
+            specification.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise UnreadableModel(

@@ -12,14 +12,14 @@ from typing import Any
 
 from ..core.errors import InvalidValue, UnsupportedModel
 from ..core.keras import copy_model, is_quantization_aware, keras, tf
+from ..core.search_path import without_current_folder
 from ..core.twins import keras3
-from .custom import is_known_with
 from .equality import MIXED_PRECISION_TOLERANCE, TOLERANCE, Incomparable, compare
-from .formats import Facts, find_facts
+from .formats import find_facts
 from .graph import functional, structures
 from .opening import open_model
 from .replay import replay
-from .safety import refuse_code, require_known_classes
+from .safety import require_safe
 from .tracing import trace_model
 
 _log = logging.getLogger(__name__)
@@ -109,8 +109,10 @@ def bring_in(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None = N
     custom_objects = dict(custom_objects or {})
     if isinstance(path_or_model, (str, Path)):
         facts = find_facts(Path(path_or_model))
-        _require_safe(facts, custom_objects, safe_mode)
-        model, origin = open_model(facts, custom_objects, safe_mode), facts.title
+        with without_current_folder():
+            if safe_mode:
+                require_safe(facts.config, facts.title, facts.keras_major, custom_objects, facts.training)
+            model, origin = open_model(facts, custom_objects, safe_mode), facts.title
     else:
         model, origin = path_or_model, f"a model of Keras {_keras_major(path_or_model)} in memory"
     with _paused_collector():
@@ -129,13 +131,6 @@ def _paused_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _require_safe(facts: Facts, custom_objects: Mapping[str, Any], safe_mode: bool) -> None:
-    if safe_mode:
-        is_known = is_known_with(custom_objects)
-        refuse_code(facts.config, facts.title, is_known)
-        require_known_classes(facts.config, facts.title, is_known)
 
 
 def _keras_major(model: Any) -> int:

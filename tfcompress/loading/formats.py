@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UnreadableModel, UnsupportedModel
+from ..core.search_path import PACKAGE_PARENT, for_children
 
 TIME_LIMIT_S = 60.0
 BYTES_PER_EXTRA_SECOND = 20 << 20  # a slow disk's
@@ -20,12 +21,16 @@ SAVE_INSTEAD = 'Save the model with model.save("model.keras") and load that file
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """A file's `kind` ("keras", "h5", "saved_model"), the Keras that wrote it (2 or 3), and its model's settings."""
+    """A file's `kind` ("keras", "h5", "saved_model"), the Keras that wrote it (2 or 3), and its model's settings.
+
+    `training` is what an .h5 file says of compile; in a .keras file that is in `config`.
+    """
 
     path: Path
     kind: str
     keras_major: int
     config: dict[str, Any]
+    training: Any = None
 
     @property
     def title(self) -> str:
@@ -61,7 +66,7 @@ def find_facts(path: Path, time_limit_s: float | None = None) -> Facts:
         raise UnreadableModel(
             f"load_model.path must describe a model. Received: {path}, which does not. Save it again."
         )
-    return Facts(path, answer["kind"], 3 if version.startswith("3") else 2, config)
+    return Facts(path, answer["kind"], 3 if version.startswith("3") else 2, config, answer.get("training"))
 
 
 def _no_model(path: Path, kind: str) -> str:
@@ -73,8 +78,6 @@ def _no_model(path: Path, kind: str) -> str:
 
 
 def _ask_child(path: Path, time_limit_s: float) -> dict[str, Any]:
-    home = str(Path(__file__).resolve().parents[2])
-    search = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
     command = [sys.executable, "-m", "tfcompress.loading.probe", str(path.resolve())]
     try:
         child = subprocess.run(
@@ -84,8 +87,8 @@ def _ask_child(path: Path, time_limit_s: float) -> dict[str, Any]:
             timeout=time_limit_s,
             text=True,
             check=False,
-            env={**os.environ, "PYTHONPATH": search, "CUDA_VISIBLE_DEVICES": ""},
-            cwd=home,  # never the file's folder: Python would import from there
+            env={**os.environ, "PYTHONPATH": for_children(), "CUDA_VISIBLE_DEVICES": ""},
+            cwd=PACKAGE_PARENT,  # never the file's folder: Python would import from there
         )
     except subprocess.TimeoutExpired:
         return {"damage": f"could not be read within {time_limit_s:.0f} s"}

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import re
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import TfcompressError, UnreadableModel, UnsupportedModel
-from ..core.keras import keras, prepared_scope, tf
+from ..core.keras import keras, tf
 from ..core.keras import load_model as load_own
+from ..core.search_path import without_current_folder
 from ..core.twins import keras3
 from .formats import SAVE_INSTEAD, Facts
+from .parts import parts_of
+from .safety import require_safe
 
 # What either Keras says when a configuration names a class that it does not know.
 _UNKNOWN_CLASS = re.compile(r"(?:Unknown (?:layer|object)|Could not locate (?:class|function)):? '?\"?([\w>.]+)")
@@ -41,13 +46,26 @@ def open_model(facts: Facts, custom_objects: Mapping[str, Any], safe_mode: bool)
         return opener(facts, dict(custom_objects), safe_mode)
 
 
+def open_saved(path: Path) -> Any:
+    """Makes the model of a .keras file that a stage of a run wrote, as it was: quantization wrappers stay.
+
+    Raises:
+      UnsupportedModel: when the file would run code: a run folder may have come from elsewhere.
+    """
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    with without_current_folder():
+        require_safe(config, str(path), major=2)
+        return load_own(path)
+
+
 def _open_keras3(facts: Facts, custom_objects: dict[str, Any], safe_mode: bool) -> Any:
-    with _with_suffix(facts) as path:
-        return keras3().models.load_model(path, custom_objects=custom_objects, compile=False, safe_mode=safe_mode)
+    with parts_of(3).scope(custom_objects), _with_suffix(facts) as path:
+        return keras3().models.load_model(path, compile=False, safe_mode=safe_mode)
 
 
 def _open_keras2(facts: Facts, custom_objects: dict[str, Any], safe_mode: bool) -> Any:
-    with keras.saving.custom_object_scope(custom_objects), _with_suffix(facts) as path:
+    with parts_of(2).scope(custom_objects), _with_suffix(facts) as path:
         return load_own(path, safe_mode=safe_mode)
 
 
@@ -61,7 +79,7 @@ def _open_saved_model(facts: Facts, custom_objects: dict[str, Any], safe_mode: b
             f"subclassed model {facts.config['class_name']!r}, whose graph is not written down. {SAVE_INSTEAD}"
         )
     trusting = importlib.import_module(f"{keras.__name__}.src.saving.serialization_lib").SafeModeScope
-    with prepared_scope(), keras.saving.custom_object_scope(custom_objects), trusting(safe_mode):
+    with parts_of(2).scope(custom_objects), trusting(safe_mode):
         model = kind.from_config(_with_tuples(facts.config["config"]))
     checkpoint = tf.train.Checkpoint(model)
     checkpoint.read(str(facts.path / "variables" / "variables")).expect_partial().assert_existing_objects_matched()

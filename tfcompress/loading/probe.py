@@ -60,9 +60,9 @@ def _keras(path: Path) -> dict[str, Any]:
 
 def _h5(path: Path) -> dict[str, Any]:
     attributes = _read_everything(path)
-    config = attributes.get("model_config")
+    config, training = (json.loads(attributes.get(f"{name}_config", "null")) for name in ("model", "training"))
     version = attributes.get("keras_version", "2")
-    return {"kind": "h5", "keras_version": version, "config": json.loads(config) if config else None}
+    return {"kind": "h5", "keras_version": version, "config": config, "training": training}
 
 
 def _read_everything(source: Any) -> dict[str, str]:

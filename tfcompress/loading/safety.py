@@ -1,123 +1,197 @@
 """Code that a model file would run, found in its configuration before anything of it is made.
 
-A configuration names classes and functions, and Keras imports what it names. What is outside of Keras, what holds
-compiled Python, and what reads or writes files is refused unless the file is trusted.
+Keras makes whatever a configuration names: it imports the module that stands there and calls what it finds. So each
+object must be a part of a model (parts.py), or be registered under exactly the name by which Keras will ask for it, and
+each operation of a graph must be one that computes (tensor_operations.py). All else is refused unless the file is
+trusted. The rules hold for every way in which either Keras reads a configuration, so that it does not matter which one
+a file leads to.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core.errors import UnsupportedModel
+from .parts import CODE, Parts, code_of, parts_of
+from .tensor_operations import KERAS_3, LAYERS, forbidden_call
 
-# Where Keras 3, tf_keras, tfmot and this toolkit keep what a model is made of. Their other modules hold functions that
-# fetch and write files, so "keras" as a whole is not on the list.
-_PARTS = (
-    *("layers", "initializers", "regularizers", "constraints", "activations", "models", "ops", "optimizers"),
-    *("losses", "metrics", "dtype_policies", "engine", "random", "mixed_precision"),
+# Values that are written as objects. Keras looks for a class of this name all the same where a module is given.
+_VALUES = frozenset(
+    (
+        *("__tuple__", "__ellipsis__", "__bytes__", "__tensor__", "__numpy__", "__slice__", "__keras_tensor__"),
+        *("TensorShape", "CompositeTensor"),
+    )
 )
-_ROOTS = ("keras", "keras.src", "tf_keras", "tf_keras.src")
-_TRUSTED_MODULES = tuple(f"{root}.{part}" for root in _ROOTS for part in _PARTS)
-_TRUSTED_PACKAGES = ("tensorflow_model_optimization.", "tfcompress.core.")
-
-# Layers whose settings hold, or lead to, code.
-_CODE = {
-    "Lambda": "call a Python function",
-    "TFSMLayer": "load and call a SavedModel from a path that the file names",
-    "TorchModuleWrapper": "unpickle Python objects",
-    "JaxLayer": "unpickle Python functions",
-    "FlaxLayer": "unpickle Python functions",
-    "TensorFlowOpLayer": "run an arbitrary TensorFlow operation",
-}
-_VOCABULARY_LAYERS = ("StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup")
-_FUNCTION_LAYERS = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
-# TensorFlow's symbols that only compute; "io.write_file" and "py_function" are symbols of the same kind.
-_COMPUTING = (
-    *("math.", "nn.", "linalg.", "image.", "strings.", "signal.", "sparse.", "ragged.", "random.", "bitwise."),
-    *("__operators__.", "dtypes.", "quantization.", "keras.backend.", "keras.activations."),
+_SPECS = ("TensorSpec", "RaggedTensorSpec", "SparseTensorSpec")
+_SPEC_MODULES = (
+    *("tensorflow.python.framework.tensor", "tensorflow.python.framework.tensor_spec"),
+    *("tensorflow.python.framework.sparse_tensor", "tensorflow.python.ops.ragged.ragged_tensor"),
 )
-# Parts of names at TensorFlow's top and in its first version's: read_file, py_function, load_op_library, Print, ...
-_NOT_COMPUTING = (
-    "file",
-    "read",
-    "write",
-    "load",
-    "save",
-    "librar",
-    "py_func",
-    "numpy_func",
-    "print",
-    "eval",
-    "function",
-)
+_VOCABULARY_LAYERS = frozenset(("StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup"))
 
 
 @dataclasses.dataclass(frozen=True)
 class Danger:
-    """`where` in the model (a layer's name), and what would run as the end of "it would ..."."""
+    """`where` in the model ("layer 'conv'"), and what would run as the end of "it would ..."."""
 
     where: str
     what: str
 
 
-def refuse_code(config: Any, title: str, is_known: Callable[[str], bool]) -> None:
+@dataclasses.dataclass(frozen=True)
+class Stranger:
+    """`where` in the model ("layer 'conv'"), and the name of an object that neither Keras nor the user brings."""
+
+    where: str
+    name: str
+    module: str | None
+
+
+def require_safe(
+    config: Any,
+    title: str,
+    major: int,
+    custom_objects: Mapping[str, Any] | None = None,
+    training: Any = None,
+    caller: str = "load_model",
+) -> None:
     """Refuses a configuration that would run code which neither Keras nor the user brings.
 
     Args:
       config: a model's configuration, as JSON gives it.
       title: the file, for the message.
-      is_known: whether the user brought a class or function of this name.
+      major: the Keras that will make the model, 2 or 3.
+      custom_objects: the user's own classes and functions by name. Defaults to none.
+      training: what an .h5 file says of compile. A name without a module leads nowhere there, and may be any.
+      caller: who has `custom_objects` and `safe_mode` from the user, for the message.
 
     Raises:
-      UnsupportedModel: names the layer and says what would run.
+      UnsupportedModel: names the object and its layer, and says what would run, or what the user has to bring.
 
-    >>> refuse_code({"class_name": "Dense", "config": {"units": 3}}, "model.keras", lambda name: False)
+    >>> require_safe({"class_name": "Dense", "config": {"units": 3}}, "model.keras", 2)
     """
-    danger = next(dangers(config, is_known), None)
-    if danger:
+    parts = parts_of(major)
+    with parts.scope(custom_objects or {}):
+        compiled = (found for found in findings(training, parts, "the settings of compile") if _leads_on(found))
+        found = next(itertools.chain(findings(config, parts), compiled), None)
+    if isinstance(found, Danger):
         raise UnsupportedModel(
-            f"load_model: layer {danger.where!r} of {title} must not run code from the file. Received: one that would "
-            f"{danger.what}. If you trust where the file comes from, load it with safe_mode=False (--trust)."
+            f"{caller}: {found.where} of {title} must not run code from the file. Received: one that would "
+            f"{found.what}. If you trust where the file comes from, load it with safe_mode=False (--trust)."
+        )
+    if found:
+        module = f" (module {found.module!r})" if found.module else ""
+        raise UnsupportedModel(
+            f"{caller}.custom_objects must bring the classes that {title} needs. Received: none of the name "
+            f"{found.name!r}{module}, for {found.where}. Give custom_objects={{{found.name!r}: ...}}, or the "
+            "Python file that defines it (--custom FILE)."
         )
 
 
-def require_known_classes(config: Any, title: str, is_known: Callable[[str], bool]) -> None:
-    """Refuses a configuration with classes of a user's own that the user did not bring. Raises `UnsupportedModel`."""
-    for where, item in _items(config):
-        module, name = item.get("module"), str(item.get("registered_name") or item["class_name"])
-        if item["class_name"] == "function":
-            name = str(item["config"]) if isinstance(item["config"], str) else name
-        ours = name.startswith("tfcompress>") or any(str(module).startswith(package) for package in _TRUSTED_PACKAGES)
-        if "module" not in item or ours or is_known(name) or is_known(str(item["class_name"])):
-            continue
-        if module is None or not _is_keras(str(module)):
-            raise UnsupportedModel(
-                f"load_model.custom_objects must bring the classes that {title} needs. Received: none of the name "
-                f"{name!r}, for layer {where!r}. Give custom_objects={{{name!r}: ...}}, or the Python file that "
-                "defines it (--custom FILE)."
-            )
+def findings(config: Any, parts: Parts, where: str = "the model") -> Iterator[Danger | Stranger]:
+    """Everything in a configuration that would run code, read files, or come from elsewhere; in the present scope."""
+    waiting = [(config, where, parts)]
+    while waiting:  # no recursion: a file may nest deeper than Python does
+        value, where, parts = waiting.pop()
+        children: list[tuple[Any, str, Parts]] = []
+        if isinstance(value, Mapping):
+            if "class_name" in value:
+                settings = value.get("config")
+                named = isinstance(settings, Mapping) and isinstance(settings.get("name"), str)
+                where = f"layer {settings['name']!r}" if named else where
+                yield from _judge(value, where, parts)
+            children = [(member, where, parts) for member in value.values()]
+            if _key(value) == "tfcompress>Hosted":
+                children = _hosted(value.get("config"), where, parts)
+        elif isinstance(value, (list, tuple)):
+            children = [(member, where, parts) for member in value]
+        waiting.extend(reversed(children))
 
 
-def dangers(config: Any, is_known: Callable[[str], bool]) -> Iterator[Danger]:
-    """Everything in a configuration that would run code or read files."""
-    for where, item in _items(config):
-        name, module, settings = str(item["class_name"]), item.get("module"), item.get("config")
-        if name in _CODE and not (name != "Lambda" and is_known(name)):
-            yield Danger(where, _function_call(settings) if name == "Lambda" else _CODE[name])
-        if name == "__lambda__":
-            yield Danger(where, "run Python bytecode that the file holds")
-        if name in _FUNCTION_LAYERS and not _computes(settings):
-            yield Danger(where, f"call tf.{_symbol(settings)}, which does more than compute")
-        if name in _VOCABULARY_LAYERS and isinstance(settings, Mapping) and isinstance(settings.get("vocabulary"), str):
-            yield Danger(where, f"read the file {settings['vocabulary']!r}")
-        wanted = str(settings) if name == "function" else name
-        if isinstance(module, str) and _is_keras(module) and not _is_part(module, name) and not is_known(wanted):
-            yield Danger(where, f"use {module}.{wanted}, which is no part of a model")
+def _leads_on(found: Danger | Stranger) -> bool:
+    return isinstance(found, Danger) or found.module is not None
 
 
-def _function_call(settings: Any) -> str:
+def _hosted(settings: Any, where: str, parts: Parts) -> list[tuple[Any, str, Parts]]:
+    """What is in the settings of a `Hosted` layer: its operation is one of Keras 3."""
+    if not isinstance(settings, Mapping):
+        return [(settings, where, parts)]
+    return [(member, where, parts_of(3) if key == "operation" else parts) for key, member in settings.items()]
+
+
+def _key(item: Mapping[str, Any]) -> Any:
+    """The name under which Keras looks for an object among the registered ones."""
+    if item.get("class_name") == "function":
+        return item.get("config")
+    return item.get("registered_name", item.get("class_name"))  # an explicit None leads to the module
+
+
+def _judge(item: Mapping[str, Any], where: str, parts: Parts) -> Iterator[Danger | Stranger]:
+    """What is wrong with one object."""
+    name, module, settings = item["class_name"], item.get("module"), item.get("config")
+    wanted = settings if name == "function" else name
+    others = (item.get("registered_name"), module)
+    if not isinstance(name, str) or not isinstance(wanted, str) or not all(isinstance(o, str | None) for o in others):
+        yield Danger(where, f"make an object that has no name ({str(name)[:60]})")
+    elif name == "__lambda__":
+        yield Danger(where, "run Python bytecode that the file holds")
+    elif name in CODE and parts.registered(name) is None:
+        yield Danger(where, _lambda_call(settings) if name == "Lambda" else CODE[name])
+    elif name in LAYERS and forbidden_call(name, settings):
+        yield Danger(where, f"call {forbidden_call(name, settings)}, which does more than compute")
+    elif name in ("__typespec__", "TypeSpec"):
+        if not _is_known_spec(item):
+            yield Stranger(where, str(item.get("spec_name") or item.get("type_spec")), module)
+    elif name in _VALUES and module is None:
+        return
+    elif (key := _key(item)) is not None and parts.registered(key) is not None:
+        return  # Keras takes this one, whatever else the file says of it
+    else:
+        yield from _judge_part(item, wanted, where, parts)
+
+
+def _judge_part(item: Mapping[str, Any], name: str, where: str, parts: Parts) -> Iterator[Danger | Stranger]:
+    """What is wrong with an object that is not registered, and so must be a part that Keras has."""
+    module, settings = item.get("module"), item.get("config")
+    if module is None or (module == "builtins" and item["class_name"] == "function"):
+        found = [value for value in (parts.built_in(name),) if value is not None]
+    elif not parts.allows(module) or "." in name:  # a dotted name leads on from what the module imports
+        found = []
+    else:
+        found = parts.in_module(module, dict.fromkeys((name, item.get("registered_name") or name)))
+    names = {kind.__name__ for value in found for kind in getattr(value, "__mro__", ())}
+    code = next(filter(None, map(code_of, found)), None)
+    call = next(filter(None, (forbidden_call(layer, settings) for layer in LAYERS if layer in names)), None)
+    if not found and (module is None or parts.allows(module) or module.split(".")[0] not in ("keras", "tf_keras")):
+        yield Stranger(where, name, module)
+    elif not found or not all(_is_sound(value, parts) for value in found):
+        yield Danger(where, f"use {module}.{name}, which is no part of a model")
+    elif code:
+        yield Danger(where, code)
+    elif call:
+        yield Danger(where, f"call {call}, which does more than compute")
+    elif names & _VOCABULARY_LAYERS and isinstance(settings, Mapping) and isinstance(settings.get("vocabulary"), str):
+        yield Danger(where, f"read the file {settings['vocabulary']!r}")
+
+
+def _is_sound(value: Any, parts: Parts) -> bool:
+    """Whether something is a part of a model and, if it is an operation of Keras 3, one that only computes."""
+    is_operation = ".ops." in getattr(value, "__module__", "") and isinstance(value, type)
+    return parts.is_part(value) and not (is_operation and value.__name__ not in KERAS_3)
+
+
+def _is_known_spec(item: Mapping[str, Any]) -> bool:
+    """Whether the specification of a tensor is one of TensorFlow's."""
+    if item["class_name"] == "TypeSpec":
+        return item.get("module") is None and str(item.get("type_spec")).removeprefix("tf.") in _SPECS
+    is_plain = item.get("registered_name") is None and item.get("module") in _SPEC_MODULES
+    return is_plain and item.get("spec_name") in _SPECS
+
+
+def _lambda_call(settings: Any) -> str:
     """What a Lambda layer would run: bytecode that the file holds, or a function that it names."""
     function = settings.get("function") if isinstance(settings, Mapping) else None
     if isinstance(function, Mapping):
@@ -129,41 +203,6 @@ def _function_call(settings: Any) -> str:
         function = function.get("items", [])
     if isinstance(function, list):
         function = function[0] if function else ""
-    if settings and settings.get("function_type") == "function":
+    if isinstance(settings, Mapping) and settings.get("function_type") == "function":
         return f"call the Python function {settings.get('module')}.{function}"
     return f"run Python bytecode that the file holds ({len(str(function)) * 3 // 4} bytes)"
-
-
-def _items(config: Any, where: str = "the model") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each serialized object in a configuration, with the name of the layer that it belongs to."""
-    if isinstance(config, list):
-        for value in config:
-            yield from _items(value, where)
-    elif isinstance(config, Mapping):
-        settings = config.get("config")
-        if "class_name" in config:
-            named = isinstance(settings, Mapping) and isinstance(settings.get("name"), str)
-            where = settings["name"] if named else where
-            yield where, config
-        for value in config.values():
-            yield from _items(value, where)
-
-
-def _is_keras(module: str) -> bool:
-    return module.split(".")[0] in ("keras", "tf_keras", "builtins")
-
-
-def _is_part(module: str, name: str) -> bool:
-    if module in _ROOTS or module == "builtins":  # classes at the top, such as keras.Sequential; no functions
-        return name != "function"
-    return any(module == part or module.startswith(part + ".") for part in _TRUSTED_MODULES)
-
-
-def _symbol(settings: Any) -> str:
-    return str(settings.get("function") or settings.get("cls_symbol") or "") if isinstance(settings, Mapping) else ""
-
-
-def _computes(settings: Any) -> bool:
-    symbol = _symbol(settings).removeprefix("compat.v1.")
-    name = symbol.rpartition(".")[2].lower()
-    return (symbol.startswith(_COMPUTING) or "." not in symbol) and not any(part in name for part in _NOT_COMPUTING)

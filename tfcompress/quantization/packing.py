@@ -21,11 +21,13 @@ import json
 import os
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import UnreadableModel, UnsupportedModel
-from ..core.keras import copy_model, is_quantization_aware, keras, prepared_scope
+from ..core.keras import copy_model, is_quantization_aware, keras
+from ..core.search_path import without_current_folder
 from ..core.store import output_errors
 from ..core.tflite import zipped_bytes
 from ..core.types import Artifact
@@ -74,16 +76,23 @@ def save_packed(model: Any, path: str | os.PathLike[str]) -> Artifact:
     return Artifact(path, "packed", len(data), zipped_bytes(data), hashlib.sha256(data).hexdigest())
 
 
-def load_packed(path: str | os.PathLike[str], safe_mode: bool = True) -> Any:
+def load_packed(
+    path: str | os.PathLike[str], safe_mode: bool = True, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     """Reads a model that `save_packed` wrote.
 
     Args:
       path: of the file.
-      safe_mode: whether a Lambda layer, which is code, is refused. Defaults to True.
+      safe_mode: whether a file that holds or names code is refused. Defaults to True.
+      custom_objects: layers and functions of your own by name. Defaults to None.
 
     Raises:
       UnreadableModel: when the file is no such file, is damaged, or is of a newer version.
+      UnsupportedModel: when it would run code that neither Keras nor the user brings.
     """
+    from ..loading.parts import parts_of  # which imports TensorFlow
+    from ..loading.safety import require_safe
+
     path = Path(path)
     header, coded = _read(path)
     try:
@@ -91,7 +100,9 @@ def load_packed(path: str | os.PathLike[str], safe_mode: bool = True) -> Any:
         for described in header["weights"]:
             weights.append(decode(described, coded[begin : begin + described["num_bytes"]]))
             begin += described["num_bytes"]
-        with prepared_scope():
+        with parts_of(2).scope(custom_objects or {}), without_current_folder():
+            if safe_mode:
+                require_safe(header["model"], path.name, 2, custom_objects, caller="load_packed")
             model = keras.saving.deserialize_keras_object(header["model"], safe_mode=safe_mode)
         model.set_weights(weights)
     except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:

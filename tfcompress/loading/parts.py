@@ -1,0 +1,158 @@
+"""What a model may be made of: the classes and functions that names in a configuration lead to, looked up by us first.
+
+A configuration names each object by a class, a module and a registered name, and Keras imports the module and takes
+what it finds there. So each name is looked up here beforehand, in modules of a short list that are imported already,
+and what is found must be a layer, an initializer, a loss, or another kind of thing that a model is made of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+from ..core.keras import keras, prepared_scope, tfmot
+from ..core.twins import keras3
+
+# Where Keras keeps what a model is made of, below its top and below "src". Its other modules hold functions that fetch
+# and write files.
+_ROOMS = frozenset(
+    (
+        *("layers", "initializers", "regularizers", "constraints", "activations", "models", "ops", "optimizers"),
+        *("losses", "metrics", "dtype_policies", "engine", "random", "mixed_precision", "quantizers"),
+    )
+)
+_TFMOT = tuple(
+    f"tensorflow_model_optimization.python.core.{room}.keras" for room in ("quantization", "sparsity", "clustering")
+)
+_NAMESPACES = (
+    *("layers", "models", "initializers", "regularizers", "constraints", "activations", "losses", "metrics"),
+    *("optimizers", "mixed_precision", "dtype_policies", "quantizers", "random"),
+)
+# Functions that a model may name stand in these; `get` and its like there make objects of names.
+_FUNCTIONS = ("activations", "losses", "metrics", "regularizers")
+_NO_PARTS = ("get", "serialize", "deserialize")
+# Classes whose settings hold, or lead to, code.
+CODE = {
+    "Lambda": "call a Python function",
+    "TFSMLayer": "load and call a SavedModel from a path that the file names",
+    "TorchModuleWrapper": "unpickle Python objects",
+    "JaxLayer": "unpickle Python functions",
+    "FlaxLayer": "unpickle Python functions",
+    "TensorFlowOpLayer": "run an arbitrary TensorFlow operation",
+    "DenseFeatures": "read the files that its feature columns name",
+    "SequenceFeatures": "read the files that its feature columns name",
+}
+
+
+class Parts:
+    """The parts that one Keras, 2 or 3, makes models of."""
+
+    def __init__(self, major: int):
+        self.major = major
+        self.keras = keras if major == 2 else keras3()
+        self._name = "tf_keras" if major == 2 else "keras"
+
+    @contextlib.contextmanager
+    def scope(self, custom_objects: Mapping[str, Any]) -> Iterator[None]:
+        """The scope in which a file is opened: a user's own objects, and for Keras 2 tfmot's and this package's."""
+        own = (keras.saving.custom_object_scope(custom_objects), keras3().saving.custom_object_scope(custom_objects))
+        with prepared_scope() if self.major == 2 else contextlib.nullcontext(), own[0], own[1]:
+            yield
+
+    def registered(self, name: str | None) -> Any:
+        """What is registered under exactly this name in the present scope, or None."""
+        return None if name is None else self.keras.saving.get_registered_object(name)
+
+    def allows(self, module: str) -> bool:
+        """Whether a configuration may name this module."""
+        root, *rest = module.split(".")
+        if root not in (("keras", "tf_keras") if self.major == 2 else ("keras",)):
+            return self.major == 2 and any(module == home or module.startswith(f"{home}.") for home in _TFMOT)
+        rest = rest[1:] if rest[:1] == ["src"] else rest
+        return not rest or rest[0] in _ROOMS
+
+    def in_module(self, module: str, names: Iterable[str]) -> list[Any]:
+        """All that any of `names` is in an allowed module, by its public path and by its file."""
+        homes = [home for home in (self._public(module), self._file(module)) if home is not None]
+        return [vars(home)[name] for home in homes for name in names if vars(home).get(name) is not None]
+
+    def built_in(self, name: str) -> Any:
+        """The part of this name, as files of older versions name it, without a module; None when there is none."""
+        homes = [getattr(self.keras, namespace, None) for namespace in _NAMESPACES]
+        homes += [getattr(homes[8], inner, None) for inner in ("schedules", "legacy")]
+        found = [getattr(home, name, None) for home in homes if home is not None]
+        if self.major == 2:
+            found.append(importlib.import_module("tf_keras.src.layers.serialization").get_builtin_layer(name))
+            found += [getattr(home, name, None) for home in (tfmot.sparsity.keras, tfmot.clustering.keras)]
+        else:
+            found.append(getattr(importlib.import_module("keras.src.models"), name, None))
+        return next((value for value in found if self.is_part(value)), None)
+
+    def is_part(self, value: Any) -> bool:
+        """Whether a model is made of such things: layers, losses and the like, and the functions that go with them."""
+        if inspect.isclass(value):
+            return issubclass(value, _bases(self.major))
+        return inspect.isfunction(value) and id(value) in _functions(self.major)
+
+    def _public(self, module: str) -> ModuleType | None:
+        value: Any = self.keras
+        for part in module.split(".")[1:]:
+            value = getattr(value, part, None)
+            if not inspect.ismodule(value):
+                return None
+        return importlib.import_module(self._name) if value is self.keras else value
+
+    def _file(self, module: str) -> Any:
+        # Keras has imported what it is made of. A file imports nothing, not even of Keras.
+        root, dot, rest = module.partition(".")
+        return sys.modules.get(f"{self._name if root in ('keras', 'tf_keras') else root}{dot}{rest}")
+
+
+@functools.cache
+def parts_of(major: int) -> Parts:
+    """The parts of Keras `major`."""
+    return Parts(major)
+
+
+def code_of(value: Any) -> str | None:
+    """What a class would do with code, as the end of "it would ..."; None for any other."""
+    kinds = inspect.getmro(value) if inspect.isclass(value) else ()
+    return next((CODE[kind.__name__] for kind in kinds if kind.__name__ in CODE), None)
+
+
+@functools.cache
+def _bases(major: int) -> tuple[type, ...]:
+    which = parts_of(major).keras
+    shared = (
+        *(which.layers.Layer, which.initializers.Initializer, which.regularizers.Regularizer),
+        *(which.constraints.Constraint, which.losses.Loss, which.metrics.Metric, which.optimizers.Optimizer),
+        which.optimizers.schedules.LearningRateSchedule,
+    )
+    if major == 3:
+        own = (which.Operation, which.DTypePolicy, which.dtype_policies.DTypePolicyMap, which.Quantizer)
+        return (*shared, *own, which.random.SeedGenerator)
+    quantization = tfmot.quantization.keras
+    return (
+        *shared,
+        *(which.optimizers.legacy.Optimizer, which.mixed_precision.Policy),
+        *(quantization.QuantizeConfig, quantization.quantizers.Quantizer, tfmot.sparsity.keras.PruningSchedule),
+    )
+
+
+@functools.cache
+def _functions(major: int) -> frozenset[int]:
+    which = parts_of(major).keras
+    found = {
+        name: value
+        for namespace in _FUNCTIONS
+        for name, value in vars(getattr(which, namespace)).items()
+        if inspect.isfunction(value) and name not in _NO_PARTS
+    }
+    operations = [getattr(which.ops, name, None) for name in found] if major == 3 else []  # keras.ops.relu, say
+    return frozenset(id(value) for value in (*found.values(), *operations))
