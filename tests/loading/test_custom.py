@@ -60,3 +60,8 @@ def test_a_layer_that_its_settings_cannot_make_is_refused(keras3, message):
     model = keras3.Model(inputs, Forgetful(object(), name="forgetful")(inputs))
     said = message(tfc.UnsupportedModel, lambda: tfc.load_model(model))
     assert "'forgetful'" in said and "get_config()" in said
+
+
+def test_a_file_may_import_what_lies_beside_it(saved):
+    (saved / "beside.py").write_text("from layers_of_mine import Shift as Origin\nclass Shift(Origin): pass\n")
+    assert list(tfc.custom_objects_from(saved / "beside.py")) == ["Shift"]

@@ -42,6 +42,14 @@ def said_of(item, major=2, custom_objects=None):
             {**LAYER, "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}},
             "read the file '/etc/passwd'",
         ),
+        (  # .h5 files go by the class's name, whatever else is registered
+            {
+                "class_name": "StringLookup",
+                "registered_name": "tfcompress>relu6",
+                "config": {"vocabulary": "/etc/passwd"},
+            },
+            "read the file '/etc/passwd'",
+        ),
         ({"class_name": "TFOpLambda", "config": {"function": "io.write_file"}}, "call tf.io.write_file"),
         ({"class_name": "TFOpLambda", "config": {"function": "py_function"}}, "call tf.py_function"),
         ({"class_name": "TFOpLambda", "config": {"function": "compat.v1.read_file"}}, "call tf.compat.v1.read_file"),
@@ -65,7 +73,16 @@ def said_of(item, major=2, custom_objects=None):
                 "registered_name": "Lambda",
                 "config": {},
             },
-            "call a Python function",
+            "'x' (registered name 'Lambda', module 'keras.src.layers.core.lambda_layer')",
+        ),
+        (
+            {
+                "module": "keras.src.layers.core",
+                "class_name": "Dense",
+                "registered_name": "lambda_layer",
+                "config": {},
+            },
+            "'Dense' (registered name 'lambda_layer'",
         ),
         ({**LAYER, "class_name": "os.system", "config": {}, "registered_name": "Dense"}, "'os.system'"),
         ({"module": "keras", "class_name": "function", "config": "utils.get_file"}, "'utils.get_file'"),
@@ -82,7 +99,34 @@ def said_of(item, major=2, custom_objects=None):
                 "registered_name": "tfcompress>Hosted",
                 "config": {"operation": {"module": "evil", "class_name": "m", "registered_name": "tfcompress>relu6"}},
             },
-            "'m' (module 'evil')",
+            "'m' (registered name 'tfcompress>relu6', module 'evil')",
+        ),
+        # Older formats go by the class's name, which may be a function's beside the classes: `deserialize` calls more.
+        ({"class_name": "deserialize", "registered_name": "tfcompress>relu6", "config": {}}, "'deserialize'"),
+        ({**LAYER, "class_name": "deserialize", "registered_name": "Dense", "config": {}}, "'deserialize'"),
+        ({"class_name": "deserialize", "config": {"use_legacy_format": True}}, "'deserialize'"),
+        (
+            {
+                "class_name": "tfcompress>Hosted",
+                "registered_name": "tfcompress>relu6",
+                "config": {"operation": {"module": "evil", "class_name": "m", "registered_name": "tfcompress>relu6"}},
+            },
+            "'tfcompress>Hosted' (registered name 'tfcompress>relu6')",
+        ),
+        # What looks like the settings of a Hosted layer is none.
+        ({"registered_name": "tfcompress>Hosted", "config": {}, "x": [{"module": "evil", "class_name": "E"}]}, "'E'"),
+        (
+            {
+                "class_name": "Hosted",
+                "registered_name": "tfcompress>Hosted",
+                "config": {"operation": None},
+                "build_config": {"module": "evil", "class_name": "E"},
+            },
+            "'E' (module 'evil')",
+        ),
+        (
+            {"module": "tf_keras.src.layers.rnn.cell_wrappers", "class_name": "DropoutWrapper", "config": {}},
+            "run Python bytecode",
         ),
     ],
 )
@@ -97,7 +141,8 @@ def test_a_name_must_be_registered_exactly_and_with_the_keras_that_reads_the_fil
     require_safe(item, "model.keras", major, {"Mine": mine})
     require_safe({**item, "registered_name": "mine>Mine"}, "model.keras", major, {"mine>Mine": mine})
     for other in ("mine>Mine", "tfcompress>m", None, "Layer"):
-        assert "'Mine' (module 'evil')" in said_of({**item, "registered_name": other}, major, {"Mine": mine})
+        said = said_of({**item, "registered_name": other}, major, {"Mine": mine})
+        assert "'Mine'" in said and "module 'evil'" in said
     registry = (keras3 if major == 2 else keras2).saving.get_custom_objects()
     registry["other>Mine"] = mine
     try:
@@ -113,10 +158,26 @@ def test_operations_of_keras_3_that_take_a_function_are_refused():
 
 
 @pytest.mark.parametrize(
-    "symbol", ["math.add", "nn.relu", "__operators__.getitem", "reshape", "concat", "compat.v1.transpose"]
+    "symbol",
+    ["math.add", "nn.relu", "__operators__.getitem", "reshape", "concat", "compat.v1.transpose", "compat.v1.floor_div"],
 )
 def test_operations_that_only_compute_pass(symbol):
     require_safe({"class_name": "TFOpLambda", "config": {"function": symbol}}, "model.keras", 2)
+
+
+@pytest.mark.parametrize(
+    ("major", "module", "name"),
+    [
+        (2, "tensorflow.python.ops.init_ops_v2", "Constant"),  # tf.constant_initializer, as in EfficientNetV2
+        (3, "keras.src.applications.convnext", "LayerScale"),
+        (2, "tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper", "PruneLowMagnitude"),
+    ],
+)
+def test_parts_that_stand_in_other_modules_pass(major, module, name, keras3):
+    item = {"module": module, "class_name": name, "config": {}}
+    require_safe({**item, "registered_name": None}, "model.keras", major)
+    require_safe({**item, "registered_name": name}, "model.keras", major)
+    assert "Functional" in said_of({**item, "class_name": "Functional", "registered_name": "x"}, major)
 
 
 def test_the_lists_of_operations_name_what_there_is(keras3):

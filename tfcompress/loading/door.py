@@ -108,15 +108,14 @@ def bring_in(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None = N
     """
     custom_objects = dict(custom_objects or {})
     if isinstance(path_or_model, (str, Path)):
-        facts = find_facts(Path(path_or_model))
         with without_current_folder():
+            facts = find_facts(Path(path_or_model))
             if safe_mode:
                 require_safe(facts.config, facts.title, facts.keras_major, custom_objects, facts.training)
-            model, origin = open_model(facts, custom_objects, safe_mode), facts.title
+            arrival = _arrive(open_model(facts, custom_objects, safe_mode), facts.title, owned=True)
     else:
-        model, origin = path_or_model, f"a model of Keras {_keras_major(path_or_model)} in memory"
-    with _paused_collector():
-        arrival = _arrive(model, origin, owned=model is not path_or_model)
+        origin = f"a model of Keras {_keras_major(path_or_model)} in memory"
+        arrival = _arrive(path_or_model, origin, owned=False)
     _log.info("%s", arrival)
     return arrival
 
@@ -144,6 +143,7 @@ def _keras_major(model: Any) -> int:
     )
 
 
+@_paused_collector()
 def _arrive(model: Any, origin: str, owned: bool) -> Arrival:
     if _keras_major(model) == 2 and (is_quantization_aware(model) or _is_flat(model)):
         made, hosted = model if owned else copy_model(model), {}

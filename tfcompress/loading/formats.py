@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -53,7 +54,11 @@ def find_facts(path: Path, time_limit_s: float | None = None) -> Facts:
         raise UnreadableModel(
             f"load_model.path must be a file or folder. Received: {path}. There is none of this name."
         )
-    answer = _ask_child(path, time_limit_s or TIME_LIMIT_S + _num_bytes(path) / BYTES_PER_EXTRA_SECOND)
+    return facts_of(path, _ask_child(path, time_limit_s or TIME_LIMIT_S + _num_bytes(path) / BYTES_PER_EXTRA_SECOND))
+
+
+def facts_of(path: Path, answer: dict[str, Any]) -> Facts:
+    """What the probe's answer says. Raises what `find_facts` does."""
     if "damage" in answer:
         raise UnreadableModel(
             f"load_model.path must be a whole Keras model. Received: {path}, which {_short(answer['damage'])}. "
@@ -66,7 +71,8 @@ def find_facts(path: Path, time_limit_s: float | None = None) -> Facts:
         raise UnreadableModel(
             f"load_model.path must describe a model. Received: {path}, which does not. Save it again."
         )
-    return Facts(path, answer["kind"], 3 if version.startswith("3") else 2, config, answer.get("training"))
+    major = 3 if version.startswith("3") and answer["kind"] != "saved_model" else 2  # Keras 3 writes no such folder
+    return Facts(path, answer["kind"], major, config, answer.get("training"))
 
 
 def _no_model(path: Path, kind: str) -> str:
@@ -94,7 +100,9 @@ def _ask_child(path: Path, time_limit_s: float) -> dict[str, Any]:
         return {"damage": f"could not be read within {time_limit_s:.0f} s"}
     lines = child.stdout.splitlines()
     if child.returncode == 0 and lines:
-        return json.loads(lines[-1])
+        with contextlib.suppress(RecursionError):
+            return json.loads(lines[-1])
+        return {"damage": "nests its settings deeper than Python can read"}
     if child.returncode < 0:
         return {"damage": f"crashed the process that read it ({_signal_name(-child.returncode)})"}
     last = next((line for line in reversed(child.stderr.splitlines()) if line.strip()), "")
@@ -102,7 +110,7 @@ def _ask_child(path: Path, time_limit_s: float) -> dict[str, Any]:
 
 
 def _num_bytes(path: Path) -> int:
-    return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]))
+    return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
 
 
 def _signal_name(number: int) -> str:

@@ -12,7 +12,7 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -24,11 +24,14 @@ from ..core.twins import keras3
 _ROOMS = frozenset(
     (
         *("layers", "initializers", "regularizers", "constraints", "activations", "models", "ops", "optimizers"),
-        *("losses", "metrics", "dtype_policies", "engine", "random", "mixed_precision", "quantizers"),
+        *("losses", "metrics", "dtype_policies", "engine", "random", "mixed_precision", "quantizers", "applications"),
     )
 )
-_TFMOT = tuple(
-    f"tensorflow_model_optimization.python.core.{room}.keras" for room in ("quantization", "sparsity", "clustering")
+# What tf_keras makes models of besides: tfmot's wrappers, and TensorFlow's own initializers.
+_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"
+_OTHERS = (
+    *(f"tensorflow_model_optimization.python.core.{room}.keras" for room in ("quantization", "sparsity", "clustering")),
+    _INITIALIZERS,
 )
 _NAMESPACES = (
     *("layers", "models", "initializers", "regularizers", "constraints", "activations", "losses", "metrics"),
@@ -37,17 +40,6 @@ _NAMESPACES = (
 # Functions that a model may name stand in these; `get` and its like there make objects of names.
 _FUNCTIONS = ("activations", "losses", "metrics", "regularizers")
 _NO_PARTS = ("get", "serialize", "deserialize")
-# Classes whose settings hold, or lead to, code.
-CODE = {
-    "Lambda": "call a Python function",
-    "TFSMLayer": "load and call a SavedModel from a path that the file names",
-    "TorchModuleWrapper": "unpickle Python objects",
-    "JaxLayer": "unpickle Python functions",
-    "FlaxLayer": "unpickle Python functions",
-    "TensorFlowOpLayer": "run an arbitrary TensorFlow operation",
-    "DenseFeatures": "read the files that its feature columns name",
-    "SequenceFeatures": "read the files that its feature columns name",
-}
 
 
 class Parts:
@@ -73,14 +65,14 @@ class Parts:
         """Whether a configuration may name this module."""
         root, *rest = module.split(".")
         if root not in (("keras", "tf_keras") if self.major == 2 else ("keras",)):
-            return self.major == 2 and any(module == home or module.startswith(f"{home}.") for home in _TFMOT)
+            return self.major == 2 and any(module == home or module.startswith(f"{home}.") for home in _OTHERS)
         rest = rest[1:] if rest[:1] == ["src"] else rest
         return not rest or rest[0] in _ROOMS
 
-    def in_module(self, module: str, names: Iterable[str]) -> list[Any]:
-        """All that any of `names` is in an allowed module, by its public path and by its file."""
-        homes = [home for home in (self._public(module), self._file(module)) if home is not None]
-        return [vars(home)[name] for home in homes for name in names if vars(home).get(name) is not None]
+    def in_module(self, module: str, name: str) -> list[Any]:
+        """All that `name` is in an allowed module, by its public path and by its file."""
+        homes = (self._public(module), self._file(module))
+        return [vars(home)[name] for home in homes if home is not None and vars(home).get(name) is not None]
 
     def built_in(self, name: str) -> Any:
         """The part of this name, as files of older versions name it, without a module; None when there is none."""
@@ -120,12 +112,6 @@ def parts_of(major: int) -> Parts:
     return Parts(major)
 
 
-def code_of(value: Any) -> str | None:
-    """What a class would do with code, as the end of "it would ..."; None for any other."""
-    kinds = inspect.getmro(value) if inspect.isclass(value) else ()
-    return next((CODE[kind.__name__] for kind in kinds if kind.__name__ in CODE), None)
-
-
 @functools.cache
 def _bases(major: int) -> tuple[type, ...]:
     which = parts_of(major).keras
@@ -140,7 +126,7 @@ def _bases(major: int) -> tuple[type, ...]:
     quantization = tfmot.quantization.keras
     return (
         *shared,
-        *(which.optimizers.legacy.Optimizer, which.mixed_precision.Policy),
+        *(which.optimizers.legacy.Optimizer, which.mixed_precision.Policy, sys.modules[_INITIALIZERS].Initializer),
         *(quantization.QuantizeConfig, quantization.quantizers.Quantizer, tfmot.sparsity.keras.PruningSchedule),
     )
 

@@ -23,6 +23,16 @@ class Damaged(Exception):
     """What is wrong with the file, as the end of the sentence "FILE ...": "is not ..."."""
 
 
+def seen(path: Path) -> dict[str, Any]:
+    """What `look_at` gives, or what is wrong with the file, under "damage"."""
+    try:
+        return look_at(path)
+    except Damaged as error:
+        return {"damage": str(error)}
+    except Exception as error:  # every way in which bytes can be wrong
+        return {"damage": f"cannot be read: {type(error).__name__}: {' '.join(str(error).split())}"}
+
+
 def look_at(path: Path) -> dict[str, Any]:
     """The kind of file, the version of Keras that wrote it, and the configuration of its model.
 
@@ -142,13 +152,7 @@ def _limit_memory() -> None:
 def main(path: str) -> int:
     """Prints one line of JSON: what was found, or what is wrong."""
     _limit_memory()
-    try:
-        answer = look_at(Path(path))
-    except Damaged as error:
-        answer = {"damage": str(error)}
-    except Exception as error:  # every way in which bytes can be wrong: it is told in words by the parent
-        answer = {"damage": f"cannot be read: {type(error).__name__}: {' '.join(str(error).split())}"}
-    print(json.dumps(answer))
+    print(json.dumps(seen(Path(path))))
     return 0
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..core.errors import UnsupportedModel
-from .parts import CODE, Parts, code_of, parts_of
+from ..core.twins import Hosted
+from .parts import Parts, parts_of
 from .tensor_operations import KERAS_3, LAYERS, forbidden_call
 
 # Values that are written as objects. Keras looks for a class of this name all the same where a module is given.
@@ -30,6 +31,19 @@ _SPEC_MODULES = (
     *("tensorflow.python.framework.tensor", "tensorflow.python.framework.tensor_spec"),
     *("tensorflow.python.framework.sparse_tensor", "tensorflow.python.ops.ragged.ragged_tensor"),
 )
+# Classes whose settings hold, or lead to, code.
+CODE = {
+    "__lambda__": "run Python bytecode that the file holds",
+    "TFSMLayer": "load and call a SavedModel from a path that the file names",
+    "TorchModuleWrapper": "unpickle Python objects",
+    "JaxLayer": "unpickle Python functions",
+    "FlaxLayer": "unpickle Python functions",
+    "TensorFlowOpLayer": "run an arbitrary TensorFlow operation",
+    "DenseFeatures": "read the files that its feature columns name",
+    "DropoutWrapper": "run Python bytecode that the file holds",
+    "ResidualWrapper": "run Python bytecode that the file holds",
+    "SequenceFeatures": "read the files that its feature columns name",
+}
 _VOCABULARY_LAYERS = frozenset(("StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup"))
 
 
@@ -47,6 +61,7 @@ class Stranger:
 
     where: str
     name: str
+    registered_name: str | None
     module: str | None
 
 
@@ -83,12 +98,18 @@ def require_safe(
             f"{found.what}. If you trust where the file comes from, load it with safe_mode=False (--trust)."
         )
     if found:
-        module = f" (module {found.module!r})" if found.module else ""
+        told = {"registered name": found.registered_name, "module": found.module}
+        more = ", ".join(f"{what} {name!r}" for what, name in told.items() if name not in (None, found.name))
         raise UnsupportedModel(
             f"{caller}.custom_objects must bring the classes that {title} needs. Received: none of the name "
-            f"{found.name!r}{module}, for {found.where}. Give custom_objects={{{found.name!r}: ...}}, or the "
-            "Python file that defines it (--custom FILE)."
+            f"{found.name!r}{f' ({more})' if more else ''}, for {found.where}. Give "
+            f"custom_objects={{{(found.registered_name or found.name)!r}: ...}}, or the Python file that defines it "
+            "(--custom FILE)."
         )
+
+
+def _leads_on(found: Danger | Stranger) -> bool:
+    return isinstance(found, Danger) or found.module is not None
 
 
 def findings(config: Any, parts: Parts, where: str = "the model") -> Iterator[Danger | Stranger]:
@@ -96,99 +117,131 @@ def findings(config: Any, parts: Parts, where: str = "the model") -> Iterator[Da
     waiting = [(config, where, parts)]
     while waiting:  # no recursion: a file may nest deeper than Python does
         value, where, parts = waiting.pop()
-        children: list[tuple[Any, str, Parts]] = []
-        if isinstance(value, Mapping):
-            if "class_name" in value:
-                settings = value.get("config")
-                named = isinstance(settings, Mapping) and isinstance(settings.get("name"), str)
-                where = f"layer {settings['name']!r}" if named else where
-                yield from _judge(value, where, parts)
-            children = [(member, where, parts) for member in value.values()]
-            if _key(value) == "tfcompress>Hosted":
-                children = _hosted(value.get("config"), where, parts)
-        elif isinstance(value, (list, tuple)):
-            children = [(member, where, parts) for member in value]
-        waiting.extend(reversed(children))
+        if isinstance(value, Mapping) and "class_name" in value:
+            settings = value.get("config")
+            named = isinstance(settings, Mapping) and isinstance(settings.get("name"), str)
+            where = f"layer {settings['name']!r}" if named else where
+            problem = _problem(value, where, parts)
+            if problem:
+                yield problem
+            waiting.extend(reversed([(member, where, inside) for member, inside in _members(value, parts)]))
+        elif isinstance(value, Mapping | list | tuple):
+            members = value.values() if isinstance(value, Mapping) else value
+            waiting.extend(reversed([(member, where, parts) for member in members]))
 
 
-def _leads_on(found: Danger | Stranger) -> bool:
-    return isinstance(found, Danger) or found.module is not None
+def _members(item: Mapping[str, Any], parts: Parts) -> Iterator[tuple[Any, Parts]]:
+    """What is inside of an object, each with the Keras that makes it: Keras 3 makes what a `Hosted` layer holds."""
+    settings = item.get("config")
+    hosts = isinstance(settings, Mapping) and _has_names(item) and _found(item, parts) == [Hosted]
+    for key, member in item.items():
+        if hosts and key == "config":
+            yield from ((inner, parts_of(3) if name == "operation" else parts) for name, inner in settings.items())
+        else:
+            yield member, parts
 
 
-def _hosted(settings: Any, where: str, parts: Parts) -> list[tuple[Any, str, Parts]]:
-    """What is in the settings of a `Hosted` layer: its operation is one of Keras 3."""
-    if not isinstance(settings, Mapping):
-        return [(settings, where, parts)]
-    return [(member, where, parts_of(3) if key == "operation" else parts) for key, member in settings.items()]
+def _problem(item: Mapping[str, Any], where: str, parts: Parts) -> Danger | Stranger | None:
+    """What is wrong with one object."""
+    name, module, settings = item["class_name"], item.get("module"), item.get("config")
+    if not _has_names(item):
+        return Danger(where, f"make an object that has no name ({str(name)[:60]})")
+    wanted, alias = _wanted(item), item.get("registered_name")
+    found = _found(item, parts)
+    effect = _effect(_kinds(name, found, parts), settings)
+    if effect:
+        return Danger(where, effect)
+    if _is_value(item):
+        return None
+    if not found and module and module.split(".")[0] in ("keras", "tf_keras") and not parts.allows(module):
+        return Danger(where, f"use {module}.{wanted}, which is no part of a model")
+    if not found:
+        return Stranger(where, str(item.get("spec_name") or item.get("type_spec") or wanted), alias, module)
+    if not all(_is_sound(value, parts) or value is parts.registered(_key(item)) for value in found):
+        return Danger(where, f"use {module}.{wanted}, which is no part of a model")
+    return None
+
+
+def _has_names(item: Mapping[str, Any]) -> bool:
+    """Whether what has to be a name is one."""
+    optional = (item.get("registered_name"), item.get("module"))
+    return (
+        isinstance(item["class_name"], str)
+        and isinstance(_wanted(item), str)
+        and all(isinstance(name, str | None) for name in optional)
+    )
+
+
+def _wanted(item: Mapping[str, Any]) -> Any:
+    """The name of the class or function."""
+    return item.get("config") if item["class_name"] == "function" else item["class_name"]
 
 
 def _key(item: Mapping[str, Any]) -> Any:
-    """The name under which Keras looks for an object among the registered ones."""
-    if item.get("class_name") == "function":
-        return item.get("config")
-    return item.get("registered_name", item.get("class_name"))  # an explicit None leads to the module
+    """The name under which Keras looks for it among what is registered; None, which a file may say, leads nowhere."""
+    return _wanted(item) if item["class_name"] == "function" else item.get("registered_name", item["class_name"])
 
 
-def _judge(item: Mapping[str, Any], where: str, parts: Parts) -> Iterator[Danger | Stranger]:
-    """What is wrong with one object."""
-    name, module, settings = item["class_name"], item.get("module"), item.get("config")
-    wanted = settings if name == "function" else name
-    others = (item.get("registered_name"), module)
-    if not isinstance(name, str) or not isinstance(wanted, str) or not all(isinstance(o, str | None) for o in others):
-        yield Danger(where, f"make an object that has no name ({str(name)[:60]})")
-    elif name == "__lambda__":
-        yield Danger(where, "run Python bytecode that the file holds")
-    elif name in CODE and parts.registered(name) is None:
-        yield Danger(where, _lambda_call(settings) if name == "Lambda" else CODE[name])
-    elif name in LAYERS and forbidden_call(name, settings):
-        yield Danger(where, f"call {forbidden_call(name, settings)}, which does more than compute")
-    elif name in ("__typespec__", "TypeSpec"):
-        if not _is_known_spec(item):
-            yield Stranger(where, str(item.get("spec_name") or item.get("type_spec")), module)
-    elif name in _VALUES and module is None:
-        return
-    elif (key := _key(item)) is not None and parts.registered(key) is not None:
-        return  # Keras takes this one, whatever else the file says of it
-    else:
-        yield from _judge_part(item, wanted, where, parts)
+def _found(item: Mapping[str, Any], parts: Parts) -> list[Any]:
+    """What an object is, in whichever way it is read; empty when that is unknown, or another in each way.
+
+    Newer formats go by the registered name, and then by the module; where the class is not found there, by the
+    registered name in the module. Older ones go by the class's name alone, and take functions too.
+    """
+    name, module, alias, wanted = item["class_name"], item.get("module"), item.get("registered_name"), _wanted(item)
+    is_function = name == "function"
+    registered = parts.registered(_key(item))
+    if registered is not None:
+        names = (_key(item), getattr(registered, "__name__", None))
+        same = (
+            is_function or name in names or registered is parts.registered(name) or registered is parts.built_in(name)
+        )
+        return [registered] if same else []
+    if alias not in (None, wanted, name) or "." in wanted or name.startswith("__"):
+        return []
+    if module is None or (module == "builtins" and is_function):
+        value = None if is_function else parts.registered(name)
+        value = parts.built_in(wanted) if value is None else value
+        return [] if value is None else [value]
+    return parts.in_module(module, wanted) if parts.allows(module) else []
 
 
-def _judge_part(item: Mapping[str, Any], name: str, where: str, parts: Parts) -> Iterator[Danger | Stranger]:
-    """What is wrong with an object that is not registered, and so must be a part that Keras has."""
-    module, settings = item.get("module"), item.get("config")
-    if module is None or (module == "builtins" and item["class_name"] == "function"):
-        found = [value for value in (parts.built_in(name),) if value is not None]
-    elif not parts.allows(module) or "." in name:  # a dotted name leads on from what the module imports
-        found = []
-    else:
-        found = parts.in_module(module, dict.fromkeys((name, item.get("registered_name") or name)))
-    names = {kind.__name__ for value in found for kind in getattr(value, "__mro__", ())}
-    code = next(filter(None, map(code_of, found)), None)
-    call = next(filter(None, (forbidden_call(layer, settings) for layer in LAYERS if layer in names)), None)
-    if not found and (module is None or parts.allows(module) or module.split(".")[0] not in ("keras", "tf_keras")):
-        yield Stranger(where, name, module)
-    elif not found or not all(_is_sound(value, parts) for value in found):
-        yield Danger(where, f"use {module}.{name}, which is no part of a model")
-    elif code:
-        yield Danger(where, code)
-    elif call:
-        yield Danger(where, f"call {call}, which does more than compute")
-    elif names & _VOCABULARY_LAYERS and isinstance(settings, Mapping) and isinstance(settings.get("vocabulary"), str):
-        yield Danger(where, f"read the file {settings['vocabulary']!r}")
+def _kinds(name: str, found: Collection[Any], parts: Parts) -> set[str]:
+    """The names of all classes that an object is made by, in whichever way it is read; a user's own are left out."""
+    if name != "__lambda__" and parts.registered(name) is not None:
+        return set()
+    classes = [value for value in (*found, parts.built_in(name)) if value is not None and parts.is_part(value)]
+    return {name, *(kind.__name__ for value in classes for kind in getattr(value, "__mro__", ()))}
+
+
+def _effect(kinds: Collection[str], settings: Any) -> str | None:
+    """What classes of these names would do beyond computing, as the end of "it would ..."; None for nothing."""
+    if "Lambda" in kinds:
+        return _lambda_call(settings)
+    vocabulary = settings.get("vocabulary") if isinstance(settings, Mapping) else None
+    if isinstance(vocabulary, str) and not _VOCABULARY_LAYERS.isdisjoint(kinds):
+        return f"read the file {vocabulary!r}"
+    code = next((what for kind, what in CODE.items() if kind in kinds), None)
+    call = next(filter(None, (forbidden_call(layer, settings) for layer in LAYERS if layer in kinds)), None)
+    return code or (call and f"call {call}, which is not on the list of operations that only compute")
+
+
+def _is_value(item: Mapping[str, Any]) -> bool:
+    """Whether an object is a value that is written as one: a tuple, a tensor, the specification of a tensor."""
+    name, module, alias = item["class_name"], item.get("module"), item.get("registered_name")
+    if alias is not None:
+        return False
+    if name == "__typespec__":
+        return module in _SPEC_MODULES and item.get("spec_name") in _SPECS
+    if name == "TypeSpec":
+        return module is None and str(item.get("type_spec")).removeprefix("tf.") in _SPECS
+    return module is None and name in _VALUES
 
 
 def _is_sound(value: Any, parts: Parts) -> bool:
     """Whether something is a part of a model and, if it is an operation of Keras 3, one that only computes."""
-    is_operation = ".ops." in getattr(value, "__module__", "") and isinstance(value, type)
+    is_operation = isinstance(value, type) and value.__module__.startswith("keras.src.ops.")
     return parts.is_part(value) and not (is_operation and value.__name__ not in KERAS_3)
-
-
-def _is_known_spec(item: Mapping[str, Any]) -> bool:
-    """Whether the specification of a tensor is one of TensorFlow's."""
-    if item["class_name"] == "TypeSpec":
-        return item.get("module") is None and str(item.get("type_spec")).removeprefix("tf.") in _SPECS
-    is_plain = item.get("registered_name") is None and item.get("module") in _SPEC_MODULES
-    return is_plain and item.get("spec_name") in _SPECS
 
 
 def _lambda_call(settings: Any) -> str:

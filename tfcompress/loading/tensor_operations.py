@@ -20,14 +20,14 @@ _TENSORFLOW = {
     "": """
         approx_top_k argsort batch_to_space bitcast boolean_mask broadcast_dynamic_shape broadcast_static_shape
         broadcast_to cast clip_by_global_norm clip_by_norm clip_by_value concat constant conv convert_to_tensor
-        dynamic_partition dynamic_stitch edit_distance einsum ensure_shape expand_dims extract_volume_patches eye fftnd
-        fill fingerprint gather gather_nd histogram_fixed_width histogram_fixed_width_bins identity identity_n ifftnd
-        irfftnd linspace meshgrid norm one_hot ones ones_like pad parallel_stack random_index_shuffle range rank realdiv
-        repeat reshape reverse reverse_sequence rfftnd roll scatter_nd searchsorted sequence_mask shape shape_n size
-        slice sort space_to_batch space_to_batch_nd split squeeze stack stop_gradient strided_slice
-        tensor_scatter_nd_add tensor_scatter_nd_max tensor_scatter_nd_min tensor_scatter_nd_sub
-        tensor_scatter_nd_update tensordot tile transpose truncatediv truncatemod unique unique_with_counts
-        unravel_index unstack where zeros zeros_like
+        dynamic_partition dynamic_stitch div edit_distance einsum ensure_shape expand_dims extract_volume_patches eye
+        fftnd fill fingerprint floor_div gather gather_nd histogram_fixed_width histogram_fixed_width_bins identity
+        identity_n ifftnd irfftnd linspace meshgrid norm one_hot ones ones_like pad parallel_stack random_index_shuffle
+        range rank realdiv repeat reshape reverse reverse_sequence rfftnd roll scatter_nd searchsorted sequence_mask
+        shape shape_n size slice sort space_to_batch space_to_batch_nd split squeeze stack stop_gradient strided_slice
+        to_double to_float to_int32 to_int64 tensor_scatter_nd_add tensor_scatter_nd_max tensor_scatter_nd_min
+        tensor_scatter_nd_sub tensor_scatter_nd_update tensordot tile transpose truncatediv truncatemod unique
+        unique_with_counts unravel_index unstack where zeros zeros_like
     """,
     "__operators__": "add eq getitem ne ragged_getitem",
     "bitwise": "bitwise_and bitwise_or bitwise_xor invert left_shift right_shift",
@@ -79,7 +79,7 @@ _TENSORFLOW = {
         safe_embedding_lookup_sparse scale_regularization_loss selu separable_conv2d sigmoid_cross_entropy_with_logits
         silu softmax softmax_cross_entropy_with_logits softplus softsign space_to_batch space_to_depth
         sparse_softmax_cross_entropy_with_logits sufficient_statistics swish tanh sigmoid
-        weighted_cross_entropy_with_logits weighted_moments with_space_to_batch
+        weighted_cross_entropy_with_logits weighted_moments
     """,
     "nn.experimental": "general_dropout stateless_dropout",
     "quantization": """

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import UnreadableModel, UnsupportedModel
+from ..core.errors import TfcompressError, UnreadableModel, UnsupportedModel
 from ..core.keras import copy_model, is_quantization_aware, keras
 from ..core.search_path import without_current_folder
 from ..core.store import output_errors
@@ -105,7 +105,9 @@ def load_packed(
                 require_safe(header["model"], path.name, 2, custom_objects, caller="load_packed")
             model = keras.saving.deserialize_keras_object(header["model"], safe_mode=safe_mode)
         model.set_weights(weights)
-    except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
+    except TfcompressError:
+        raise
+    except Exception as error:  # whatever Keras says of settings that make no sense
         reason = " ".join(str(error).split())
         raise UnreadableModel(f"{path} is whole, but holds no model that can be made: {reason}.") from error
     return model
@@ -158,6 +160,6 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
         if unpacked > _MOST_HEADER_BYTES:
             raise ValueError(f"a header of {unpacked} bytes")
         header = json.loads(inflate(data[begin : begin + packed], unpacked))
-    except (ValueError, zlib.error) as error:
+    except (ValueError, RecursionError, zlib.error) as error:
         raise UnreadableModel(f"{path} has a header that cannot be read: {error}. Write it again.") from error
     return header, data[begin + packed :]
