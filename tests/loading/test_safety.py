@@ -50,6 +50,11 @@ def said_of(item, major=2, custom_objects=None):
             },
             "read the file '/etc/passwd'",
         ),
+        # An object may become a path when it is made: `linear` gives what it is given.
+        ({"class_name": "linear", "config": {"x": "/etc/passwd"}}, "'linear'"),
+        ({"class_name": "StringLookup", "config": {"vocabulary": {"class_name": "Dense"}}}, "read the file"),
+        ({"class_name": "ModuleWrapper", "config": {"module": [1], "method_name": "clear"}}, "call a method"),
+        ({"class_name": "function", "module": "keras.layers", "config": "Dense"}, "'Dense'"),
         ({"class_name": "TFOpLambda", "config": {"function": "io.write_file"}}, "call tf.io.write_file"),
         ({"class_name": "TFOpLambda", "config": {"function": "py_function"}}, "call tf.py_function"),
         ({"class_name": "TFOpLambda", "config": {"function": "compat.v1.read_file"}}, "call tf.compat.v1.read_file"),

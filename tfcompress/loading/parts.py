@@ -77,8 +77,8 @@ class Parts:
     def built_in(self, name: str) -> Any:
         """The part of this name, as files of older versions name it, without a module; None when there is none."""
         homes = [getattr(self.keras, namespace, None) for namespace in _NAMESPACES]
-        homes += [getattr(homes[8], inner, None) for inner in ("schedules", "legacy")]
-        found = [getattr(home, name, None) for home in homes if home is not None]
+        homes += [getattr(self.keras.optimizers, inner, None) for inner in ("schedules", "legacy")]
+        found = [getattr(home, name, None) for home in homes]
         if self.major == 2:
             found.append(importlib.import_module("tf_keras.src.layers.serialization").get_builtin_layer(name))
             found += [getattr(home, name, None) for home in (tfmot.sparsity.keras, tfmot.clustering.keras)]

@@ -36,6 +36,7 @@ CODE = {
     "__lambda__": "run Python bytecode that the file holds",
     "TFSMLayer": "load and call a SavedModel from a path that the file names",
     "TorchModuleWrapper": "unpickle Python objects",
+    "ModuleWrapper": "call a method that the file names",
     "JaxLayer": "unpickle Python functions",
     "FlaxLayer": "unpickle Python functions",
     "TensorFlowOpLayer": "run an arbitrary TensorFlow operation",
@@ -183,20 +184,25 @@ def _key(item: Mapping[str, Any]) -> Any:
 
 
 def _found(item: Mapping[str, Any], parts: Parts) -> list[Any]:
-    """What an object is, in whichever way it is read; empty when that is unknown, or another in each way.
+    """What an object is, in whichever way it is read; empty when that is unknown, or another in each way."""
+    found = _readings(item, parts)
+    # Older formats would call a function with the settings, and take what it gives for the object.
+    return found if all(isinstance(value, type) != (item["class_name"] == "function") for value in found) else []
+
+
+def _readings(item: Mapping[str, Any], parts: Parts) -> list[Any]:
+    """What each way of reading an object leads to; empty when one leads elsewhere.
 
     Newer formats go by the registered name, and then by the module; where the class is not found there, by the
-    registered name in the module. Older ones go by the class's name alone, and take functions too.
+    registered name in the module. Older ones go by the class's name alone.
     """
     name, module, alias, wanted = item["class_name"], item.get("module"), item.get("registered_name"), _wanted(item)
     is_function = name == "function"
     registered = parts.registered(_key(item))
     if registered is not None:
         names = (_key(item), getattr(registered, "__name__", None))
-        same = (
-            is_function or name in names or registered is parts.registered(name) or registered is parts.built_in(name)
-        )
-        return [registered] if same else []
+        others = (parts.registered(name), parts.built_in(name))
+        return [registered] if is_function or name in names or registered in others else []
     if alias not in (None, wanted, name) or "." in wanted or name.startswith("__"):
         return []
     if module is None or (module == "builtins" and is_function):
@@ -219,11 +225,16 @@ def _effect(kinds: Collection[str], settings: Any) -> str | None:
     if "Lambda" in kinds:
         return _lambda_call(settings)
     vocabulary = settings.get("vocabulary") if isinstance(settings, Mapping) else None
-    if isinstance(vocabulary, str) and not _VOCABULARY_LAYERS.isdisjoint(kinds):
+    is_words = vocabulary is None or isinstance(vocabulary, list) or _is_tuple(vocabulary)
+    if not is_words and not _VOCABULARY_LAYERS.isdisjoint(kinds):
         return f"read the file {vocabulary!r}"
     code = next((what for kind, what in CODE.items() if kind in kinds), None)
     call = next(filter(None, (forbidden_call(layer, settings) for layer in LAYERS if layer in kinds)), None)
     return code or (call and f"call {call}, which is not on the list of operations that only compute")
+
+
+def _is_tuple(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("class_name") == "__tuple__"
 
 
 def _is_value(item: Mapping[str, Any]) -> bool:
