@@ -76,15 +76,7 @@ class Parts:
 
     def built_in(self, name: str) -> Any:
         """The part of this name, as files of older versions name it, without a module; None when there is none."""
-        homes = [getattr(self.keras, namespace, None) for namespace in _NAMESPACES]
-        homes += [getattr(self.keras.optimizers, inner, None) for inner in ("schedules", "legacy")]
-        found = [getattr(home, name, None) for home in homes]
-        if self.major == 2:
-            found.append(importlib.import_module("tf_keras.src.layers.serialization").get_builtin_layer(name))
-            found += [getattr(home, name, None) for home in (tfmot.sparsity.keras, tfmot.clustering.keras)]
-        else:
-            found.append(getattr(importlib.import_module("keras.src.models"), name, None))
-        return next((value for value in found if self.is_part(value)), None)
+        return _built_in(self.major, name)
 
     def is_part(self, value: Any) -> bool:
         """Whether a model is made of such things: layers, losses and the like, and the functions that go with them."""
@@ -110,6 +102,21 @@ class Parts:
 def parts_of(major: int) -> Parts:
     """The parts of Keras `major`."""
     return Parts(major)
+
+
+@functools.lru_cache(maxsize=4096)  # a file has few names, many times
+def _built_in(major: int, name: str) -> Any:
+    parts = parts_of(major)
+    homes = [getattr(parts.keras, namespace, None) for namespace in _NAMESPACES]
+    homes += [getattr(parts.keras.optimizers, inner, None) for inner in ("schedules", "legacy")]
+    if major == 2:
+        homes += [tfmot.sparsity.keras, tfmot.clustering.keras]
+        found = [importlib.import_module("tf_keras.src.layers.serialization").get_builtin_layer(name)]
+    else:
+        homes += [importlib.import_module(f"keras.src.{room}") for room in ("layers", "models")]
+        found = []
+    found += [getattr(home, name, None) for home in homes]
+    return next((value for value in found if parts.is_part(value)), None)
 
 
 @functools.cache

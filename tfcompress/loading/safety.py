@@ -118,17 +118,20 @@ def findings(config: Any, parts: Parts, where: str = "the model") -> Iterator[Da
     waiting = [(config, where, parts)]
     while waiting:  # no recursion: a file may nest deeper than Python does
         value, where, parts = waiting.pop()
-        if isinstance(value, Mapping) and "class_name" in value:
+        if isinstance(value, dict) and "class_name" in value:
             settings = value.get("config")
             named = isinstance(settings, Mapping) and isinstance(settings.get("name"), str)
             where = f"layer {settings['name']!r}" if named else where
             problem = _problem(value, where, parts)
             if problem:
                 yield problem
-            waiting.extend(reversed([(member, where, inside) for member, inside in _members(value, parts)]))
-        elif isinstance(value, Mapping | list | tuple):
-            members = value.values() if isinstance(value, Mapping) else value
-            waiting.extend(reversed([(member, where, parts) for member in members]))
+            members = [(member, where, inside) for member, inside in _members(value, parts)]
+        elif isinstance(value, (dict, list, tuple)):
+            inner = value.values() if isinstance(value, dict) else value
+            members = [(member, where, parts) for member in inner]
+        else:
+            continue
+        waiting.extend(member for member in reversed(members) if isinstance(member[0], (dict, list, tuple)))
 
 
 def _members(item: Mapping[str, Any], parts: Parts) -> Iterator[tuple[Any, Parts]]:
