@@ -21,7 +21,7 @@ from tfcompress.core.errors import UnsupportedModel
 from tfcompress.core.keras import keras as keras2
 from tfcompress.core.progress import Silent
 from tfcompress.core.store import Store
-from tfcompress.loading import formats, probe
+from tfcompress.loading import door, formats, probe
 from tfcompress.loading.opening import open_saved
 from tfcompress.run_stage import Workshop
 
@@ -205,15 +205,45 @@ def test_nothing_that_a_file_names_is_imported_or_called(share, sound, tripwire,
     assert num_files > 20
 
 
-def test_a_stage_of_a_run_and_a_packed_model_are_looked_at_as_well(tripwire, tmp_path):
-    model = keras2.Sequential([keras2.Input((3,)), keras2.layers.Dense(2, name="answer")])
-    model.save(tmp_path / "model.keras")
-    config = KerasFormat().read(tmp_path / "model.keras")
-    config["config"]["layers"][1].update(OBJECTS[1])
-    KerasFormat().write(tmp_path / "evil.keras", config, tmp_path / "model.keras")
-    with pytest.raises(UnsupportedModel, match="Evil"):
-        open_saved(tmp_path / "evil.keras")
+@pytest.fixture
+def evil_model(tmp_path):
+    """Makes a .keras file of Keras 2 whose model is an object of the list above."""
+
+    def make(number):
+        keras2.Sequential([keras2.Input((3,)), keras2.layers.Dense(2)]).save(tmp_path / "model.keras")
+        KerasFormat().write(tmp_path / "evil.keras", OBJECTS[number], tmp_path / "model.keras")
+        return tmp_path / "evil.keras"
+
+    return make
+
+
+@pytest.mark.parametrize(("number", "touched"), [(0, "import evil_file"), (1, "from_config")])
+def test_without_the_check_the_tripwire_is_touched(number, touched, evil_model, tripwire, monkeypatch):
+    monkeypatch.setattr(door, "require_safe", lambda *_, **__: None)
+    with pytest.raises(tfc.TfcompressError):
+        tfc.load_model(evil_model(number))
+    assert touched in tripwire()
+
+
+def test_the_model_of_a_stage_is_looked_at_as_well(evil_model, tripwire):
+    with pytest.raises(UnsupportedModel, match="'Evil'"):
+        open_saved(evil_model(1))
     assert not tripwire()
+
+
+def test_the_model_of_a_stage_is_a_whole_keras_file(tmp_path):
+    keras2.Sequential([keras2.Input((3,)), keras2.layers.Dense(2)]).save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive, zipfile.ZipFile(tmp_path / "bad.keras", "w") as bad:
+        for name in set(archive.namelist()) - {"model.weights.h5"}:
+            bad.writestr(name, archive.read(name))
+        with h5py.File(tmp_path / "weights.h5", "w") as file:
+            file["elsewhere"] = h5py.ExternalLink("/etc/other.h5", "/secret")
+        bad.write(tmp_path / "weights.h5", "model.weights.h5")
+    with pytest.raises(tfc.UnreadableModel, match="outside of itself"):
+        open_saved(tmp_path / "bad.keras")
+    (tmp_path / "model.keras").rename(tmp_path / "model.h5")  # which tf_keras would read as HDF5
+    with pytest.raises(tfc.UnreadableModel, match="must be a .keras file"):
+        open_saved(tmp_path / "model.h5")
 
 
 def test_a_stage_runs_code_where_the_run_began_from_a_trusted_file_and_only_there(tmp_path):
