@@ -88,8 +88,10 @@ def test_the_student_is_that_of_a_training_without_but_for_rounding(tmp_path):
     # 2^-11 of a logit below 2, through 12 steps of rate 0.05
     assert largest_difference(without, weights_after(fit(**VIEWS), network(0), tmp_path)) < 1e-4
     exact = TeacherCache(tmp_path, dtype="float32")
-    for _ in range(2):
-        assert largest_difference(without, weights_after(fit(**VIEWS), network(0), exact)) == 0
+    first, later = (weights_after(fit(**VIEWS), network(0), exact) for _ in range(2))
+    assert largest_difference(first, later) == 0
+    # The last bit of a weight below 0.5: some processors fuse the teacher's sums otherwise within another graph.
+    assert largest_difference(without, first) < 6e-8
 
 
 def test_with_the_top_of_the_answers_a_student_still_learns(tmp_path):

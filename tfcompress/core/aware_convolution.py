@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .aware import PACKAGE, Aware, activated, pre_activation
+from .aware import PACKAGE, Aware, activated, either, pre_activation
 from .keras import keras, tf
 from .kernel_quantizer import KernelQuantizer
 
@@ -40,14 +40,18 @@ class AwareConv1D(_InTwoDimensions, keras.layers.Conv1D):
     def kernels_to_quantize(self) -> list[Any]:
         return [(self.kernel, KernelQuantizer(per_channel=True, view=(1, *self.kernel.shape)))]
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """The convolution, (batch, length, channels) -> (batch, length, filters)."""
-        return self._finished(
-            tf.nn.conv2d(
-                self._row(inputs), self.used(0), [1, self.strides[0]], self._padding(),
-                dilations=[1, self.dilation_rate[0]],
-            )
-        )  # fmt: skip
+        row, kernel = self._row(inputs), self.used(0)
+        return self._finished(either(training, lambda training: self._convolved(row, kernel, training)))
+
+    def _convolved(self, row: Any, kernel: Any, training: bool) -> Any:
+        strides, dilations = [1, self.strides[0]], [1, self.dilation_rate[0]]
+        if training and self.dilation_rate[0] > 1:
+            # TensorFlow's own CPU kernels, in use where there is no AVX-512, have no gradient of a dilated conv2d. This
+            # takes the row apart instead; the converter wants it whole.
+            return tf.nn.convolution(row, kernel, strides, self._padding(), dilations=dilations)
+        return tf.nn.conv2d(row, kernel, strides, self._padding(), dilations=dilations)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
