@@ -48,8 +48,8 @@ class AwareConv1D(_InTwoDimensions, keras.layers.Conv1D):
     def _convolved(self, row: Any, kernel: Any, training: bool) -> Any:
         strides, dilations = [1, self.strides[0]], [1, self.dilation_rate[0]]
         if training and self.dilation_rate[0] > 1:
-            # TensorFlow's own CPU kernels, in use where there is no AVX-512, have no gradient of a dilated conv2d. This
-            # takes the row apart instead; the converter wants it whole.
+            # Without oneDNN, which TensorFlow leaves off on processors without AVX-512, the CPU has no gradient of a
+            # dilated conv2d. This takes the row apart instead; the converter wants it whole.
             return tf.nn.convolution(row, kernel, strides, self._padding(), dilations=dilations)
         return tf.nn.conv2d(row, kernel, strides, self._padding(), dilations=dilations)
 
