@@ -194,6 +194,20 @@ def test_the_lists_of_operations_name_what_there_is(keras3):
     assert not [name for name in KERAS_3 if not any(hasattr(home, name) for home in homes)]
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"class_name": "TFOpLambda", "config": {"name": "x\n\x1b[31m" * 1000, "function": "\x1b[2J\n" * 10_000}},
+        {"class_name": "\n\x1b" * 10_000, "module": "\n" * 10_000, "registered_name": "\r" * 10_000},
+        {"class_name": "function", "module": "keras.utils", "config": "\x1b[31m\n"},
+        {**LAYER, "class_name": "StringLookup", "config": {"vocabulary": "\n" * 10_000}},
+    ],
+)
+def test_a_message_is_one_short_line_whatever_a_file_says(item):
+    said = said_of(item)
+    assert said.isprintable() and len(said) < 1000
+
+
 def test_depth_is_no_way_out():
     config = {"module": "evil", "class_name": "Evil", "config": {}}
     for _ in range(100_000):

@@ -95,18 +95,24 @@ def require_safe(
         found = next(itertools.chain(findings(config, parts), compiled), None)
     if isinstance(found, Danger):
         raise UnsupportedModel(
-            f"{caller}: {found.where} of {title} must not run code from the file. Received: one that would "
-            f"{found.what}. If you trust where the file comes from, load it with safe_mode=False (--trust)."
+            f"{caller}: {_line(found.where)} of {title} must not run code from the file. Received: one that would "
+            f"{_line(found.what)}. If you trust where the file comes from, load it with safe_mode=False (--trust)."
         )
     if found:
         told = {"registered name": found.registered_name, "module": found.module}
-        more = ", ".join(f"{what} {name!r}" for what, name in told.items() if name not in (None, found.name))
+        more = ", ".join(f"{what} {_line(repr(name))}" for what, name in told.items() if name not in (None, found.name))
+        key = _line(repr(found.registered_name or found.name))
         raise UnsupportedModel(
             f"{caller}.custom_objects must bring the classes that {title} needs. Received: none of the name "
-            f"{found.name!r}{f' ({more})' if more else ''}, for {found.where}. Give "
-            f"custom_objects={{{(found.registered_name or found.name)!r}: ...}}, or the Python file that defines it "
-            "(--custom FILE)."
+            f"{_line(repr(found.name))}{f' ({more})' if more else ''}, for {_line(found.where)}. Give "
+            f"custom_objects={{{key}: ...}}, or the Python file that defines it (--custom FILE)."
         )
+
+
+def _line(text: str, num_characters: int = 120) -> str:
+    """What a file says of itself, as a part of one line for a terminal."""
+    cut = text if len(text) <= num_characters else f"{text[:num_characters]}..."
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in cut)
 
 
 def _leads_on(found: Danger | Stranger) -> bool:
