@@ -33,6 +33,15 @@ def test_it_comes_back_after_an_error(here):
     assert sys.path == before
 
 
+def test_a_current_folder_that_was_deleted_is_no_error(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    before = list(sys.path)
+    with without_current_folder():
+        assert sys.path == before
+
+
 def test_where_packages_are_installed_it_stays(monkeypatch):
     monkeypatch.chdir(sysconfig.get_path("purelib"))
     before = list(sys.path)

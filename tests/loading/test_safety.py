@@ -129,14 +129,16 @@ def said_of(item, major=2, custom_objects=None):
             },
             "'E' (module 'evil')",
         ),
-        (
-            {"module": "tf_keras.src.layers.rnn.cell_wrappers", "class_name": "DropoutWrapper", "config": {}},
-            "run Python bytecode",
-        ),
     ],
 )
 def test_code_anywhere_in_a_configuration_is_found(item, expected):
     assert expected in said_of(item)
+
+
+@pytest.mark.parametrize("name", ["DropoutWrapper", "ResidualWrapper"])
+@pytest.mark.parametrize("module", [{}, {"module": "tf_keras.src.layers.rnn.cell_wrappers"}])
+def test_cells_that_unpack_bytecode_are_refused(name, module):
+    assert "run Python bytecode" in said_of({**module, "class_name": name, "config": {}})
 
 
 @pytest.mark.parametrize("major", [2, 3])
@@ -154,6 +156,13 @@ def test_a_name_must_be_registered_exactly_and_with_the_keras_that_reads_the_fil
         assert "'Mine'" in said_of({**item, "registered_name": "other>Mine"}, major)
     finally:
         del registry["other>Mine"]
+
+
+def test_a_name_that_the_user_brings_does_not_cover_what_keras_has_of_that_name(keras3):
+    mine = type("Lambda", (keras2.layers.Layer,), {})
+    item = {**LAYER, "class_name": "Lambda", "config": {"function": ["code"]}}  # registered_name null: by the module
+    assert "Python bytecode" in said_of(item, custom_objects={"Lambda": mine})
+    require_safe({**item, "registered_name": "Lambda"}, "model.keras", 2, {"Lambda": mine})
 
 
 def test_operations_of_keras_3_that_take_a_function_are_refused():

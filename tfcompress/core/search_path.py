@@ -53,7 +53,10 @@ def for_children() -> str:
 
 
 def _elsewhere(entries: Iterable[str]) -> list[str]:
-    here = Path.cwd().resolve()
+    try:
+        here = Path.cwd().resolve()
+    except FileNotFoundError:  # it was deleted: there is nothing to import from
+        return list(entries)
     if here in _installed():
         return list(entries)
     return [entry for entry in entries if Path(entry or ".").resolve() != here]

@@ -158,7 +158,7 @@ def _problem(item: Mapping[str, Any], where: str, parts: Parts) -> Danger | Stra
         return Danger(where, f"make an object that has no name ({str(name)[:60]})")
     wanted, alias = _wanted(item), item.get("registered_name")
     found = _found(item, parts)
-    effect = _effect(_kinds(name, found, parts), settings)
+    effect = _effect(_kinds(item, found, parts), settings)
     if effect:
         return Danger(where, effect)
     if _is_value(item):
@@ -221,12 +221,14 @@ def _readings(item: Mapping[str, Any], parts: Parts) -> list[Any]:
     return parts.in_module(module, wanted) if parts.allows(module) else []
 
 
-def _kinds(name: str, found: Collection[Any], parts: Parts) -> set[str]:
-    """The names of all classes that an object is made by, in whichever way it is read; a user's own are left out."""
-    if name != "__lambda__" and parts.registered(name) is not None:
-        return set()
-    classes = [value for value in (*found, parts.built_in(name)) if value is not None and parts.is_part(value)]
-    return {name, *(kind.__name__ for value in classes for kind in getattr(value, "__mro__", ()))}
+def _kinds(item: Mapping[str, Any], found: Collection[Any], parts: Parts) -> set[str]:
+    """The names of all classes that an object is made by, in whichever way it is read; registered ones are left out."""
+    name = item["class_name"]
+    classes = [value for value in found if value is not parts.registered(_key(item)) and parts.is_part(value)]
+    names = {name} if name == "__lambda__" or parts.registered(name) is None else set()
+    if names and parts.built_in(name) is not None:
+        classes.append(parts.built_in(name))
+    return names | {kind.__name__ for value in classes for kind in getattr(value, "__mro__", ())}
 
 
 def _effect(kinds: Collection[str], settings: Any) -> str | None:
