@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras, load_model, save_model, set_seed, start_quietly, tf
+from tfcompress.backend.tensorflow import keras, set_seed, start_quietly, tf
+from tfcompress.models_io.copying import load_model, save_model
 
 TOGETHER = "all three"
 

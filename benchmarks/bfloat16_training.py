@@ -15,8 +15,8 @@ import statistics
 from distilling_step import EpochTimes, RandomImages
 
 import tfcompress as tfc
-from tfcompress.core.keras import set_seed, start_quietly
-from tfcompress.core.machine import machine, versions
+from tfcompress.backend.tensorflow import set_seed, start_quietly
+from tfcompress.running.versions import machine, versions
 
 NETWORKS = {
     "SimpleCNN": tfc.simple_cnn,

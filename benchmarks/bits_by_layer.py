@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 import tfcompress as tfc
-from tfcompress.core.keras import set_seed, start_quietly
+from tfcompress.backend.tensorflow import set_seed, start_quietly
+from tfcompress.measuring.compare import sums_of
 from tfcompress.quantization.bit_allocation import kernel_bytes
-from tfcompress.quantization.error_sums import sums_of
 
 SHARES = (0.2, 0.4, 0.6, 0.8)  # of the bytes between 4 bits and 8
 

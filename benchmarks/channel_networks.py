@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfcompress.core.keras import keras
+from tfcompress.backend.tensorflow import keras
 
 layers = keras.layers
 

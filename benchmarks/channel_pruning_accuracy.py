@@ -1,7 +1,7 @@
 """Channel pruning of ResNets on CIFAR-10: accuracy of each criterion at the same MACs, and latency of the int8 files.
 
     python benchmarks/channel_pruning_accuracy.py --data-dir FOLDER [--depth 8] [--epochs 24] [--speed-up 2.1]
-        [--criteria L2Norm Random ...] [--fine-tune 6] [--teacher cifar10_fast_resnet] [--out FOLDER]
+        [--criteria L2 Random ...] [--fine-tune 6] [--teacher cifar10_fast_resnet] [--out FOLDER]
     python benchmarks/channel_pruning_accuracy.py --data-dir FOLDER --baseline cifar10_resnet8
 
 Trains ResNet-DEPTH once (kept in --out, and taken from there the next time), then for each criterion removes channels
@@ -24,10 +24,10 @@ import numpy as np
 from judging import accuracy
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras, set_seed, start_quietly
-from tfcompress.core.measure import measure
+from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
+from tfcompress.measuring.measure import measure
 
-CRITERIA = ("L2Norm", "L1Norm", "BatchNormScale", "Taylor", "GeometricMedian", "Activation", "Lamp", "Random")
+CRITERIA = ("L2", "L1", "BatchNormScale", "Taylor", "GeometricMedian", "Activation", "Lamp", "Random")
 NUM_LATENCY_ROUNDS = 5
 KERNELS = {"XNNPACK": tfc.CpuXnnpack(min_agreement=0.0), "built-in": tfc.CpuBuiltin(min_agreement=0.0)}
 NUM_TIMED = 500  # examples; the times of a file need no more
@@ -55,7 +55,7 @@ def fit_of(
 def baseline(data: tfc.Data, options: argparse.Namespace) -> keras.Model:
     """ResNet-DEPTH in float, trained, or taken from an earlier run or from what comes along."""
     if options.baseline:
-        return tfc.Shipped(options.baseline)()
+        return tfc.Pretrained(options.baseline)()
     path = options.out / f"resnet{options.depth}.keras"
     if not path.exists():
         set_seed(0)
@@ -70,7 +70,7 @@ def prune(
     """The pruned model after fine-tuning, and its accuracy before it."""
     technique = tfc.PruneChannels(
         target=tfc.MacsTarget(at_most=1 / speed_up),
-        criterion=getattr(tfc, criterion)(),
+        criterion=getattr(tfc.criteria, criterion)(),
         round_to=options.round_to,
     )
     seen = {}
@@ -90,7 +90,7 @@ def prune(
     fit = None
     if options.fine_tune:
         plain = fit_of(data, options.fine_tune, options.peak, 1, options.weight_decay, options.bfloat16, NUM_VIEWS)
-        teacher = tfc.Shipped(options.teacher)() if options.teacher else model
+        teacher = tfc.Pretrained(options.teacher)() if options.teacher else model
         loss = tfc.SoftTargets(options.temperature)
         fit = tfc.distilled(plain, teacher, loss, options.labels, cache=True)
     return technique.apply(model, LookThenTrain(fit)), seen["before"]

@@ -20,15 +20,15 @@ import channel_networks
 import loading_applications
 import numpy as np
 
-from tfcompress.core.graph import channel_graph
-from tfcompress.core.keras import keras, start_quietly, tf
-from tfcompress.core.machine import machine, versions
-from tfcompress.core.measure import measure
-from tfcompress.core.twins import keras3
-from tfcompress.loading.door import bring_in
+from tfcompress.backend.tensorflow import keras, start_quietly, tf
+from tfcompress.graph.dependencies import channel_graph
+from tfcompress.layers.twins import keras3
+from tfcompress.measuring.measure import measure
 from tfcompress.models.resnet import resnet
-from tfcompress.pruning.removal import remove_groups, spared, zero_groups
-from tfcompress.pruning.selection import PER_LAYER, Scored, choose
+from tfcompress.models_io.loading.door import load_with_report
+from tfcompress.pruning.removal.greedy import PER_LAYER, Scored, choose
+from tfcompress.pruning.removal.removal import remove_groups, spared, zero_groups
+from tfcompress.running.versions import machine, versions
 
 SHARE = 0.3
 LIMIT = 1e-4
@@ -51,7 +51,7 @@ HEADER = (
 def build(name: str) -> Any:
     """A network whose answers depend on each of its channels."""
     if name not in OWN:
-        model = sized(bring_in(loading_applications.build(name)).model)
+        model = sized(load_with_report(loading_applications.build(name)).model)
         for weight in model.weights:  # ConvNeXt's layer scales, which else let a millionth of each branch through
             if "layer_scale" in weight.name:
                 weight.assign(np.full(weight.shape, 0.3, "float32"))

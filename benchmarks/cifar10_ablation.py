@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import tfcompress as tfc
-from tfcompress import recipe_file
-from tfcompress.core.keras import set_seed, start_quietly
+from tfcompress.backend.tensorflow import set_seed, start_quietly
+from tfcompress.cli import recipe_file
 
 Stages = tuple[tfc.Stage, ...]
 

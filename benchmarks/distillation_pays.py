@@ -20,7 +20,7 @@ import numpy as np
 from judging import accuracy
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras, set_seed, start_quietly
+from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
 
 STUDENTS = {"simple_cnn": lambda: tfc.simple_cnn(dropout=0.2), "resnet8": lambda: tfc.resnet(8)}
 # The layers that losses of layers compare: (teacher's, student's), maps of one height and width, and last features.
@@ -37,13 +37,15 @@ def losses(student: str, temperature: float) -> dict[str, object]:
     return {
         "SoftTargets": soft,
         "SoftTargets reversed": tfc.SoftTargets(temperature, direction="student||teacher"),
-        "Reconstruction": tfc.Reconstruction(),
-        "MeanSquaredLogits": tfc.MeanSquaredLogits(),
-        "DecoupledTargets": tfc.DecoupledTargets(temperature),
-        "Correlation": tfc.Correlation(temperature),
-        "SoftTargets + Relational": tfc.WeightedSum(((soft, 1.0), (tfc.Relational(*features), 1.0))),
-        "SoftTargets + Hint": tfc.WeightedSum(((soft, 1.0), (tfc.Hint(*maps), 1.0))),
-        "SoftTargets + AttentionTransfer": tfc.WeightedSum(((soft, 1.0), (tfc.AttentionTransfer(*maps), 10.0))),
+        "Reconstruction": tfc.losses.Reconstruction(),
+        "MeanSquaredLogits": tfc.losses.MeanSquaredLogits(),
+        "DecoupledTargets": tfc.losses.DecoupledTargets(temperature),
+        "Correlation": tfc.losses.Correlation(temperature),
+        "SoftTargets + Relational": tfc.losses.WeightedSum(((soft, 1.0), (tfc.losses.Relational(*features), 1.0))),
+        "SoftTargets + Hint": tfc.losses.WeightedSum(((soft, 1.0), (tfc.losses.Hint(*maps), 1.0))),
+        "SoftTargets + AttentionTransfer": tfc.losses.WeightedSum(
+            ((soft, 1.0), (tfc.losses.AttentionTransfer(*maps), 10.0))
+        ),
     }
 
 
@@ -66,7 +68,7 @@ def train(student: str, loss: object | None, data: tfc.Data, options: argparse.N
     )
     if loss is not None:
         compares_layers = any(hasattr(part, "layers") for part, _ in getattr(loss, "parts", ()))
-        fit = tfc.distilled(fit, tfc.Shipped(options.teacher)(), loss, options.labels, cache=not compares_layers)
+        fit = tfc.distilled(fit, tfc.Pretrained(options.teacher)(), loss, options.labels, cache=not compares_layers)
     return tfc.Train().apply(STUDENTS[student](), fit)
 
 

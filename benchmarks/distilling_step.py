@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras, set_seed, start_quietly
+from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
 from tfcompress.core.types import Data, Split
 
 NUM_EPOCHS = 6  # of a second each: on a machine that others use, the shortest of five tells what a step costs

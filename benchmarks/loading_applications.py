@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.core.keras import keras as keras_2
-from tfcompress.core.machine import machine, versions
-from tfcompress.core.twins import keras3
-from tfcompress.loading.door import bring_in
+from tfcompress.backend.tensorflow import keras as keras_2
+from tfcompress.layers.twins import keras3
+from tfcompress.models_io.loading.door import load_with_report
+from tfcompress.running.versions import machine, versions
 
 NAMES = (
     *("MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large", "ResNet50", "ResNet50V2", "DenseNet121"),
@@ -76,7 +76,7 @@ def row(name: str) -> tuple[str, int, int, int, float, float, float]:
     """One line of the table."""
     model = build(name)
     started = time.monotonic()
-    arrival = bring_in(model)
+    arrival = load_with_report(model)
     seconds = time.monotonic() - started
     if arrival.largest_difference is None:
         raise SystemExit(f"{name} is not compared: {arrival.not_compared}")

@@ -19,11 +19,11 @@ import tempfile
 import time
 from typing import Any
 
-from tfcompress.core.keras import keras
-from tfcompress.core.machine import machine, versions
-from tfcompress.core.twins import keras3
-from tfcompress.loading.door import bring_in
-from tfcompress.loading.equality import NUM_EXAMPLES
+from tfcompress.backend.tensorflow import keras
+from tfcompress.layers.twins import keras3
+from tfcompress.models_io.loading.door import load_with_report
+from tfcompress.models_io.loading.equality import NUM_EXAMPLES
+from tfcompress.running.versions import machine, versions
 
 TIME_LIMIT, MEMORY_LIMIT = 2.0, 3.0  # times building it; times the size of its weights
 
@@ -39,14 +39,14 @@ def measure() -> dict[str, float]:
     model(np.zeros((NUM_EXAMPLES, *model.input_shape[1:]), "float32"))
     peak = peak_bytes()
     started = time.monotonic()
-    bring_in(model)
+    load_with_report(model)
     seconds["bring in from memory"] = time.monotonic() - started
     rise = peak_bytes() - peak
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
         model.save(path)
         started = time.monotonic()
-        bring_in(path)
+        load_with_report(path)
         seconds["bring in from .keras"] = time.monotonic() - started
     started = time.monotonic()
     keras_2.applications.MobileNetV2(weights=None)

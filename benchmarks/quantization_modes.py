@@ -23,8 +23,9 @@ from typing import Any
 from judging import accuracy
 
 import tfcompress as tfc
-from tfcompress.core.keras import copy_model, keras, set_seed, start_quietly
-from tfcompress.core.measure import kernels
+from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
+from tfcompress.measuring.measure import kernels
+from tfcompress.models_io.copying import copy_model
 
 
 def files(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any, Any]]:
@@ -82,7 +83,7 @@ def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator
         plain = tfc.KerasFit(
             data, epochs, 128, rates, seed=1, augment=(tfc.Flip(),), views=4, bfloat16=options.bfloat16
         )
-        teacher = tfc.Shipped(options.teacher)() if options.teacher else model
+        teacher = tfc.Pretrained(options.teacher)() if options.teacher else model
         return tfc.distilled(plain, teacher, tfc.SoftTargets(2.0), student_loss_weight=0.5, cache=True)
 
     @functools.cache
@@ -126,7 +127,7 @@ def main() -> None:
     start_quietly()
     options.out.mkdir(parents=True, exist_ok=True)
     data = tfc.Cifar10(options.data_dir)
-    model = copy_model(tfc.load_model(options.model) if options.model.suffix else tfc.Shipped(options.model.name)())
+    model = copy_model(tfc.load_model(options.model) if options.model.suffix else tfc.Pretrained(options.model.name)())
     base = tfc.Float32().convert(model, data, options.out / "base.tflite")
     at_first = accuracy(model, data)
     print(f"{options.model.stem}, {data.title}, 10,000 test examples; float32 in Keras {at_first:.2%}\n")

@@ -29,9 +29,9 @@ from typing import Any
 import numpy as np
 
 import tfcompress as tfc
-from tfcompress.core import tflite
-from tfcompress.core.keras import keras, set_seed, start_quietly
+from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
 from tfcompress.core.types import Data, Split
+from tfcompress.measuring import tflite
 
 layers = keras.layers
 LEAST_AGREEMENT = 0.99

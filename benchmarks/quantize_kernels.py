@@ -14,10 +14,10 @@ import time
 import numpy as np
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras, start_quietly
-from tfcompress.core.machine import machine, versions
-from tfcompress.core.measure import kernel_variables, leaf_layers
+from tfcompress.backend.tensorflow import keras, start_quietly
+from tfcompress.measuring.measure import kernel_variables, leaf_layers
 from tfcompress.quantization.kernels import channel_axes
+from tfcompress.running.versions import machine, versions
 
 RUNS = 15
 AT_MOST = 2.0

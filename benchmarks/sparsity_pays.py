@@ -16,7 +16,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 import tfcompress as tfc
-from tfcompress.core.keras import set_seed, start_quietly
+from tfcompress.backend.tensorflow import set_seed, start_quietly
 from tfcompress.export.sparse import encodings
 
 RUNS, WARM_UP = 300, 30
@@ -24,7 +24,7 @@ PATTERNS = {
     "weights, 75 %": tfc.PruneLowMagnitude(0.75),
     "blocks of 1 x 4, 75 %": tfc.PruneLowMagnitude(0.75, block_size=(1, 4)),
     "2 of 4, 50 %": tfc.PruneLowMagnitude(0.5, m_by_n=(2, 4)),
-    "whole filters zero, 75 %": tfc.PruneWeights(0.75, tfc.L2Score()),
+    "whole filters zero, 75 %": tfc.PruneWeights(0.75, tfc.scores.L2()),
     "filters removed (tree), 75 %": tfc.PruneTree(0.75, levels=("filter",)),
     "tree with all levels, 90 %": tfc.PruneTree(0.9),
 }

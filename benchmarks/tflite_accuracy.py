@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcompress.core.keras import keras, tf
+from tfcompress.backend.tensorflow import keras, tf
 from tfcompress.core.types import Data, Split
 from tfcompress.delegates import batching, judge, worker
 from tfcompress.export.float32 import Float32

@@ -26,15 +26,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tfcompress.core.graph import channel_graph
-from tfcompress.core.keras import keras, start_quietly, tf
-from tfcompress.core.machine import machine, versions
-from tfcompress.core.measure import measure
-from tfcompress.pruning.candidates import Candidate, Plan
-from tfcompress.pruning.criteria.l2 import L2Norm
-from tfcompress.pruning.removal import remove_groups
-from tfcompress.pruning.scoring import scores_of
-from tfcompress.pruning.selection import PER_LAYER, choose
+from tfcompress.backend.tensorflow import keras, start_quietly, tf
+from tfcompress.graph.dependencies import channel_graph
+from tfcompress.measuring.measure import measure
+from tfcompress.pruning import channel_criteria as criteria
+from tfcompress.pruning.removal.candidates import Candidate, Plan
+from tfcompress.pruning.removal.greedy import PER_LAYER, choose
+from tfcompress.pruning.removal.removal import remove_groups
+from tfcompress.pruning.removal.scoring import scores_of
+from tfcompress.running.versions import machine, versions
 
 NAMES = ("MobileNetV2", "ResNet50", "DenseNet121")
 HEADER = (
@@ -46,7 +46,7 @@ HEADER = (
 def share_for(model: Any, num_macs: int) -> float:
     """The share of each layer's channels that leaves the nearest to `num_macs`."""
     plan = Plan(model, channel_graph(model))
-    scored = scores_of(plan, plan.graph.families, L2Norm(), 0)
+    scored = scores_of(plan, plan.graph.families, criteria.L2(), 0)
 
     def left(share: float) -> int:
         return Candidate(plan, frozenset(choose(scored, share, PER_LAYER))).num_macs
@@ -62,7 +62,7 @@ def prune(model: Any, share: float) -> tuple[Any, float]:
     """A smaller model, and the seconds it took to make."""
     started = time.perf_counter()
     plan = Plan(model, channel_graph(model))
-    scored = scores_of(plan, plan.graph.families, L2Norm(), 0)
+    scored = scores_of(plan, plan.graph.families, criteria.L2(), 0)
     smaller = remove_groups(model, plan.graph, choose(scored, share, PER_LAYER))
     return smaller, time.perf_counter() - started
 

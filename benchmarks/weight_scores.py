@@ -10,17 +10,17 @@ import statistics
 import sys
 
 import tfcompress as tfc
-from tfcompress.core.keras import set_seed, start_quietly
-from tfcompress.core.measure import kernels
+from tfcompress.backend.tensorflow import set_seed, start_quietly
+from tfcompress.measuring.measure import kernels
 
 SPARSITIES = (0.9, 0.95)
 LATE = tfc.PolynomialDecay(begin=0.1)
 SCORES = {
-    "random": tfc.RandomScore(),
-    "magnitude": tfc.L1Score(),
-    "L2 of slices": tfc.L2Score(group="slice"),
-    "movement": tfc.MovementScore(),
-    "gradient x weight": tfc.GradientTimesWeight(),
+    "random": tfc.scores.Random(),
+    "magnitude": tfc.scores.L1(),
+    "L2 of slices": tfc.scores.L2(group="slice"),
+    "movement": tfc.scores.Movement(),
+    "gradient x weight": tfc.scores.GradientTimesWeight(),
 }
 
 
@@ -31,7 +31,7 @@ def methods(sparsity: float) -> dict[str, object]:
         for name, score in SCORES.items()
         for comparison in ("per layer", "global")
     }
-    terms = {"L1": tfc.L1(), "L2": tfc.L2()}
+    terms = {"L1": tfc.regularizers.L1(), "L2": tfc.regularizers.L2()}
     found |= {f"{name} in the loss": tfc.Regularized(term, final_sparsity=sparsity) for name, term in terms.items()}
     found["no term, cut all the same"] = tfc.Regularized(strength=1e-12, final_sparsity=sparsity)
     found["tree"] = tfc.PruneTree(sparsity)

@@ -75,7 +75,7 @@ def given_teacher(data: tfc.Cifar10, settings: Settings) -> tuple[tfc.Stage, ...
     """The stage that judges the teacher that comes along; none where the baseline teaches."""
     if not settings.teacher:
         return ()
-    return (tfc.Stage("teacher", tfc.AsGiven(), tfc.Judged(data), start=tfc.Shipped(settings.teacher)),)
+    return (tfc.Stage("teacher", tfc.Unchanged(), tfc.EvaluateOnly(data), start=tfc.Pretrained(settings.teacher)),)
 
 
 def fit(

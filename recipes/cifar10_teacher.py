@@ -46,7 +46,7 @@ def recipe(settings: Settings) -> tfc.Recipe:
                 "teacher",
                 tfc.Train(),
                 training,
-                start=tfc.Shipped(settings.start) if settings.start else anew,
+                start=tfc.Pretrained(settings.start) if settings.start else anew,
             ),
         ),
         exports={"teacher": (tfc.Float16(), tfc.Int8())},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tfcompress.core.keras import prepare_environment
+from tfcompress.backend.tensorflow import prepare_environment
 
 prepare_environment()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -26,7 +26,7 @@ def digits():
 def trained(digits):
     """SimpleCNN after 220 steps: sure enough of its answers that rounding changes few of them."""
     import tfcompress as tfc
-    from tfcompress.core.keras import set_seed, start_quietly
+    from tfcompress.backend.tensorflow import set_seed, start_quietly
 
     start_quietly()
     set_seed(0)
@@ -38,7 +38,7 @@ def sparse(trained):
     """`trained` with the smaller half of each kernel set to zero."""
     import numpy as np
 
-    from tfcompress.core.keras import copy_model
+    from tfcompress.models_io.copying import copy_model
 
     model = copy_model(trained)
     for layer in model.layers:
@@ -52,7 +52,7 @@ def sparse(trained):
 def aware(sparse, digits):
     """`sparse` made quantization-aware, its zeros kept."""
     import tfcompress as tfc
-    from tfcompress.core.keras import set_seed
+    from tfcompress.backend.tensorflow import set_seed
 
     set_seed(0)
     return tfc.QuantizeAware().apply(sparse, tfc.KerasFit(digits, epochs=2, learning_rate=0.01))

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core import tflite
-from tfcompress.core.keras import set_seed
-from tfcompress.core.measure import kernels
-from tfcompress.core.promises import judge_file
+from tfcompress.backend.tensorflow import set_seed
 from tfcompress.core.types import Data, Split
+from tfcompress.measuring import tflite
+from tfcompress.measuring.measure import kernels
+from tfcompress.measuring.promises import judge_file
 
 MODELS = Path(__file__).parents[2] / "shared" / "models" / "mlperf_tiny"
 SIZES = {"resnet8_cifar10": ((32, 32, 3), 10, 1.0), "mobilenet_vww": ((96, 96, 3), 2, 1 / 255)}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras, tf
+from tfcompress.backend.tensorflow import keras, tf
 from tfcompress.inspect import main
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tfcompress as tfc
-from tfcompress import recipe_file
+from tfcompress.cli import recipe_file
 
 HERE = Path(__file__).parent
 
@@ -20,7 +20,7 @@ def own(trained, digits, tmp_path_factory):
     from PIL import Image
 
     import tfcompress as tfc
-    from tfcompress.core.keras import keras
+    from tfcompress.backend.tensorflow import keras
 
     folder = tmp_path_factory.mktemp("own")
     inputs = keras.Input(digits.input_shape)
@@ -102,7 +102,7 @@ def test_a_teacher_is_made_anew_or_trained_on_without_smoothed_labels():
     assert (anew.fit.label_smoothing, anew.fit.learning_rate.peak) == (0.1, 0.25)
     given = {"start": "cifar10_fast_resnet", "label_smoothing": "0", "learning_rate": "0.05", "epochs": "6"}
     (further,) = file.recipe(file.settings(given)).stages
-    assert further.start == tfc.Shipped("cifar10_fast_resnet")
+    assert further.start == tfc.Pretrained("cifar10_fast_resnet")
     assert (further.fit.label_smoothing, further.fit.learning_rate.peak, further.fit.epochs) == (0, 0.05, 6)
 
 

@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .core.complaints import explain, interrupts_that_arrive
+from .backend.search_path import without_current_folder
+from .cli.errors import explain, interrupts_that_arrive
 from .core.errors import ConversionFailed, UnreadableModel, Usage
-from .core.search_path import without_current_folder
-from .inspecting.comparison import SETTINGS, compare, comparison
+from .inspecting.errors.comparison import SETTINGS, compare, comparison
 from .inspecting.kind import is_tflite
 
 if TYPE_CHECKING:
-    from .inspecting.error_values import Errors
+    from .inspecting.errors.error_values import Errors
     from .inspecting.values import KerasFile, TfliteFile
 
 DESCRIPTION = """\
@@ -116,12 +116,12 @@ def _refuse(options: dict[str, Any], kind: str, path: Path) -> None:
 
 
 def _inspect_tflite(path: Path, with_gpu: bool) -> TfliteFile:
-    from .inspecting.reading import read_tflite
+    from .inspecting.tflite.reading import read_tflite
 
     file = read_tflite(path)
     if not with_gpu:
         return file
-    from .inspecting.gpu import ask_gpu, operator_support
+    from .inspecting.tflite.gpu_support import ask_gpu, operator_support
 
     with _working("asking the GPU delegate"):
         gpu = ask_gpu(path, file, "the file")
@@ -131,11 +131,11 @@ def _inspect_tflite(path: Path, with_gpu: bool) -> TfliteFile:
 
 
 def _inspect_keras(path: Path, options: argparse.Namespace) -> KerasFile:
-    from .core.keras import start_quietly
+    from .backend.tensorflow import start_quietly
 
     with _working(f"reading {path.name}"):
         start_quietly()
-        from .inspecting.keras_model import inspect_keras
+        from .inspecting.keras.keras_model import inspect_keras
 
         arrival = _bring_in(path, options)
         file = inspect_keras(arrival.model, str(path), arrival.origin, _num_bytes(path), arrival.largest_difference)
@@ -146,11 +146,11 @@ def _inspect_keras(path: Path, options: argparse.Namespace) -> KerasFile:
 
 
 def _bring_in(path: Path, options: argparse.Namespace) -> Any:
-    from .loading.custom import custom_objects_from
-    from .loading.door import bring_in
+    from .models_io.loading.custom import custom_objects_from
+    from .models_io.loading.door import load_with_report
 
     custom_objects = custom_objects_from(options.custom) if options.custom else {}
-    return bring_in(path, custom_objects=custom_objects, safe_mode=not options.trust)
+    return load_with_report(path, custom_objects=custom_objects, safe_mode=not options.trust)
 
 
 def _compare(path: Path, options: argparse.Namespace) -> Errors:
@@ -159,7 +159,7 @@ def _compare(path: Path, options: argparse.Namespace) -> Errors:
         raise Usage(f"--against is for a Keras FILE. Received: {path}. Say FILE.keras --against {path.name}.")
     _refuse({"--tensors": options.tensors, "--gpu": options.gpu}, "do not go with --against", path)
     wanted = comparison(options.against, *(getattr(options, name) for name in SETTINGS))
-    from .core.keras import start_quietly
+    from .backend.tensorflow import start_quietly
     from .core.progress import Silent
 
     with _working(f"reading {path.name}"):
@@ -167,7 +167,7 @@ def _compare(path: Path, options: argparse.Namespace) -> Errors:
         model = _bring_in(path, options).model
     if not sys.stderr.isatty():
         return compare(model, str(path), wanted, Silent())
-    from .terminal import TerminalProgress
+    from .cli.terminal import TerminalProgress
 
     return compare(model, str(path), wanted, TerminalProgress())
 
@@ -178,8 +178,8 @@ def _with_gpu(file: KerasFile, model: Any) -> KerasFile:
 
     from .export.float32 import Float32
     from .export.int8 import Int8
-    from .inspecting.gpu import ask_gpu, layer_support
-    from .inspecting.reading import read_tflite
+    from .inspecting.tflite.gpu_support import ask_gpu, layer_support
+    from .inspecting.tflite.reading import read_tflite
     from .inspecting.values import NOT_RUN, Gpu, Support
 
     exporter = Int8() if file.totals["quantization_aware"] else Float32()
@@ -209,7 +209,7 @@ def _working(what: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    from .terminal import MESSAGES
+    from .cli.terminal import MESSAGES
 
     with MESSAGES.status(what):
         yield
@@ -217,12 +217,15 @@ def _working(what: str) -> Iterator[None]:
 
 def _show(file: Errors | KerasFile | TfliteFile, options: argparse.Namespace) -> None:
     if options.json:
-        from .inspecting.reading import finite
+        from .inspecting.tflite.reading import finite
 
         told = {"kind": file.kind, "format": file.format, **dataclasses.asdict(file)}
         print(json.dumps(finite(told), indent=2, allow_nan=False))
         return
-    from .inspecting import error_table, keras_table, page, tflite_table
+    from .inspecting import page
+    from .inspecting.errors import error_table
+    from .inspecting.keras import keras_table
+    from .inspecting.tflite import tflite_table
 
     if file.kind == "errors":
         error_table.print_errors(file, page.console())

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import recipe_file
-from .core.complaints import explain, interrupts_that_arrive
+from .cli import recipe_file
+from .cli.errors import explain, interrupts_that_arrive
 from .core.errors import Usage, VerdictFailed
-from .core.strategy import Strategy, parse_strategy
+from .running.strategy import Strategy, parse_strategy
 
 if TYPE_CHECKING:
     from .core.progress import Progress
@@ -107,7 +107,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     strategy = parse_strategy(options.strategy)
     settings = file.settings(_assignments(options))
     recipe = file.recipe(settings)
-    from .run import require_order
+    from .running.run import require_order
 
     require_order(recipe)
     if options.plan:
@@ -133,10 +133,10 @@ def _assignments(options: argparse.Namespace) -> dict[str, str]:
 
 def _take_part(recipe: Recipe, file: recipe_file.RecipeFile, folder: Path, strategy: Strategy) -> int:
     """Trains with the other workers; the chief writes, and reports."""
-    from .core.keras import start_quietly
-    from .core.store import Store
-    from .run import run
-    from .terminal import TerminalProgress
+    from .backend.tensorflow import start_quietly
+    from .cli.terminal import TerminalProgress
+    from .running.run import run
+    from .running.store import Store
 
     progress = TerminalProgress()
     progress.say(f"{file.name}: {strategy.worker}, which trains; the chief writes {folder}")
@@ -155,12 +155,12 @@ def _execute(
     fresh: bool,
     strategy: Strategy,
 ) -> int:
+    from .backend.tensorflow import start_quietly
+    from .cli.terminal import TerminalProgress, print_report
     from .core.describe import describe
-    from .core.keras import start_quietly
-    from .core.store import Store
-    from .report import write
-    from .run import run
-    from .terminal import TerminalProgress, print_report
+    from .running.report import write
+    from .running.run import run
+    from .running.store import Store
 
     store, progress = Store(folder), TerminalProgress()
     store.open(fresh)
@@ -192,7 +192,7 @@ def _tell_changes(before: Any, settings: Mapping[str, Any], progress: Progress) 
 
 def _print_plan(recipe: Recipe, name: str) -> None:
     from .core.describe import short
-    from .run import start_name
+    from .running.run import start_name
 
     print(f"{name} on {recipe.data.title}")
     for position, stage in enumerate(recipe.stages):

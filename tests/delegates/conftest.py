@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfcompress.core.keras import keras, tf
+from tfcompress.backend.tensorflow import keras, tf
 from tfcompress.core.types import Artifact, Data, Split
 
 NUM_EXAMPLES = 150  # no multiple of the batch, so that the last run is not full

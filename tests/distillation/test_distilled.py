@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras
 from tfcompress.core.describe import describe
 from tfcompress.core.errors import InvalidRecipe
-from tfcompress.core.keras import keras
 
 
 def network(value):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import is_quantization_aware, keras, tf
-from tfcompress.core.measure import kernels, zero_share
+from tfcompress.backend.tensorflow import is_quantization_aware, keras, tf
+from tfcompress.measuring.measure import kernels, zero_share
 
 INPUTS = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
 LABELS = np.arange(64) % 3

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 
 import tfcompress as tfc
-from tfcompress.core.store import Store
-from tfcompress.run import run
+from tfcompress.running.run import run
+from tfcompress.running.store import Store
 
 
 def test_stages_teach_by_their_names(tmp_path):

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import InvalidRecipe, UnsupportedModel
-from tfcompress.core.keras import copy_model, keras
-from tfcompress.distillation.least_squares import least_squares
+from tfcompress.distillation.refit import least_squares
+from tfcompress.models_io.copying import copy_model
 
 RNG = np.random.default_rng(0)
 

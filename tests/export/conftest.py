@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from tfcompress.core.keras import keras, tf
+from tfcompress.backend.tensorflow import keras, tf
 
 
 class File:

@@ -11,8 +11,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras
 from tfcompress.core.describe import fingerprint
-from tfcompress.core.keras import keras
 from tfcompress.export import converting
 
 EXPORTERS = [

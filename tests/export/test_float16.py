@@ -1,7 +1,7 @@
 import numpy as np
 
 import tfcompress as tfc
-from tfcompress.core import tflite
+from tfcompress.measuring import tflite
 
 
 def test_inputs_and_outputs_stay_float32(trained, export):
@@ -21,7 +21,7 @@ def test_it_is_half_of_float32(trained, export):
 
 
 def test_its_answers_are_those_of_keras_with_rounded_weights(trained, export, seen):
-    from tfcompress.core.keras import copy_model
+    from tfcompress.models_io.copying import copy_model
 
     _, file = export(trained, tfc.Float16())
     rounded = copy_model(trained)

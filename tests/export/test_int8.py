@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core import tflite
-from tfcompress.core.measure import kernels, overall_sparsity
+from tfcompress.measuring import tflite
+from tfcompress.measuring.measure import kernels, overall_sparsity
 
 FLOAT_IO = tfc.Int8(float_inputs_and_outputs=True)
 

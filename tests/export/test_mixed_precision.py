@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core import tflite
 from tfcompress.core.errors import ConversionFailed, InvalidValue
+from tfcompress.measuring import tflite
 
 pytest.importorskip("ai_edge_quantizer", reason="not run: tfcompress[edge] is not installed")
 
 
 def types(path):
     """The type of each layer's kernel in a file."""
-    from tfcompress.core.bridge import crossings
     from tfcompress.export.mixed_precision import _kernel_types
+    from tfcompress.measuring.layer_map import layer_ops
 
     stored = tflite.look_into(path, _kernel_types)
-    return {c.layer: stored[c.kernel] for c in crossings(path, ["conv1", "conv2", "dense1", "logits"])}
+    return {c.layer: stored[c.kernel] for c in layer_ops(path, ["conv1", "conv2", "dense1", "logits"])}
 
 
 @pytest.mark.parametrize(

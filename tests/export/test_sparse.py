@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import copy_model
-from tfcompress.core.tflite import read
 from tfcompress.export.sparse import Encoding, Smallest, encodings
+from tfcompress.measuring.tflite import read
+from tfcompress.models_io.copying import copy_model
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core import tflite
-from tfcompress.core.keras import keras
+from tfcompress.backend.tensorflow import keras
 from tfcompress.core.types import Data, Split
 from tfcompress.export import converting
 from tfcompress.export.strided_pointwise import with_strides_before
+from tfcompress.measuring import tflite
 
 
 @dataclasses.dataclass(frozen=True)

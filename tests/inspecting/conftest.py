@@ -3,8 +3,8 @@
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras
-from tfcompress.inspecting.reading import read_tflite
+from tfcompress.backend.tensorflow import keras
+from tfcompress.inspecting.tflite.reading import read_tflite
 
 
 @pytest.fixture(scope="session")

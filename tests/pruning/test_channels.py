@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import InvalidRecipe, InvalidValue, NothingHappened, UnsupportedModel
-from tfcompress.core.keras import keras
-from tfcompress.core.measure import measure
 from tfcompress.core.remarks import remarks_of
 from tfcompress.core.types import CHANNELS, Artifact, Finding, Latency
+from tfcompress.measuring.measure import measure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def test_a_share_of_the_channels_goes_and_the_model_is_unchanged(model):
 def test_the_least_channels_go_first(model):
     kernel = model.get_layer("stage1_block1_conv1").kernel
     kernel.assign(kernel * np.where(np.arange(16) % 2, 10.0, 0.01))
-    options = {"criterion": tfc.L2Norm(readers=False), "keep": ("stem", "stage[23]*"), "round_to": 1}
+    options = {"criterion": tfc.criteria.L2(readers=False), "keep": ("stem", "stage[23]*"), "round_to": 1}
     smaller = tfc.PruneChannels(pruning_ratio=0.5, **options).apply(model, NoFit())
     np.testing.assert_array_equal(
         smaller.get_layer("stage1_block1_conv1").get_weights()[0], kernel.numpy()[:, :, :, 1::2]
@@ -72,7 +72,7 @@ def test_a_layer_keeps_its_minimum(model):
     kernel.assign(kernel * 1e-6)
     bn = model.get_layer("stage1_block1_conv1_bn")
     bn.gamma.assign(bn.gamma * 1e-6)
-    options = {"pruning_ratio": 0.3, "round_to": 1, "criterion": tfc.BatchNormScale()}
+    options = {"pruning_ratio": 0.3, "round_to": 1, "criterion": tfc.criteria.BatchNormScale()}
     for minimum, kept in ((5, 5), (0.25, 4), (1, 1)):
         smaller = tfc.PruneChannels(minimum=minimum, **options).apply(model, NoFit())
         assert widths(smaller)["stage1_block1_conv1"] == kept
@@ -180,8 +180,14 @@ def test_statistics_are_told_anew_and_it_says_what_that_did(model, data):
 
 
 CRITERIA = (
-    *(tfc.L1Norm(), tfc.L2Norm(), tfc.BatchNormScale(), tfc.Taylor(), tfc.GeometricMedian()),
-    *(tfc.Activation(), tfc.Lamp(), tfc.Random()),
+    *(
+        tfc.criteria.L1(),
+        tfc.criteria.L2(),
+        tfc.criteria.BatchNormScale(),
+        tfc.criteria.Taylor(),
+        tfc.criteria.GeometricMedian(),
+    ),
+    *(tfc.criteria.Activation(), tfc.criteria.Lamp(), tfc.criteria.Random()),
 )
 
 
@@ -197,7 +203,7 @@ def test_comparisons_share_out_differently(model, comparison):
     for name, factor in (("stage1_block1_conv1", 9.0), ("stage2_block1_conv1", 1.0), ("stage3_block1_conv1", 0.1)):
         bn = model.get_layer(f"{name}_bn")
         bn.gamma.assign(bn.gamma * factor)
-    options = {"criterion": tfc.BatchNormScale(), "comparison": comparison, "round_to": 1, "minimum": 1}
+    options = {"criterion": tfc.criteria.BatchNormScale(), "comparison": comparison, "round_to": 1, "minimum": 1}
     found = widths(tfc.PruneChannels(pruning_ratio=0.2, **options).apply(model, NoFit()))
     expected = {
         "global": (16, 32, 19),  # 20 % of 224 channels, 45, from the layer of the smallest scales
@@ -247,7 +253,7 @@ def test_what_cannot_be_done_is_told(model, data, options, error, words):
 
 def test_a_criterion_that_needs_examples_asks_for_them(model):
     with pytest.raises(InvalidRecipe, match="expects a fit that says what it trains on"):
-        tfc.PruneChannels(criterion=tfc.Taylor()).apply(model, NoFit())
+        tfc.PruneChannels(criterion=tfc.criteria.Taylor()).apply(model, NoFit())
 
 
 def test_a_layer_is_kept_by_the_name_of_its_normalization(model):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras
-from tfcompress.core.measure import kernels, zero_share
+from tfcompress.backend.tensorflow import keras
+from tfcompress.measuring.measure import kernels, zero_share
 
 DATA = tfc.Digits(num_examples=128)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras, set_seed
-from tfcompress.core.measure import count_parameters, kernels, overall_sparsity
+from tfcompress.backend.tensorflow import keras, set_seed
+from tfcompress.measuring.measure import count_parameters, kernels, overall_sparsity
 from tfcompress.pruning.regularized import Regularized
 
 DATA = tfc.Digits(num_examples=128)
@@ -43,7 +43,7 @@ def unchanged(before, model):
     return all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
 
 
-@pytest.mark.parametrize("term", [tfc.L1(), tfc.L2()], ids=lambda term: type(term).__name__)
+@pytest.mark.parametrize("term", [tfc.regularizers.L1(), tfc.regularizers.L2()], ids=lambda term: type(term).__name__)
 def test_the_wanted_share_of_weights_goes_the_smallest_first(term):
     model = network()
     before = [weight.copy() for weight in model.get_weights()]
@@ -74,7 +74,7 @@ def test_the_loss_has_the_term_with_its_strength():
 
 
 def test_group_lasso_removes_filters_and_what_follows_them():
-    smaller = Regularized(tfc.GroupLasso(), final_sparsity=0.5).apply(network(), fit())
+    smaller = Regularized(tfc.regularizers.GroupLasso(), final_sparsity=0.5).apply(network(), fit())
     filters = {name: smaller.get_layer(name).filters for name in ("conv1", "conv2")}
     assert sum(filters.values()) == 8
     assert smaller.get_layer("normalized").gamma.shape == (filters["conv2"],)
@@ -84,12 +84,14 @@ def test_group_lasso_removes_filters_and_what_follows_them():
 
 
 def test_network_slimming_removes_the_channels_of_small_scales():
-    smaller = Regularized(tfc.BatchNormL1(), final_sparsity=0.5).apply(network(), fit())
+    smaller = Regularized(tfc.regularizers.BatchNormL1(), final_sparsity=0.5).apply(network(), fit())
     assert smaller.get_layer("conv1").filters == 8  # no batch normalisation follows it
     assert smaller.get_layer("conv2").filters == 4
 
 
-@pytest.mark.parametrize("term", [tfc.GroupLasso(), tfc.BatchNormL1()], ids=lambda term: type(term).__name__)
+@pytest.mark.parametrize(
+    "term", [tfc.regularizers.GroupLasso(), tfc.regularizers.BatchNormL1()], ids=lambda term: type(term).__name__
+)
 def test_removal_changes_no_output(term):
     inputs = DATA.model_inputs(DATA.test.inputs[:64])
     set_seed(0)
@@ -102,7 +104,7 @@ def test_removal_changes_no_output(term):
 
 
 def test_strength_is_turned_up_while_too_little_is_small_and_down_while_too_much_is():
-    from tfcompress.pruning.strength import Strength
+    from tfcompress.pruning.regularized import Strength
 
     strength = Strength(None, num_turns=10)
     seen = []
@@ -131,16 +133,22 @@ def test_a_found_strength_makes_more_weights_small_than_none_does():
 
 
 def test_works_under_a_teacher():
-    smaller = Regularized(tfc.GroupLasso(), final_sparsity=0.5).apply(network(), tfc.distilled(fit(), network()))
+    smaller = Regularized(tfc.regularizers.GroupLasso(), final_sparsity=0.5).apply(
+        network(), tfc.distilled(fit(), network())
+    )
     assert smaller.get_layer("conv1").filters + smaller.get_layer("conv2").filters == 8
 
 
-@pytest.mark.parametrize("term", [tfc.L1(), tfc.L2(), tfc.GroupLasso()], ids=lambda term: type(term).__name__)
+@pytest.mark.parametrize(
+    "term",
+    [tfc.regularizers.L1(), tfc.regularizers.L2(), tfc.regularizers.GroupLasso()],
+    ids=lambda term: type(term).__name__,
+)
 def test_each_term_ends_in_a_smaller_file(term, trained, digits, tmp_path):
     smaller = Regularized(term, final_sparsity=0.6).apply(trained, tfc.KerasFit(digits, epochs=2))
     before = tfc.Float32().convert(trained, digits, tmp_path / "before.tflite")
     after = tfc.Float32().convert(smaller, digits, tmp_path / "after.tflite")
-    if isinstance(term, tfc.GroupLasso):
+    if isinstance(term, tfc.regularizers.GroupLasso):
         assert after.raw_bytes < 0.5 * before.raw_bytes
         assert count_parameters(smaller) < 0.5 * count_parameters(trained)
     assert after.zipped_bytes < 0.7 * before.zipped_bytes
@@ -148,7 +156,7 @@ def test_each_term_ends_in_a_smaller_file(term, trained, digits, tmp_path):
 
 def test_network_slimming_ends_in_a_smaller_file(digits, tmp_path):
     model = tfc.Train().apply(network(), fit())
-    smaller = Regularized(tfc.BatchNormL1(), final_sparsity=0.5).apply(model, fit())
+    smaller = Regularized(tfc.regularizers.BatchNormL1(), final_sparsity=0.5).apply(model, fit())
     before = tfc.Float32().convert(model, digits, tmp_path / "before.tflite")
     after = tfc.Float32().convert(smaller, digits, tmp_path / "after.tflite")
     halves = 9 * 8 * 4 + 9 * 4 + 16 * 10  # what went of conv2, depthwise and logits, in float32; and of the biases
@@ -156,7 +164,7 @@ def test_network_slimming_ends_in_a_smaller_file(digits, tmp_path):
 
 
 def test_nothing_small_is_an_error_that_says_how_small_it_came():
-    technique = Regularized(tfc.BatchNormL1(), strength=1e-9, final_sparsity=None)
+    technique = Regularized(tfc.regularizers.BatchNormL1(), strength=1e-9, final_sparsity=None)
     with pytest.raises(tfc.NothingHappened, match="below 0.1 of their mean size. Received: none after 14 of 24 steps"):
         technique.apply(network(), fit())
 
@@ -164,9 +172,9 @@ def test_nothing_small_is_an_error_that_says_how_small_it_came():
 def test_a_model_without_what_the_term_acts_on_is_refused():
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
     with pytest.raises(tfc.UnsupportedModel, match="a BatchNormalization with a scale. Received: Dense, Flatten"):
-        Regularized(tfc.BatchNormL1()).apply(model, fit())
+        Regularized(tfc.regularizers.BatchNormL1()).apply(model, fit())
     with pytest.raises(tfc.UnsupportedModel, match="filters, before the layer that makes the outputs"):
-        Regularized(tfc.GroupLasso()).apply(model, fit())
+        Regularized(tfc.regularizers.GroupLasso()).apply(model, fit())
 
 
 @pytest.mark.parametrize(
@@ -187,7 +195,9 @@ def test_bad_values_name_their_field(settings, field):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("term", [tfc.GroupLasso(), tfc.BatchNormL1()], ids=lambda term: type(term).__name__)
+@pytest.mark.parametrize(
+    "term", [tfc.regularizers.GroupLasso(), tfc.regularizers.BatchNormL1()], ids=lambda term: type(term).__name__
+)
 def test_in_a_residual_network_removal_changes_no_output_and_coupled_channels_stay(term):
     start = tfc.resnet(8, (8, 8, 1))
     inputs = DATA.model_inputs(DATA.test.inputs[:64])

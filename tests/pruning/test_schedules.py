@@ -3,7 +3,7 @@
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import tf
+from tfcompress.backend.tensorflow import tf
 
 
 def masks(schedule, steps, final_sparsity):

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import copy_model
+from tfcompress.models_io.copying import copy_model
 from tfcompress.pruning import sensitivity
-from tfcompress.pruning.sensitivity import scan
-from tfcompress.pruning.sensitivity_result import Point, Sensitivity
+from tfcompress.pruning.sensitivity import Point, Sensitivity, scan
 
 # Two layers; the loss of `a` rises by 0.1 at a half and by 0.3 at three quarters, that of `b` by 0.4 and then falls.
 POINTS = (
@@ -117,7 +116,7 @@ def test_the_ratios_are_taken_by_the_techniques(trained, digits):
     [
         ({"sparsities": (0.5, 1.0)}, "sparsities"),
         ({"sparsities": ()}, "sparsities"),
-        ({"score": tfc.MovementScore()}, "score"),
+        ({"score": tfc.scores.Movement()}, "score"),
         ({"num_examples": 0}, "num_examples"),
     ],
 )

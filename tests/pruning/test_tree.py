@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras, set_seed
-from tfcompress.core.measure import count_parameters, kernels, overall_sparsity, zero_share
+from tfcompress.backend.tensorflow import keras, set_seed
+from tfcompress.measuring.measure import count_parameters, kernels, overall_sparsity, zero_share
 from tfcompress.pruning.tree_drawing import pruned_tree
 
 DATA = tfc.Digits(num_examples=128)

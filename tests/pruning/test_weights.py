@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras
-from tfcompress.core.measure import kernels, overall_sparsity, zero_share
+from tfcompress.backend.tensorflow import keras
+from tfcompress.measuring.measure import kernels, overall_sparsity, zero_share
 
 DATA = tfc.Digits(num_examples=128)
 SCORES = [
-    tfc.L1Score(),
-    tfc.L2Score(group="slice"),
-    tfc.MovementScore(),
-    tfc.GradientTimesWeight(num_examples=32),
-    tfc.RandomScore(),
+    tfc.scores.L1(),
+    tfc.scores.L2(group="slice"),
+    tfc.scores.Movement(),
+    tfc.scores.GradientTimesWeight(num_examples=32),
+    tfc.scores.Random(),
 ]
 
 
@@ -76,7 +76,7 @@ def test_the_smallest_weights_of_the_whole_network_go():
 
 
 def test_whole_filters_go_and_the_layer_of_the_answers_stays_whole():
-    pruned = tfc.PruneWeights(0.5, tfc.L2Score(), tfc.ConstantSparsity()).apply(network(), fit())
+    pruned = tfc.PruneWeights(0.5, tfc.scores.L2(), tfc.ConstantSparsity()).apply(network(), fit())
     found = kernels(pruned)
     for name in ("conv1/kernel", "conv2/kernel", "hidden/kernel"):
         gone = (found[name] == 0).reshape(-1, found[name].shape[-1])
@@ -86,7 +86,7 @@ def test_whole_filters_go_and_the_layer_of_the_answers_stays_whole():
 
 
 def test_promises_of_groups_leave_one_of_them():
-    (promise,) = tfc.PruneWeights(0.9, tfc.L2Score(), per_layer={"conv2": 0.0, "hidden": 0.0}).promises(network())
+    (promise,) = tfc.PruneWeights(0.9, tfc.scores.L2(), per_layer={"conv2": 0.0, "hidden": 0.0}).promises(network())
     assert (promise.at_least, promise.kernels) == (0.75, ("conv1/kernel",))  # three of four filters
 
 
@@ -106,7 +106,7 @@ def test_a_score_by_gradient_keeps_what_the_loss_depends_on():
     kernel = rng.uniform(0.1, 0.2, size=(8, 2))
     kernel[4:] = 9.0
     model.set_weights([kernel, np.zeros(2)])
-    technique = tfc.PruneWeights(0.5, tfc.GradientTimesWeight(), tfc.ConstantSparsity())
+    technique = tfc.PruneWeights(0.5, tfc.scores.GradientTimesWeight(), tfc.ConstantSparsity())
     pruned = technique.apply(model, tfc.KerasFit(Half(), epochs=1, batch_size=16, learning_rate=1e-6))
     np.testing.assert_array_equal(
         kernels(pruned)["answer/kernel"] == 0, np.repeat([[False], [True]], 4, axis=0) | np.zeros((8, 2), bool)
@@ -119,14 +119,14 @@ def test_zeros_that_come_in_stay():
     half = kernel.numpy()
     half[::2] = 0
     kernel.assign(half)
-    pruned = tfc.PruneWeights(0.75, tfc.RandomScore()).apply(model, fit())
+    pruned = tfc.PruneWeights(0.75, tfc.scores.Random()).apply(model, fit())
     assert np.all(kernels(pruned)["hidden/kernel"][::2] == 0)
     assert zeros(pruned)["hidden"] == pytest.approx(0.75, abs=0.01)
 
 
 def test_works_under_a_teacher_and_with_a_gradient_of_its_loss():
     listening = tfc.distilled(fit(), network())
-    pruned = tfc.PruneWeights(0.5, tfc.GradientTimesWeight(32)).apply(network(), listening)
+    pruned = tfc.PruneWeights(0.5, tfc.scores.GradientTimesWeight(32)).apply(network(), listening)
     assert zeros(pruned)["hidden"] == pytest.approx(0.5, abs=0.01)
 
 
@@ -175,7 +175,7 @@ def test_the_zipped_file_is_smaller(trained, digits, tmp_path):
 
 def test_movement_has_to_see_some_steps_first():
     with pytest.raises(tfc.InvalidValue, match="PruneWeights.schedule must begin after some steps"):
-        tfc.PruneWeights(0.5, tfc.MovementScore(), tfc.ConstantSparsity()).apply(network(), fit())
+        tfc.PruneWeights(0.5, tfc.scores.Movement(), tfc.ConstantSparsity()).apply(network(), fit())
 
 
 def test_a_schedule_that_never_fires_is_an_error():
@@ -197,7 +197,7 @@ def test_a_fit_that_does_not_tell_its_data_is_named():
             return fit(1)(model, callbacks)
 
     with pytest.raises(tfc.TfcompressError, match="Mine without `data`"):
-        tfc.PruneWeights(0.5, tfc.GradientTimesWeight()).apply(network(), Mine())
+        tfc.PruneWeights(0.5, tfc.scores.GradientTimesWeight()).apply(network(), Mine())
 
 
 def test_a_pattern_that_matches_nothing_names_what_is_near():

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import InvalidValue, NothingHappened, UnsupportedModel
-from tfcompress.core.keras import copy_model, keras
-from tfcompress.core.measure import kernels
-from tfcompress.quantization.output_chain import is_rectifier
+from tfcompress.graph.output_chain import is_rectifier
+from tfcompress.measuring.measure import kernels
+from tfcompress.models_io.copying import copy_model
 
 ALL = 10_000  # more examples than there are: ranges are then those of all
 

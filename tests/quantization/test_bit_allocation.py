@@ -7,8 +7,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.quantization.bit_allocation import allocate_bits, kernel_bytes
-from tfcompress.quantization.sensitivity import quantization_scan
-from tfcompress.quantization.sensitivity_result import LayerAtBits, QuantizationSensitivity
+from tfcompress.quantization.bit_sensitivity import LayerAtBits, QuantizationSensitivity, quantization_scan
 
 
 def made(costs, sizes, kinds=None):

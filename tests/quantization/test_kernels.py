@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras
-from tfcompress.core.measure import kernels
+from tfcompress.backend.tensorflow import keras
+from tfcompress.measuring.measure import kernels
 from tfcompress.quantization.kernels import channel_axes
 
 layers = keras.layers
@@ -70,7 +70,7 @@ def test_it_tells_which_kernel_loses_most(trained):
 
 
 def test_a_kernel_that_diverged_is_named(trained):
-    from tfcompress.core.keras import copy_model
+    from tfcompress.models_io.copying import copy_model
 
     broken = copy_model(trained)
     broken.get_layer("conv2").kernel.assign(np.full(broken.get_layer("conv2").kernel.shape, np.nan))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.keras import keras, set_seed
-from tfcompress.core.measure import kernels
-from tfcompress.quantization.error_sums import sums_of
+from tfcompress.backend.tensorflow import keras, set_seed
+from tfcompress.measuring.compare import sums_of
+from tfcompress.measuring.measure import kernels
 from tfcompress.quantization.one_layer import OneLayer
 
 L = keras.layers

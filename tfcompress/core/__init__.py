@@ -1,1 +1,1 @@
-"""What every other room stands on: values, errors, measuring, and the door to Keras. Imports nothing of ours."""
+"""The nouns of the project: types, settings, errors, the selection of layers. Imports nothing of ours."""

@@ -7,7 +7,7 @@ protocol, so that a user's own class needs no base class of ours. Nothing here i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import numpy as np
 
-    Model = Any  # a tf_keras.Model; the name is for the reader, core/keras.py is the only importer
+    Model = Any  # a tf_keras.Model; the name is for the reader, backend/tensorflow.py is the only importer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Promise:
 
     kind: str
     at_least: float = 1.0
-    kernels: tuple[str, ...] = ()  # "layer/kernel", as core/measure.py names them
+    kernels: tuple[str, ...] = ()  # "layer/kernel", as measuring/measure.py names them
     at_most: int = 0
     num_weights: int = 0
     together: bool = False  # whether the share of zeros is that of all kernels together, wherever they are
@@ -250,3 +250,21 @@ class Recipe:
     exports: Mapping[str, tuple[Exporter, ...]]  # stage name -> the files made of its model
     checks: tuple[Check, ...]
     seed: int = 0
+
+
+def layers_of_fit(fit: Any) -> Iterator[Any]:
+    """`fit`, the fit that it wraps, and so on."""
+    while fit is not None:
+        yield fit
+        fit = getattr(fit, "fit", None)
+
+
+def data_in(fit: Any) -> Data | None:
+    """What `fit`, or a fit inside of it, trains on; None when none says.
+
+    >>> from types import SimpleNamespace
+    >>> data_in(SimpleNamespace(fit=SimpleNamespace(fit=SimpleNamespace(data="examples"))))
+    'examples'
+    """
+    found = (getattr(each, "data", None) for each in layers_of_fit(fit))
+    return next((data for data in found if data is not None), None)

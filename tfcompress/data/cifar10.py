@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..backend.tensorflow import prepare_environment
 from ..core.errors import DataCorrupt, DataUnavailable, expect
-from ..core.keras import prepare_environment
 from ..core.types import Data, Split
 
 SOURCE = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"

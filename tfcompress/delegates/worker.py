@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.search_path import for_children
+from ..backend.search_path import for_children
 from ..core.types import Latency
 from . import child, latency, memory
 

@@ -1,4 +1,4 @@
-"""A teacher's answers as targets: distilled.py (a way of fitting), distiller.py (its model), one file a loss.
+"""A teacher's outputs as targets: distilled.py (a way of fitting), distiller.py (its model), losses/, teacher_cache/.
 
-teacher_cache.py, kept_answers.py and answer_rows.py keep answers on disk; refit.py needs no training.
+refit.py needs no training.
 """

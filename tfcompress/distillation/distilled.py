@@ -9,9 +9,9 @@ from typing import Any
 
 from ..core.errors import InvalidRecipe, InvalidValue, expect
 from ..core.types import Fit
-from .soft_targets import SoftTargets
-from .teacher_cache import TeacherCache, digest
-from .weighted_sum import parts_of
+from .losses.outputs import SoftTargets
+from .losses.weighted import parts_of
+from .teacher_cache.cache import TeacherCache, digest
 
 SOFT_TARGETS = SoftTargets()
 
@@ -63,7 +63,7 @@ class DistilledFit:
 
     def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
         """Trains `model` in place as the student and returns the Keras History."""
-        from ..core.replicas import scope_of_strategy
+        from ..backend.replicas import scope_of_strategy
         from .distiller import Distiller  # a Keras class: only now is TensorFlow needed
 
         if self.needs:
@@ -84,10 +84,10 @@ class DistilledFit:
 
     def _kept_answers(self, cache: TeacherCache) -> Any:
         """What `cache` holds of the teachers' answers to the views of `fit`, made sure that it is theirs."""
-        from ..core.replicas import in_one_replica
-        from .answer_rows import AnswerRows
+        from ..backend.replicas import in_one_replica
         from .distiller import ask
-        from .kept_answers import KeptAnswers
+        from .teacher_cache.logits import TeacherLogitCache
+        from .teacher_cache.rows import AnswerRows
 
         if not all(hasattr(self.fit, name) for name in ("num_views", "view", "data", "augment", "seed")):
             raise InvalidValue(
@@ -100,7 +100,7 @@ class DistilledFit:
             )
         folder, about = cache.place(self._teachers, self.fit)
         rows = AnswerRows(self._teachers[0].output_shape[-1], cache.top_k, cache.dtype)
-        kept = KeptAnswers(folder, len(self.fit.data.train), rows, about)
+        kept = TeacherLogitCache(folder, len(self.fit.data.train), rows, about)
 
         def answers(view: int, indices: Any) -> Any:
             inputs = self.fit.view(view, indices)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core.keras import keras, tf
-from ..core.outputs import LEAST_PROBABILITY, logits_from
-from ..core.replicas import num_replicas, whole_batch
+from ..backend.replicas import num_replicas, whole_batch
+from ..backend.tensorflow import keras, tf
+from ..measuring.outputs import LEAST_PROBABILITY, logits_from
 from .features import with_features
-from .weighted_sum import answer_loss, parts_of, weight_at
+from .losses.weighted import answer_loss, parts_of, weight_at
 
 
 class Distiller(keras.Model):
@@ -29,8 +29,8 @@ class Distiller(keras.Model):
         such as `Hint`; or a `WeightedSum` of such. One that compares examples says so by `compares_examples = True`:
         replicas of a tf.distribute.Strategy then give it the whole batch.
       student_loss_weight: w, in [0, 1]: how much the labels count. Defaults to 0.1.
-      kept_answers: a `KeptAnswers`; `KerasFit` then gives a dict of inputs and what is kept of them, and the teacher is
-        asked where something is missing. Defaults to None: it is always asked.
+      kept_answers: a `TeacherLogitCache`; `KerasFit` then gives a dict of inputs and what is kept of them, and the
+        teacher is asked where something is missing. Defaults to None: it is always asked.
       num_steps: of the training, for weights that change meanwhile. Defaults to 1, which gives them their last value.
 
     Example:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..backend.tensorflow import keras
 from ..core.errors import InvalidValue
-from ..core.keras import keras
-from ..core.measure import plain_name
-from ..core.naming import near
+from ..core.selection import near
+from ..measuring.measure import plain_name
 
 
 def with_features(model: Any, layers: Sequence[str]) -> Any:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..backend.native import captured_stderr
+from ..backend.tensorflow import tf
 from ..core.errors import ConversionFailed
-from ..core.keras import copy_model, tf
-from ..core.measure import plain_name
-from ..core.native import captured_stderr
-from ..core.tflite import zipped_bytes
 from ..core.types import Artifact, Data
+from ..measuring.measure import plain_name
+from ..measuring.tflite import zipped_bytes
+from ..models_io.copying import copy_model
 from .strided_pointwise import with_strides_before
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ..core.keras import tf
+from ..backend.tensorflow import tf
 from ..core.types import Artifact, Data
 from .converting import convert
 

@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ..backend.tensorflow import is_quantization_aware, tf
 from ..core.errors import ConversionFailed, expect
-from ..core.keras import is_quantization_aware, tf
 from ..core.types import Artifact, Data
 from .converting import convert, representative_dataset
 

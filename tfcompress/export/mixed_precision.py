@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core import tflite
-from ..core.bridge import Crossing, crossings
+from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import ConversionFailed, InvalidValue, NothingHappened, expect
-from ..core.keras import is_quantization_aware
-from ..core.measure import leaf_layers
-from ..core.naming import near
+from ..core.selection import near
 from ..core.types import Artifact, Data
+from ..measuring import tflite
+from ..measuring.layer_map import LayerOp, layer_ops
+from ..measuring.measure import leaf_layers
 from .converting import convert, representative_dataset, write
 
 BITS = (4, 8, 16)
@@ -80,7 +80,7 @@ class MixedPrecision:
         with tempfile.TemporaryDirectory() as folder:
             plain = Path(folder) / "float32.tflite"
             convert(model, plain, "float32", lambda converter: None)
-            found = crossings(plain, layers)
+            found = layer_ops(plain, layers)
             bits = self._bits(found)
             with _quietly():
                 content = _quantized(plain, bits, self._calibration(data))
@@ -89,7 +89,7 @@ class MixedPrecision:
             _require_bits(made, layers, bits)
         return write(content, path, self.mode)
 
-    def _bits(self, found: tuple[Crossing, ...]) -> dict[Crossing, int]:
+    def _bits(self, found: tuple[LayerOp, ...]) -> dict[LayerOp, int]:
         """The bits of each operation with a kernel; those whose layer no name tells get the common ones."""
         names = [crossing.layer for crossing in found if crossing.layer]
         for pattern in self.per_layer:
@@ -108,7 +108,7 @@ class MixedPrecision:
         return [example[0] for example in representative_dataset(data, self.num_representative, self.seed)]
 
 
-def _quantized(plain: Path, bits: Mapping[Crossing, int], examples: list[Any]) -> bytes:
+def _quantized(plain: Path, bits: Mapping[LayerOp, int], examples: list[Any]) -> bytes:
     try:
         from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
         from ai_edge_quantizer.utils import qsv_utils, tfl_interpreter_utils
@@ -141,7 +141,7 @@ def _quantized(plain: Path, bits: Mapping[Crossing, int], examples: list[Any]) -
         raise ConversionFailed(f"ai-edge-quantizer could not quantize the model. Its reason: {reason}.") from error
 
 
-def _require_bits(path: Path, layers: list[str], bits: Mapping[Crossing, int]) -> None:
+def _require_bits(path: Path, layers: list[str], bits: Mapping[LayerOp, int]) -> None:
     """Raises `NothingHappened` when a kernel in the file is not of the type that it was to have."""
     types = {4: "INT4", 8: "INT8", 16: "FLOAT32"}
     stored = tflite.look_into(path, _kernel_types)

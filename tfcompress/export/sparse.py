@@ -13,12 +13,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ..backend.native import captured_stderr
+from ..backend.search_path import PACKAGE_PARENT, for_children
+from ..backend.tensorflow import tf
 from ..core.errors import ConversionFailed, expect
-from ..core.keras import tf
-from ..core.native import captured_stderr
-from ..core.search_path import PACKAGE_PARENT, for_children
-from ..core.tflite import zipped_bytes
 from ..core.types import Artifact, Data, Exporter
+from ..measuring.tflite import zipped_bytes
 from .float32 import Float32
 
 SIZES = ("raw_bytes", "zipped_bytes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.keras import keras, tf
+from ..backend.tensorflow import keras, tf
 
 
 class WeightsAverage:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.keras import keras
+from ..backend.tensorflow import keras
 
 
 @contextlib.contextmanager

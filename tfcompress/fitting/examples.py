@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from ..core.keras import tf
+from ..backend.tensorflow import tf
 from ..core.types import Augmentation, Data, Mixing
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from ..backend.precision import bfloat16_products
+from ..backend.replicas import scope_of_strategy, statistics_of_whole_batches
+from ..backend.tensorflow import keras, tf
 from ..core.errors import InvalidValue, expect
-from ..core.keras import keras, tf
-from ..core.outputs import gives_probabilities
-from ..core.precision import bfloat16_products
-from ..core.replicas import scope_of_strategy, statistics_of_whole_batches
 from ..core.types import Augmentation, Data, Mixing
+from ..measuring.outputs import gives_probabilities
 from .averaging import WeightsAverage
 from .dropout import dropout_of
 from .examples import Views, batches, shared_batches

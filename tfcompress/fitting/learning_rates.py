@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from ..backend.tensorflow import keras
 from ..core.errors import expect
-from ..core.keras import keras
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ..core.keras import copy_model
 from ..core.types import INT8_RANGES, Fit, Promise
+from ..models_io.copying import copy_model
 
 
 @dataclasses.dataclass(frozen=True)

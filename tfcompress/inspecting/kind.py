@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.errors import UnreadableModel
-from ..core.tflite import IDENTIFIER
+from ..measuring.tflite import IDENTIFIER
 
 KERAS_HEADS = (b"PK", b"\x89HDF")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backend.tensorflow import keras
 from ..core.errors import InvalidValue
-from ..core.keras import keras
 from .resnet import convolution
 
 
@@ -34,7 +34,7 @@ def fast_resnet(width: int = 32, input_shape: tuple[int, int, int] = (32, 32, 3)
 
     Example:
 
-    >>> from tfcompress.core.measure import measure
+    >>> from tfcompress.measuring.measure import measure
     >>> figures = measure(fast_resnet(32))
     >>> figures.num_parameters, figures.num_macs
     (1944298, 114133504)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backend.tensorflow import keras
 from ..core.errors import InvalidValue
-from ..core.keras import keras
 
 # (stride of the depthwise convolution, channels of the pointwise one over the width) of each block
 BLOCKS = ((1, 2), (2, 4), (1, 4), (2, 8), (1, 8))
@@ -35,7 +35,7 @@ def mobile_cnn(input_shape: tuple[int, int, int] = (32, 32, 3), width: int = 16,
 
     Example:
 
-    >>> from tfcompress.core.measure import measure
+    >>> from tfcompress.measuring.measure import measure
     >>> figures = measure(mobile_cnn())
     >>> figures.num_parameters, figures.num_macs
     (38634, 4592896)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backend.tensorflow import keras
 from ..core.errors import InvalidValue
-from ..core.keras import keras
 
 DEPTHS = (8, 14, 20, 26, 32, 44, 56, 110)
 
@@ -35,7 +35,7 @@ def resnet(depth: int = 20, input_shape: tuple[int, int, int] = (32, 32, 3), num
 
     Example:
 
-    >>> from tfcompress.core.measure import measure
+    >>> from tfcompress.measuring.measure import measure
     >>> figures = measure(resnet(8))
     >>> figures.num_parameters, figures.num_macs
     (78714, 12501632)

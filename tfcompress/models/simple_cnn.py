@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.keras import keras
+from ..backend.tensorflow import keras
 
 
 def simple_cnn(
@@ -32,7 +32,7 @@ def simple_cnn(
 
     Example:
 
-    >>> from tfcompress.core.measure import measure
+    >>> from tfcompress.measuring.measure import measure
     >>> figures = measure(simple_cnn())
     >>> figures.num_parameters, figures.num_macs
     (136874, 1753728)

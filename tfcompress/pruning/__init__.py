@@ -1,4 +1,5 @@
 """Fewer weights, on the timetables of schedules.py, and how much each layer can lose (sensitivity.py).
 
-Zeros in kernels: magnitude.py by tfmot, weights.py by scores/, regularized.py by regularizers/, tree.py by nodes.
+- Zeros in kernels: magnitude.py (tfmot), weights.py (weight_scores.py), regularized.py (loss_terms.py), tree.py.
+- Channels that go, and with them their part of the model: channels.py (channel_criteria.py); removal/.
 """

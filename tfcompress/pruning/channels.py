@@ -8,21 +8,20 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue, NothingHappened, UnsupportedModel, expect
-from ..core.fits import data_in
-from ..core.keras import copy_model
-from ..core.measure import kernels
-from ..core.naming import near
 from ..core.remarks import remark
-from ..core.types import CHANNELS, Fit, Promise
-from .channel_targets import ChannelTarget, largest_within
-from .criteria.l2 import L2Norm
-from .criteria.slices import NOTHING, Criterion
-from .gradients import data_of
-from .selection import GLOBAL, ISOMORPHIC, PER_LAYER, Scored, choose, without_excess
+from ..core.selection import near
+from ..core.types import CHANNELS, Fit, Promise, data_in
+from ..measuring.measure import kernels
+from ..models_io.copying import copy_model
+from . import channel_criteria as criteria
+from .channel_criteria import NOTHING, Criterion
+from .removal.budgets import ChannelTarget, largest_within
+from .removal.gradients import data_of
+from .removal.greedy import GLOBAL, ISOMORPHIC, PER_LAYER, Scored, choose, without_excess
 
 if TYPE_CHECKING:
     from ..core.types import Data
-    from .candidates import Candidate, Plan
+    from .removal.candidates import Candidate, Plan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,14 +29,14 @@ class PruneChannels:
     """Removes the channels that `criterion` finds worth least, and whatever is coupled to them; then trains.
 
     What comes out is a plain Keras model with fewer filters, units and heads: no mask, no wrapper. Channels coupled by
-    additions, products, normalization or grouped convolutions go together (core/graph.py). After the removal batch
-    normalization's statistics are told anew from training inputs, without labels; then `fit` trains.
+    additions, products, normalization or grouped convolutions go together (graph/dependencies.py). After the removal
+    batch normalization's statistics are told anew from training inputs, without labels; then `fit` trains.
 
     Args:
       pruning_ratio: share of the channels that can go which goes, in (0, 1). Defaults to 0.3 where there is no target.
       target: what to reach instead: `MacsTarget`, `ParametersTarget`, `FileBytesTarget` or `LatencyTarget`; of the
         models within it the largest is taken, and where `round_to` overshoots a count, layers get back what still fits.
-      criterion: what a channel is worth. Defaults to `L2Norm()`.
+      criterion: what a channel is worth. Defaults to `criteria.L2()`.
       comparison: "global" ranks the channels of all layers together, "per layer" takes the same share of each layer,
         "isomorphic" ranks those of layers that are built alike. Defaults to "global".
       round_to: widths become multiples of this, as kernels for int8 like it; layers of less than twice as many
@@ -52,7 +51,7 @@ class PruneChannels:
 
     Example:
 
-    >>> from tfcompress.pruning.channel_targets import MacsTarget
+    >>> from tfcompress.pruning.removal.budgets import MacsTarget
     >>> PruneChannels(target=MacsTarget(at_most=0.5), keep=("stem",)).round_to
     8
 
@@ -63,7 +62,7 @@ class PruneChannels:
 
     pruning_ratio: float | None = None
     target: ChannelTarget | None = None
-    criterion: Criterion = L2Norm()
+    criterion: Criterion = criteria.L2()
     comparison: str = GLOBAL
     round_to: int = 8
     keep: tuple[str, ...] = ()
@@ -141,8 +140,8 @@ class PruneChannels:
         return self.target is not None and self.target.needs_data
 
     def _plan(self, model: Any, data: Data | None) -> Plan:
-        from ..core.graph import channel_graph
-        from .candidates import Plan
+        from ..graph.dependencies import channel_graph
+        from .removal.candidates import Plan
 
         return Plan(model, channel_graph(model), data)
 
@@ -180,7 +179,7 @@ class PruneChannels:
 
     def _scored(self, plan: Plan) -> list[Scored]:
         """The families that may be pruned, with scores in one unit."""
-        from .scoring import scores_of
+        from .removal.scoring import scores_of
 
         kept = self._kept(plan)
         families = [family for family in plan.graph.families if not kept.intersection(family.groups.tolist())]
@@ -213,8 +212,8 @@ class PruneChannels:
         """Tells batch normalization's statistics anew; gives a sentence about what that did."""
         if data is None:
             return "Batch normalization keeps its old statistics: the fit does not say what it trains on."
-        from .batch_statistics import estimate_batch_statistics
-        from .channel_evidence import accuracy, batches
+        from .removal.batch_statistics import estimate_batch_statistics
+        from .removal.evidence import accuracy, batches
 
         before = accuracy(model, data, self.num_examples)
         count = estimate_batch_statistics(model, (inputs for inputs, _ in batches(data, self.num_examples)))
@@ -228,6 +227,6 @@ class PruneChannels:
 
 
 def _candidate(plan: Plan, removed: Collection[int]) -> Candidate:
-    from .candidates import Candidate
+    from .removal.candidates import Candidate
 
     return Candidate(plan, frozenset(removed))

@@ -7,11 +7,12 @@ import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
+from ..backend.tensorflow import keras, tfmot
 from ..core.errors import InvalidValue, NothingHappened, UnsupportedModel, expect
-from ..core.keras import copy_model, keras, tfmot
-from ..core.measure import kernels, leaf_layers, zero_share
-from ..core.naming import near
+from ..core.selection import near
 from ..core.types import SPARSITY, Fit, Promise
+from ..measuring.measure import kernels, leaf_layers, zero_share
+from ..models_io.copying import copy_model
 from .schedules import Compounding, ConstantSparsity, PolynomialDecay
 
 # tfmot accepts DepthwiseConv2D, and the depthwise half of a SeparableConv, without pruning them: they are not promised.

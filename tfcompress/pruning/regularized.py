@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from ..backend.tensorflow import keras, tf
 from ..core.errors import NothingHappened, expect
-from ..core.keras import copy_model
 from ..core.types import SPARSITY, Fit, Promise
-from .masks import keep_largest
-from .regularizers.l1 import L1
-from .regularizers.term import WEIGHTS, Term
+from ..models_io.copying import copy_model
+from .loss_terms import L1, WEIGHTS, Term
+from .masks.masks import keep_largest
+from .masks.units import Units, units
 from .schedules import NUM_UPDATES
-from .units import Units, units
 
 if TYPE_CHECKING:
     import numpy as np
+
 
 PULL = 1.0  # times the mean size of a unit: how far the greatest strength found can carry it
 
@@ -54,7 +55,7 @@ class Regularized:
 
     Example:
 
-    >>> from tfcompress.pruning.regularizers.group_lasso import GroupLasso
+    >>> from tfcompress.pruning.loss_terms import GroupLasso
     >>> Regularized(GroupLasso(), strength=1e-3, final_sparsity=None).threshold
     0.1
 
@@ -106,9 +107,8 @@ class Regularized:
           UnsupportedModel: when the model has nothing that the term acts on, or is quantization-aware.
           NothingHappened: when nothing became small, or no channel could be removed since all are coupled with others.
         """
-        from .ending import finish
-        from .masking import Masking  # Keras classes: only now is TensorFlow needed
-        from .strength import Strength, step_size
+        from .masks.finalize import finish
+        from .masks.masking import Masking  # Keras classes: only now is TensorFlow needed
 
         trained = copy_model(model)
         found = units(trained, self.term.acts_on, self.keep, type(self).__name__)
@@ -183,3 +183,47 @@ def _masks(found: list[Units], keep: dict[str, np.ndarray]) -> dict[int, np.ndar
 def _share_below(relative: dict[str, np.ndarray], threshold: float) -> float:
     small = sum(int((sizes < threshold).sum()) for sizes in relative.values())
     return small / sum(sizes.size for sizes in relative.values())
+
+
+FIRST, LEAST = 0.1, 0.001  # of the greatest strength
+RANGE = 100.0  # what half of the turns, all upwards, multiply the strength by
+
+
+class Strength(keras.callbacks.Callback):
+    """lambda: given, or turned up while too little is small and down while too much is; told as "strength".
+
+    Args:
+      given: lambda, or None to find it.
+      num_turns: how often it will be turned.
+    """
+
+    def __init__(self, given: float | None, num_turns: int) -> None:
+        super().__init__()
+        self.variable = tf.Variable(given or 0.0, trainable=False, dtype=tf.float32)
+        self._given = given
+        self._factor = RANGE ** (2 / max(num_turns, 2))
+        self._fraction = FIRST
+        self.last = given or 0.0
+
+    def turn(self, too_little: bool, greatest: float) -> None:
+        """One turn, up or down, of a strength that is at most `greatest`."""
+        if self._given is None:
+            fraction = self._fraction * (self._factor if too_little else 1 / self._factor)
+            self._fraction = min(1.0, max(LEAST, fraction))
+            self.last = self._fraction * greatest
+            self.variable.assign(self.last)
+
+    def off(self) -> None:
+        """No term from now on."""
+        self.variable.assign(0.0)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Tells the last strength to the history."""
+        if logs is not None:
+            logs["strength"] = self.last
+
+
+def step_size(optimizer: Any) -> float:
+    """How far a constant gradient of 1 moves a weight in a step, momentum's echo included."""
+    momentum = getattr(optimizer, "momentum", 0.0)
+    return float(keras.backend.get_value(optimizer.learning_rate)) / (1 - float(momentum or 0.0))

@@ -6,10 +6,11 @@ A schedule gives tfmot's object for a training of `steps` steps. tfmot counts th
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
+from ..backend.tensorflow import tf, tfmot
 from ..core.errors import expect
-from ..core.keras import tf, tfmot
 
 NUM_UPDATES = 100  # a mask a hundred times renewed costs little, and even a short training gets each of its steps
 
@@ -119,3 +120,15 @@ class Compounding:
                 return {"class_name": "Compound", "config": {}}
 
         return Compound()
+
+
+def asked_for(schedule: Callable[[Any], Any], step: int) -> float:
+    """The sparsity that `schedule` asks for at `step`, counted from 1; 0 when it asks for nothing.
+
+    >>> from tfcompress.pruning.schedules import Compounding
+    >>> schedule = Compounding(at=(0.5,)).over(10, 0.75)
+    >>> [asked_for(schedule, step) for step in (4, 5, 6)]
+    [0.0, 0.75, 0.0]
+    """
+    fires, sparsity = schedule(tf.constant(step, tf.int64))
+    return float(sparsity) if bool(fires) else 0.0

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..backend.tensorflow import tf
 from ..core.errors import InvalidValue
-from ..core.kept_points import KeptPoints
-from ..core.keras import copy_model, tf
-from ..core.outputs import logits_from
-from ..core.spread import spread
 from ..core.types import Data
-from .masks import keep_largest
-from .scores.evidence import NOTHING, Evidence, Score
-from .scores.l1 import L1Score
-from .sensitivity_result import Point, Sensitivity
-from .targets import PRUNED_KINDS, Target, targets
+from ..data.sampling import spread
+from ..measuring.outputs import logits_from
+from ..measuring.scan_cache import KeptPoints
+from ..models_io.copying import copy_model
+from . import weight_scores as scores
+from .masks.masks import keep_largest
+from .masks.prunable import PRUNED_KINDS, Target, targets
+from .weight_scores import NOTHING, KernelStatistics, Score
 
 if TYPE_CHECKING:
     import numpy as np
 
+
 SPARSITIES = (0.25, 0.5, 0.75, 0.9)
 BATCH_SIZE = 256
-MAGNITUDE = L1Score()
+MAGNITUDE = scores.L1()
 
 
 def scan(
@@ -46,7 +48,7 @@ def scan(
       cache: a folder in which each measurement is kept at once, in a file named after what was measured: weights, data,
         score and number of examples. A scan that was killed goes on where it was, and one with more sparsities
         measures these only. None keeps nothing. Defaults to None.
-      score: what a weight is worth; one that needs nothing but the kernel. Defaults to `L1Score()`, magnitude.
+      score: what a weight is worth; one that needs nothing but the kernel. Defaults to `scores.L1()`, magnitude.
       num_examples: at least 1; all when there are fewer. Defaults to 1024.
 
     Returns:
@@ -88,7 +90,7 @@ def _check(sparsities: Sequence[float], score: Score, num_examples: int) -> None
     if score.needs != NOTHING:
         raise InvalidValue(
             f"scan.score must need nothing but the kernel. Received: {type(score).__name__}, which needs a "
-            f"{score.needs}. Use L1Score()."
+            f"{score.needs}. Use scores.L1()."
         )
     if num_examples < 1:
         raise InvalidValue(f"scan.num_examples must be at least 1. Received: {num_examples!r}. Use 1024.")
@@ -100,7 +102,7 @@ def _measure(layer: str, kernels: list[Target], sparsity: float, score: Score, j
     before = [target.variable.numpy() for target in kernels]
     try:
         for target, values in zip(kernels, before, strict=True):
-            worth = score(values, Evidence(target.name, target.output_axis))
+            worth = score(values, KernelStatistics(target.name, target.output_axis))
             (mask,) = keep_largest({target.name: worth}, sparsity, score.in_groups).values()
             target.variable.assign(np.where(mask, values, 0))
         return _point(layer, sparsity, sum(values.size for values in before), judge)
@@ -143,3 +145,114 @@ class _Judge:
 def _parts(chosen: np.ndarray) -> Iterator[np.ndarray]:
     for begin in range(0, len(chosen), BATCH_SIZE):
         yield chosen[begin : begin + BATCH_SIZE]
+
+
+NUM_HALVINGS = 60  # of the interval that holds the rise of the loss: to the last digit of a float
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A layer of `num_weights` pruned to `sparsity`, all others whole: accuracy, and mean cross-entropy."""
+
+    layer: str
+    sparsity: float
+    num_weights: int
+    accuracy: float
+    loss: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Sensitivity:
+    """Accuracy and loss of the model as it came, on `num_examples`, and with one layer pruned at a time.
+
+    >>> points = (Point("a", 0.5, 10, 0.9, 0.2), Point("b", 0.5, 90, 0.6, 1.1))
+    >>> found = Sensitivity(0.9, 0.1, points, num_examples=100)
+    >>> {layer: round(ratio, 3) for layer, ratio in found.per_layer(0.2).items()}  # b: half of 0.2 / 1.0
+    {'a': 0.5, 'b': 0.1}
+    """
+
+    accuracy: float
+    loss: float
+    points: tuple[Point, ...]
+    num_examples: int
+
+    @property
+    def layers(self) -> dict[str, int]:
+        """The number of weights of each layer."""
+        return {point.layer: point.num_weights for point in self.points}
+
+    def per_layer(self, budget: float) -> dict[str, float]:
+        """The sparsity of each layer at which it alone raises the loss by `budget`: for `per_layer` of a technique.
+
+        Between what was measured the loss is taken to be straight, and never to fall; a layer whose loss stays below
+        the budget gets the greatest sparsity that was measured.
+
+        Args:
+          budget: a rise of the mean cross-entropy, at least 0.
+        """
+        if budget < 0:
+            raise InvalidValue(f"Sensitivity.per_layer.budget must be at least 0. Received: {budget!r}. Use 0.1.")
+        return {layer: self._sparsity_at(layer, budget) for layer in self.layers}
+
+    def for_sparsity(self, final_sparsity: float) -> dict[str, float]:
+        """The ratios of one budget, the same for each layer, by which all layers together reach `final_sparsity`.
+
+        Raises:
+          InvalidValue: when it is beyond what was measured.
+        """
+        greatest = self._overall(self.per_layer(float("inf")))
+        if not 0 < final_sparsity <= greatest + 1e-9:
+            raise InvalidValue(
+                f"Sensitivity.for_sparsity.final_sparsity must be in (0, {greatest:g}], what was measured. "
+                f"Received: {final_sparsity!r}. Scan greater sparsities."
+            )
+        low, high = 0.0, max(0.0, max(point.loss for point in self.points) - self.loss) + 1e-9
+        for _ in range(NUM_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self._overall(self.per_layer(middle)) >= final_sparsity else (middle, high)
+        ratios = self.per_layer(high)
+        excess = self._overall(ratios)  # where a layer's loss does not rise, its sparsity jumps over the wanted one
+        return {layer: ratio * min(1.0, final_sparsity / excess) for layer, ratio in ratios.items()}
+
+    def table(self) -> str:
+        """A line a layer, the most sensitive first: its weights, and the accuracy at each sparsity."""
+        sparsities = sorted({point.sparsity for point in self.points})
+        found = {(point.layer, point.sparsity): point for point in self.points}
+        width = max(len(layer) for layer in (*self.layers, "layer"))
+        head = f"{'layer':<{width}}  {'weights':>10}" + "".join(f"  {f'{sparsity:.0%}':>7}" for sparsity in sparsities)
+        lines = []
+        for layer in sorted(self.layers, key=lambda name: found[name, sparsities[-1]].loss, reverse=True):
+            cells = "".join(f"  {found[layer, sparsity].accuracy:>7.2%}" for sparsity in sparsities)
+            lines.append(f"{layer:<{width}}  {self.layers[layer]:>10,}{cells}")
+        note = f"accuracy of {self.num_examples:,} training examples; {self.accuracy:.2%} with all layers whole"
+        return "\n".join([head, *lines, note])
+
+    def plot(self, path: Path | str) -> None:
+        """Draws accuracy against sparsity, a line a layer, into a file; its name's end says the format (.png, .svg)."""
+        from matplotlib.figure import Figure  # only for the plot, and without its global state
+
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        axes = figure.subplots()
+        for layer in self.layers:
+            curve = [(0.0, self.accuracy)] + [
+                (point.sparsity, point.accuracy) for point in self.points if point.layer == layer
+            ]
+            axes.plot(*zip(*curve, strict=True), marker="o", markersize=3, label=layer)
+        axes.set_xlabel("sparsity of the one layer that is pruned")
+        axes.set_ylabel(f"accuracy ({self.num_examples:,} training examples)")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small", ncols=1 + len(self.layers) // 20)
+        figure.savefig(path, dpi=150)
+
+    def _sparsity_at(self, layer: str, budget: float) -> float:
+        before, loss_before = 0.0, self.loss
+        for point in sorted((point for point in self.points if point.layer == layer), key=lambda point: point.sparsity):
+            loss = max(point.loss, loss_before)
+            if loss - self.loss > budget:
+                return before + (point.sparsity - before) * (self.loss + budget - loss_before) / (loss - loss_before)
+            before, loss_before = point.sparsity, loss
+        return before
+
+    def _overall(self, ratios: dict[str, float]) -> float:
+        sizes = self.layers
+        return sum(ratio * sizes[layer] for layer, ratio in ratios.items()) / sum(sizes.values())

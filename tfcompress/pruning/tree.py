@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import NothingHappened, expect
-from ..core.keras import copy_model
 from ..core.remarks import remark
 from ..core.types import SPARSITY, Fit, Promise
-from .bypass import still_connected
-from .chains import channel_masks
-from .regularizers.tree_lasso import LAYER, LEVELS, tree_lasso
-from .schedules import Compounding, ConstantSparsity, PolynomialDecay
-from .targets import PRUNED_KINDS, Target, targets
-from .timing import asked_for
+from ..models_io.copying import copy_model
+from .loss_terms import LAYER, LEVELS, tree_lasso
+from .masks.chains import channel_masks
+from .masks.prunable import PRUNED_KINDS, Target, targets
+from .masks.units import filter_parts
+from .schedules import Compounding, ConstantSparsity, PolynomialDecay, asked_for
 from .tree_nodes import Group, Leaf, groups_of, root_mean_square, threshold_for, thresholds
-from .units import filter_parts
 
 if TYPE_CHECKING:
     import numpy as np
+
 
 GLOBAL, PER_LAYER = "global", "per layer"
 TOLERANCE = 1e-6  # of sparsity, which tfmot's schedules tell in float32
@@ -116,9 +115,9 @@ class PruneTree:
           UnsupportedModel: when the model has no kernel, or is quantization-aware.
           NothingHappened: when no node scored under the threshold, or the schedule did not fire.
         """
-        from ..core.keras import tf
-        from .ending import finish
-        from .masking import Masking  # Keras classes: only now is TensorFlow needed
+        from ..backend.tensorflow import tf
+        from .masks.finalize import finish
+        from .masks.masking import Masking  # Keras classes: only now is TensorFlow needed
         from .tree_drawing import pruned_tree
 
         trained = copy_model(model)
@@ -214,3 +213,21 @@ def _with_followers(found: Mapping[str, Target], masks: Mapping[str, np.ndarray]
                 known = by_variable.get(id(variable))
                 by_variable[id(variable)] = part if known is None else known & part
     return by_variable
+
+
+def still_connected(model: Any, without: Collection[str]) -> bool:
+    """Whether every output can be reached from an input on a way that passes none of the layers named in `without`."""
+    return all(_reaches_an_input(tensor.node, without) for tensor in model.outputs)
+
+
+def _reaches_an_input(start: Any, without: Collection[str]) -> bool:
+    waiting, seen = [start], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or node.layer.name in without:
+            continue
+        seen.add(id(node))
+        if not node.parent_nodes:
+            return True
+        waiting.extend(node.parent_nodes)
+    return False

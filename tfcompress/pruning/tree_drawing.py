@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..core.measure import kernels
-from .scores.groups import SLICE, axes_of
-from .targets import Target, targets
+from ..measuring.measure import kernels
+from .masks.prunable import Target, targets
 from .tree_nodes import groups_of
+from .weight_scores import SLICE, axes_of
 
 if TYPE_CHECKING:
     import numpy as np

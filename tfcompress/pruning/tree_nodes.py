@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue
-from .regularizers.tree_lasso import FILTER, LAYER, SLICE, WEIGHT
-from .scores.groups import axes_of
+from .loss_terms import FILTER, LAYER, SLICE, WEIGHT
+from .weight_scores import axes_of
 
 if TYPE_CHECKING:
     import numpy as np

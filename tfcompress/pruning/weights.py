@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue, NothingHappened, expect
-from ..core.keras import copy_model
 from ..core.types import SPARSITY, Fit, Promise
-from .gradients import data_of, loss_gradients
-from .masks import keep_largest, reachable
-from .schedules import Compounding, ConstantSparsity, PolynomialDecay
-from .scores.evidence import GRADIENT, MOVEMENT, Evidence, Score
-from .scores.groups import FILTER, group_size
-from .scores.l1 import L1Score
-from .targets import Target, shares, targets
-from .timing import asked_for
+from ..models_io.copying import copy_model
+from . import weight_scores as scores
+from .masks.masks import keep_largest, reachable
+from .masks.prunable import Target, shares, targets
+from .removal.gradients import data_of, loss_gradients
+from .schedules import Compounding, ConstantSparsity, PolynomialDecay, asked_for
+from .weight_scores import FILTER, GRADIENT, MOVEMENT, KernelStatistics, Score, group_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,9 +34,9 @@ class PruneWeights:
 
     Args:
       final_sparsity: share of zeros at the end, in [0, 1). Defaults to 0.75.
-      score: what a weight is worth: `L1Score`, `L2Score`, `MovementScore`, `GradientTimesWeight`, `RandomScore`, or a
-        callable of your own with `needs` and `in_groups`. Of scores by group whole groups go, and with
-        filters as groups the layers that make the outputs are left whole. Defaults to `L1Score()`, magnitude.
+      score: what a weight is worth: `scores.L1`, `scores.L2`, `scores.Movement`, `scores.GradientTimesWeight`,
+        `scores.Random`, or a callable of your own with `needs` and `in_groups`. Of scores by group whole groups go, and
+        with filters as groups the layers that make the outputs are left whole. Defaults to `scores.L1()`, magnitude.
       schedule: how the share is reached. Defaults to `PolynomialDecay()`; or `ConstantSparsity`, `Compounding`.
       comparison: "per layer": each kernel gets the share; "global": all kernels together, the scores compared as
         they are. Defaults to "per layer".
@@ -58,7 +56,7 @@ class PruneWeights:
     """
 
     final_sparsity: float = 0.75
-    score: Score = L1Score()
+    score: Score = scores.L1()
     schedule: PolynomialDecay | ConstantSparsity | Compounding = PolynomialDecay()
     comparison: str = PER_LAYER
     per_layer: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -66,7 +64,7 @@ class PruneWeights:
     def __post_init__(self) -> None:
         fix = "Use 0.75 to zero three quarters of each kernel."
         expect(0 <= self.final_sparsity < 1, self, "final_sparsity", "must be in [0, 1)", fix)
-        expect(isinstance(self.score, Score), self, "score", "must be a score", "Use L1Score() for magnitude.")
+        expect(isinstance(self.score, Score), self, "score", "must be a score", "Use scores.L1() for magnitude.")
         known = (PER_LAYER, GLOBAL)
         expect(self.comparison in known, self, "comparison", f"must be one of {known}", f"Use {PER_LAYER!r}.")
         within = all(0 <= share < 1 for share in self.per_layer.values())
@@ -105,8 +103,8 @@ class PruneWeights:
           InvalidRecipe: when the score needs data that `fit` does not tell of.
           NothingHappened: when the schedule did not fire.
         """
-        from .ending import finish
-        from .masking import Masking, MovementTracking  # Keras classes: only now is TensorFlow needed
+        from .masks.finalize import finish
+        from .masks.masking import Masking, MovementTracking  # Keras classes: only now is TensorFlow needed
 
         name = type(self).__name__
         promises = self.promises(model)
@@ -156,8 +154,8 @@ class PruneWeights:
             )
         scores = {}
         for name, target in pool.items():
-            evidence = Evidence(name, target.output_axis, gradients.get(name), movement.get(name))
-            scores[name] = np.where(now[name], self.score(target.variable.numpy(), evidence), -np.inf)
+            statistics = KernelStatistics(name, target.output_axis, gradients.get(name), movement.get(name))
+            scores[name] = np.where(now[name], self.score(target.variable.numpy(), statistics), -np.inf)
         return keep_largest(scores, share, self.score.in_groups)
 
     def _pools(self, found: Mapping[str, Target]) -> list[tuple[list[str], float]]:

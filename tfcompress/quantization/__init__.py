@@ -1,5 +1,5 @@
-"""Fewer bits: quantizers (affine.py, codebook.py, piecewise_linear.py) and the techniques and files that use them.
+"""Fewer bits: quantizers/, and the techniques that use them after_training/ or in training/.
 
-A quantizer says values with few levels and knows no model. kernels.py lays one on a model's kernels; clustered.py and
-aware.py let a model train with few values, and with int8's rounding; packing.py stores few values in few bits.
+kernels.py lays a quantizer on a model's kernels, activations.py on what lies between; clustering.py trains few values.
+bit_sensitivity.py measures what bits cost a layer (one_layer.py), bit_allocation.py chooses by it.
 """

@@ -6,20 +6,21 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..backend.tensorflow import keras
 from ..core.errors import NothingHappened, UnsupportedModel, expect
-from ..core.keras import copy_model, keras
-from ..core.measure import leaf_layers
+from ..core.selection import by_layer
 from ..core.types import CLUSTERS, LEVELS, SPARSITY, Fit, Promise
-from .affine import Affine
-from .layerwise import batches, examples
-from .output_chain import output_chains
-from .rewriting import flattened, rewritten
-from .selection import by_layer
+from ..graph.output_chain import output_chains
+from ..graph.rewriting import flattened, rewritten
+from ..measuring.measure import leaf_layers
+from ..models_io.copying import copy_model
+from .after_training.layerwise import batches, examples
+from .quantizers.affine import Affine
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from .affine import Grid
+    from .quantizers.affine import Grid
 
 # They hand on numbers that they are given: TFLite has them keep the levels of their input.
 PASSING = (
@@ -101,7 +102,7 @@ class QuantizeActivations:
           UnsupportedModel: for a quantization-aware model, one whose tensors are rounded, or one without a graph.
           NothingHappened: when `per_layer` leaves all in float.
         """
-        from ..core.rounded import Rounded  # a Keras class: only now is TensorFlow needed
+        from ..layers.rounded import Rounded  # a Keras class: only now is TensorFlow needed
 
         if any(isinstance(layer, Rounded) for layer in leaf_layers(model)):
             raise UnsupportedModel(

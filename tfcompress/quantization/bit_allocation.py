@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.errors import InvalidValue, TfcompressError, UnsupportedModel
-from .affine import Affine
-from .quantizer import Quantizer
-from .sensitivity_result import QuantizationSensitivity
+from .bit_sensitivity import QuantizationSensitivity
+from .quantizers.affine import Affine
+from .quantizers.quantizer import Quantizer
 
 FLOAT = 16  # MixedPrecision's word for a layer that stays in float32
 # What ai-edge-quantizer 0.10 stores beside int8 activations; a kind that is not here it cannot name, or not round.
@@ -90,7 +90,7 @@ def allocate_bits(
 
     Example:
 
-    >>> from tfcompress.quantization.sensitivity_result import LayerAtBits
+    >>> from tfcompress.quantization.bit_sensitivity import LayerAtBits
     >>> points = tuple(
     ...     LayerAtBits(layer, "Dense", bits, 100, 20.0, 0.99, 20.0, 0.99, 20.0, 0.9, divergence, 0.9, 0.3)
     ...     for layer, bits, divergence in [("a", 4, 0.5), ("a", 8, 0.1), ("b", 4, 0.2), ("b", 8, 0.1)]

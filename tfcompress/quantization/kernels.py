@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..backend.tensorflow import is_quantization_aware, keras
 from ..core.errors import NothingHappened, UnsupportedModel, expect
-from ..core.keras import copy_model, is_quantization_aware, keras
-from ..core.measure import kernel_variables, leaf_layers
+from ..core.selection import by_layer
 from ..core.types import SPARSITY, Fit, Promise
-from .affine import Affine
-from .quantizer import Quantizer, error
-from .selection import by_layer
+from ..measuring.measure import kernel_variables, leaf_layers
+from ..models_io.copying import copy_model
+from .quantizers.affine import Affine
+from .quantizers.quantizer import Quantizer, error
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,13 +7,14 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..backend.tensorflow import is_quantization_aware, tf
 from ..core.errors import UnsupportedModel
-from ..core.keras import copy_model, is_quantization_aware, tf
-from ..core.measure import kernel_variables, leaf_layers
-from .error_sums import ErrorSums, sums_of
+from ..graph.output_chain import output_chains
+from ..measuring.compare import ErrorSums, sums_of
+from ..measuring.measure import kernel_variables, leaf_layers
+from ..models_io.copying import copy_model
 from .kernels import channel_axes
-from .output_chain import output_chains
-from .quantizer import Quantizer
+from .quantizers.quantizer import Quantizer
 
 if TYPE_CHECKING:
     import numpy as np

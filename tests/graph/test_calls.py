@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras, tf
+from tfcompress.graph.calls import Network, kernel_of, rebuilt
+
+layers = keras.layers
+
+
+def test_calls_come_in_order_with_what_they_read():
+    model = tfc.simple_cnn((8, 8, 1), width=2, hidden_units=3)
+    network = Network(model, "x")
+    assert [call.layer.name for call in network.calls] == [layer.name for layer in model.layers]
+    assert network.calls[0].reads == ()
+    assert network.calls[1].reads == network.calls[0].gives == (("image", 0, 0),)
+    assert network.only_reader(network.calls[1]).name == "pool1"
+    assert network.only_reader(network.calls[-1]) is None  # the model's output
+
+
+def test_a_layer_called_twice_has_no_only_call_and_a_branch_no_only_reader():
+    inputs = keras.Input((4,))
+    shared = layers.Dense(4, name="shared")
+    a = layers.Dense(4, name="a")(shared(shared(inputs)))
+    model = keras.Model(inputs, layers.Add()([a, layers.ReLU()(a)]))
+    network = Network(model, "x")
+    assert network.only_call(model.get_layer("shared")) is None
+    assert network.only_reader(network.only_call(model.get_layer("a"))) is None
+
+
+def test_what_reads_two_tensors_is_no_only_reader():
+    inputs = keras.Input((4,))
+    a, b = layers.Dense(4, name="a")(inputs), layers.Dense(4)(inputs)
+    network = Network(model := keras.Model(inputs, layers.Add()([a, b])), "x")
+    assert network.only_reader(network.only_call(model.get_layer("a"))) is None
+
+
+def test_calls_of_another_model_are_not_seen():
+    inputs = keras.Input((4,))
+    a = layers.Dense(4, name="a")
+    middle = a(inputs)
+    layers.ReLU()(middle)  # a reader that is not part of the model
+    model = keras.Model(inputs, layers.Softmax(name="end")(middle))
+    network = Network(model, "x")
+    assert network.only_reader(network.only_call(a)).name == "end"
+
+
+def test_a_model_without_a_layer_reads_what_was_before_it():
+    inputs = keras.Input((4,))
+    x = layers.Dense(4, name="a")(inputs)
+    x = layers.Dropout(0.1, name="gone2")(layers.Dropout(0.1, name="gone1")(x))
+    model = keras.Model(inputs, [tf.concat([x, 2.0 * x], -1), x])
+    made = rebuilt(model, {"gone1", "gone2"}, {"a": {"activation": "relu"}})
+    assert not {"gone1", "gone2"} & {layer.name for layer in made.layers}
+    values = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    wanted = np.maximum(model(values)[1], 0)
+    np.testing.assert_allclose(made(values)[1], wanted, atol=1e-6)
+    np.testing.assert_allclose(made(values)[0], np.concatenate([wanted, 2 * wanted], -1), atol=1e-6)
+
+
+def test_only_known_layers_have_a_kernel():
+    class Own(layers.Dense):
+        pass
+
+    dense, own = layers.Dense(2), Own(2)
+    keras.Sequential([keras.Input((3,)), dense, own])
+    assert kernel_of(dense) is dense.kernel
+    assert kernel_of(own) is None
+    assert kernel_of(layers.ReLU()) is None
+
+
+def test_a_model_without_a_graph_is_refused():
+    class Own(keras.Model):
+        pass
+
+    with pytest.raises(tfc.UnsupportedModel, match="^Equalize expects a functional model"):
+        tfc.Equalize().apply(Own(), None)

@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+
+import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras, set_seed
+from tfcompress.core.remarks import remarks_of
+from tfcompress.measuring.tflite import read
+from tfcompress.models_io.copying import copy_model
+from tfcompress.quantization.after_training.folding import fold
+
+layers = keras.layers
+QUICK = {"num_iterations": 200, "num_examples": 128}
+
+
+@pytest.fixture(scope="module")
+def mobile(digits):
+    """A small MobileCNN, trained for some steps, and folded: what rounding starts from."""
+    set_seed(0)
+    model = tfc.mobile_cnn(digits.input_shape, width=4)
+    tfc.KerasFit(digits, epochs=6)(model)
+    return fold(model, "x").model
+
+
+@pytest.fixture(scope="module")
+def fit(digits):
+    return tfc.KerasFit(digits)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["per channel", "per tensor"])
+def rounded(request, mobile, fit):
+    return request.param, tfc.AdaptiveRounding(per_channel=request.param, **QUICK).apply(mobile, fit)
+
+
+def kernels(model):
+    """By layer: the kernel as TFLite orders it, and along which axis its output channels lie."""
+    found = {}
+    for layer in model.layers:
+        if hasattr(layer, "depthwise_kernel"):
+            kernel = layer.depthwise_kernel.numpy()
+            found[layer.name] = kernel.reshape(1, *kernel.shape[:2], -1), -1
+        elif hasattr(layer, "kernel"):
+            found[layer.name] = np.moveaxis(layer.kernel.numpy(), -1, 0), 0
+    return found
+
+
+def levels(kernel, axis, per_channel):
+    """In steps of max |w| / 127, of the channel or of the tensor, computed with nothing of ours."""
+    others = tuple(i for i in range(kernel.ndim) if i != axis % kernel.ndim) if per_channel else None
+    return kernel / (np.abs(kernel.astype(float)).max(axis=others, keepdims=True) / 127)
+
+
+def test_kernels_lie_on_the_int8_grid_one_step_around_what_they_were(rounded, mobile):
+    per_channel, model = rounded
+    before = kernels(mobile)
+    moved = 0
+    for name, (kernel, axis) in kernels(model).items():
+        now, old = levels(kernel, axis, per_channel), levels(*before[name], per_channel)
+        np.testing.assert_allclose(now, np.rint(now), atol=1e-3)
+        assert np.abs(now - old).max() < 1 + 1e-3
+        moved += int((np.abs(np.rint(now) - old) > 0.501).sum())
+    assert moved > 100  # weights that nearest rounding would have put elsewhere
+
+
+def test_the_exported_file_keeps_them(rounded, digits, tmp_path):
+    per_channel, model = rounded
+    tfc.Int8(per_channel=per_channel).convert(model, digits, tmp_path / "model.tflite")
+    stored = [kernel.values for kernel in read(tmp_path / "model.tflite").kernels]
+    wanted = [np.rint(levels(*found, per_channel)).astype("int8") for found in kernels(model).values()]
+    assert len(stored) == len(wanted) == 12
+    for values in wanted:
+        assert any(found.shape == values.shape and (found == values).all() for found in stored)
+
+
+def test_outputs_differ_less_than_by_nearest_rounding(rounded, mobile, digits):
+    per_channel, model = rounded
+    inputs = digits.model_inputs(digits.test.inputs)
+    exact = mobile(inputs).numpy()
+    nearest = tfc.QuantizeKernels(tfc.Affine(per_channel=per_channel)).apply(mobile, None)(inputs).numpy()
+    assert ((model(inputs).numpy() - exact) ** 2).mean() < 0.8 * ((nearest - exact) ** 2).mean()
+
+
+def test_it_is_repeatable_and_leaves_the_model(mobile, fit):
+    before = mobile.get_weights()
+    method = tfc.AdaptiveRounding(num_iterations=5, num_examples=32)
+    first, second = method.apply(mobile, fit), method.apply(mobile, fit)
+    for old, new in zip(before, mobile.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert "of 12 layers are rounded otherwise than to nearest" in remarks_of(first)[0]
+
+
+def test_correlated_inputs_make_neighbours_round_against_each_other():
+    # Both inputs are always equal, so that only the sum of the two weights counts: 100.45 + 50.35 = 150.8 steps of
+    # 1/127. Nearest rounding gives 150; 151 is nearer. The third weight fixes the scale.
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, layers.Dense(1, use_bias=False, name="sum")(inputs))
+    model.get_layer("sum").kernel.assign(np.array([[100.45], [50.35], [127.0]]) / 127)
+    examples = np.random.default_rng(0).normal(size=(64, 1)).repeat(3, axis=1) * [1, 1, 0]
+    fit = type("Examples", (), {"data": OwnData(examples.astype("f4"))})()
+    made = tfc.AdaptiveRounding(num_iterations=300, learning_rate=0.05).apply(model, fit)
+    found = np.rint(made.get_layer("sum").kernel.numpy().ravel() * 127)
+    assert found.sum() == 151 + 127 and found[2] == 127
+
+
+class OwnData:
+    def __init__(self, inputs):
+        self.train = type("Split", (), {"inputs": inputs})()
+
+    def model_inputs(self, stored):
+        return stored
+
+
+def test_zeros_stay_zeros(sparse, fit):
+    made = tfc.AdaptiveRounding(**{**QUICK, "num_iterations": 20}).apply(sparse, fit)
+    for name, (kernel, _) in kernels(sparse).items():
+        assert (kernels(made)[name][0][kernel == 0] == 0).all()
+
+
+def test_twice_is_nothing(mobile, fit):
+    method = tfc.AdaptiveRounding(num_iterations=5, num_examples=32)
+    with pytest.raises(tfc.NothingHappened, match="lie on the int8 grid already"):
+        method.apply(method.apply(mobile, fit), fit)
+
+
+def test_layers_it_does_not_know_are_left_and_named(digits):
+    inputs = keras.Input((8, 8, 1))
+    shared = layers.Conv2D(1, 1, name="shared")
+    x = shared(shared(inputs))
+    x = layers.Conv2DTranspose(2, 3, name="transposed")(x)
+    x = layers.Conv2D(2, 3, activation="relu", name="known")(x)
+    model = keras.Model(inputs, layers.Dense(10, activation="softmax", name="last")(layers.Flatten()(x)))
+    made = tfc.AdaptiveRounding(num_iterations=2, num_examples=8).apply(model, tfc.KerasFit(digits))
+    assert "to nearest: shared, transposed." in " ".join(remarks_of(made))
+    for name in ("shared", "transposed"):
+        np.testing.assert_array_equal(made.get_layer(name).kernel.numpy(), model.get_layer(name).kernel.numpy())
+    assert (made.get_layer("known").kernel.numpy() != model.get_layer("known").kernel.numpy()).any()
+
+
+def test_a_fit_without_data_and_a_model_without_kernels_are_refused(trained):
+    with pytest.raises(tfc.InvalidValue, match=r"AdaptiveRounding expects a fit with training examples"):
+        tfc.AdaptiveRounding().apply(trained, None)
+    inputs = keras.Input((4,))
+    with pytest.raises(tfc.UnsupportedModel, match="Received: InputLayer, ReLU"):
+        tfc.AdaptiveRounding().apply(keras.Model(inputs, layers.ReLU()(inputs)), None)
+
+
+def test_a_quantization_aware_model_is_refused(aware, fit):
+    with pytest.raises(tfc.UnsupportedModel, match="^AdaptiveRounding expects a float model"):
+        tfc.AdaptiveRounding().apply(aware, fit)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"per_channel": 1}, {"num_examples": 0}, {"num_iterations": 1.5}, {"batch_size": -1}, {"learning_rate": 0},
+     {"regularization": 0}, {"warm_up": 1.0}],
+)  # fmt: skip
+def test_a_bad_value_names_its_field(bad):
+    with pytest.raises(tfc.InvalidValue, match=f"AdaptiveRounding.{next(iter(bad))} must be"):
+        tfc.AdaptiveRounding(**bad)
+
+
+def test_nan_in_a_kernel_is_named(mobile, fit):
+    broken = copy_model(mobile)
+    broken.get_layer("stem").kernel.assign(np.full(broken.get_layer("stem").kernel.shape, np.nan))
+    with pytest.raises(tfc.InvalidValue, match="in stem"):
+        tfc.AdaptiveRounding(num_iterations=2, num_examples=8).apply(broken, fit)

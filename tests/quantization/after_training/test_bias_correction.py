@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras, set_seed
+from tfcompress.core.remarks import remarks_of
+from tfcompress.quantization.after_training.bias_correction import mean_outputs
+from tfcompress.quantization.after_training.folding import fold
+
+layers = keras.layers
+
+
+@pytest.fixture(scope="module")
+def mobile(digits):
+    set_seed(0)
+    model = tfc.mobile_cnn(digits.input_shape, width=4)
+    tfc.KerasFit(digits, epochs=3)(model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def fit(digits):
+    return tfc.KerasFit(digits)
+
+
+class OwnFit:
+    """Two examples, (2,) and (4,) of one number each."""
+
+    class data:
+        class train:
+            inputs = np.array([[2.0, 0.0], [4.0, 0.0]], "float32")
+
+        @staticmethod
+        def model_inputs(stored):
+            return stored
+
+
+def test_a_dense_layer_worked_by_hand():
+    # Scale 1 (127 is the largest): 10.4 becomes 10, so that outputs are 0.4 x too small, on average 0.4 * (2 + 4) / 2.
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, layers.Dense(1, activation="relu", name="d")(inputs))
+    model.get_layer("d").set_weights([np.array([[10.4], [127.0]]), np.array([5.0])])
+    made = tfc.CorrectBias().apply(model, OwnFit())
+    kernel, bias = made.get_layer("d").get_weights()
+    assert kernel.ravel().tolist() == [10.0, 127.0]
+    assert bias[0] == pytest.approx(5.0 + 1.2, abs=1e-5)
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_means_are_those_of_the_float_model_layer_by_layer(mobile, fit, digits, per_channel):
+    before = mobile.get_weights()
+    exact = fold(mobile, "x").model
+    method = tfc.CorrectBias(per_channel=per_channel, num_examples=1437)
+    made = method.apply(mobile, fit)
+    nearest = tfc.QuantizeKernels(tfc.Affine(per_channel=per_channel)).apply(exact, None)
+    inputs = digits.model_inputs(digits.train.inputs)
+    for layer in made.layers:
+        if hasattr(layer, "use_bias"):
+            wanted = mean_outputs(exact, layer.name, inputs)
+            left = np.abs(mean_outputs(made, layer.name, inputs) - wanted).max()
+            assert left < 0.05 * np.abs(mean_outputs(nearest, layer.name, inputs) - wanted).max()
+    for old, new in zip(before, mobile.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert remarks_of(made)[0].startswith("12 biases were corrected, that of ")
+
+
+def test_kernels_are_the_nearest_levels(mobile, fit):
+    made = tfc.CorrectBias(per_channel=False).apply(mobile, fit)
+    kernel = fold(mobile, "x").model.get_layer("block2_pointwise").kernel.numpy()
+    scale = np.abs(kernel).max() / 127
+    np.testing.assert_allclose(made.get_layer("block2_pointwise").kernel.numpy(), np.rint(kernel / scale) * scale,
+                               atol=1e-6)  # fmt: skip
+
+
+def test_what_adaptive_rounding_leaves_can_be_corrected(mobile, fit, digits):
+    rounding = tfc.AdaptiveRounding(per_channel=False, num_iterations=10, num_examples=64)
+    alone = rounding.apply(mobile, fit)
+    made = tfc.CorrectBias(per_channel=False, rounding=rounding, num_examples=1437).apply(mobile, fit)
+    exact = fold(mobile, "x").model
+    inputs = digits.model_inputs(digits.train.inputs)
+    for name in ("stem", "block3_depthwise", "logits"):
+        wanted = mean_outputs(exact, name, inputs)
+        np.testing.assert_array_equal(made.get_layer(name).get_weights()[0], alone.get_layer(name).get_weights()[0])
+        left = np.abs(mean_outputs(made, name, inputs) - wanted).max()
+        assert left < 0.05 * np.abs(mean_outputs(alone, name, inputs) - wanted).max()
+
+
+def test_layers_without_a_bias_are_named(digits, fit):
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Flatten()(layers.Conv2D(2, 3, use_bias=False, name="bare")(inputs))
+    made = tfc.CorrectBias().apply(keras.Model(inputs, layers.Dense(10, name="d")(x)), fit)
+    assert "Without a bias that could be corrected: bare." in remarks_of(made)
+    bare = keras.Model(inputs, layers.Conv2D(2, 3, use_bias=False)(inputs))
+    with pytest.raises(tfc.UnsupportedModel, match="Received: layers without"):
+        tfc.CorrectBias().apply(bare, fit)
+
+
+def test_twice_is_nothing(trained, fit):
+    with pytest.raises(tfc.NothingHappened, match="lie on the int8 grid already"):
+        tfc.CorrectBias().apply(tfc.CorrectBias().apply(trained, fit), fit)
+
+
+def test_a_quantization_aware_model_is_refused(aware, fit):
+    with pytest.raises(tfc.UnsupportedModel, match="^CorrectBias expects a float model"):
+        tfc.CorrectBias().apply(aware, fit)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"per_channel": None}, {"num_examples": 0}, {"rounding": 8}, {"rounding": tfc.AdaptiveRounding(False)}]
+)
+def test_a_bad_value_names_its_field(bad):
+    with pytest.raises(tfc.InvalidValue, match=f"CorrectBias.{next(iter(bad))} must "):
+        tfc.CorrectBias(**bad)

@@ -1,0 +1,68 @@
+"""The one door to TensorFlow, Keras 2 (tf_keras) and tfmot: nothing else in tfcompress imports them.
+
+`tf`, `keras` and `tfmot` are imported when first used, so that `--help`, a recipe's settings and errors in arguments
+come without TensorFlow's seconds of start-up. tfmot works on tf_keras alone and reads TF_USE_LEGACY_KERAS at its own
+import; to set it here, before anything is imported, makes the order of imports irrelevant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from types import ModuleType
+from typing import Any
+
+from .native import captured_stderr
+
+
+class _Lazy(ModuleType):
+    """A module that is imported at its first attribute access."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        prepare_environment()
+        found = getattr(importlib.import_module(self.__name__), attribute)
+        setattr(self, attribute, found)  # the next access finds it without this function
+        return found
+
+
+def prepare_environment() -> None:
+    """Says to TensorFlow which Keras is meant, and that its chatter is not wanted; to be called before its import."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+tf: Any = _Lazy("tensorflow")
+keras: Any = _Lazy("tf_keras")
+tfmot: Any = _Lazy("tensorflow_model_optimization")
+resource_variables: Any = _Lazy("tensorflow.python.ops.resource_variable_ops")  # TensorFlow's own, not documented
+
+
+def start_quietly() -> None:
+    """Imports TensorFlow and what goes with it, and keeps what native code prints at start-up off the terminal."""
+    with captured_stderr():
+        tf.config.list_physical_devices()
+        tf.get_logger().setLevel("ERROR")
+        _ = keras.layers, tfmot.sparsity
+
+
+def set_seed(seed: int) -> None:
+    """Makes what follows repeatable: Python's, NumPy's and TensorFlow's random numbers, and the order of sums."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def output_only() -> Any:
+    """tfmot's quantization configuration that follows the range of a layer's output and leaves the layer alone."""
+    scheme = tfmot.quantization.keras.default_8bit.Default8BitQuantizeScheme
+    home = scheme.__module__.rpartition(".")[0]
+    return importlib.import_module(f"{home}.default_8bit_quantize_configs").Default8BitOutputQuantizeConfig
+
+
+def wrappers(model: Any) -> list[Any]:
+    """tfmot's quantization wrappers among the layers of `model`; empty when it is not quantization-aware."""
+    return [layer for layer in model.layers if hasattr(layer, "quantize_config") and hasattr(layer, "_weight_vars")]
+
+
+def is_quantization_aware(model: Any) -> bool:
+    """Whether `model` came from tfmot's `quantize_model`."""
+    return bool(wrappers(model))

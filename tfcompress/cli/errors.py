@@ -1,0 +1,61 @@
+"""What a command line says of an error: one line, and the exit code of its kind."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from ..core.errors import INTERRUPTED_EXIT_CODE, TfcompressError
+
+
+def explain(error: BaseException, when_interrupted: str = "Interrupted.") -> tuple[str, int]:
+    """What went wrong in one line, and its exit code.
+
+    Args:
+      error: anything that was raised.
+      when_interrupted: what to say of Ctrl-C.
+
+    >>> explain(KeyError("x"))
+    ("KeyError: 'x' (a bug; --debug shows where)", 1)
+    """
+    if was_interrupted(error):
+        return when_interrupted, INTERRUPTED_EXIT_CODE
+    line = " ".join(str(error).split())
+    if isinstance(error, TfcompressError):
+        return line, error.exit_code
+    return f"{type(error).__name__}: {line} (a bug; --debug shows where)", TfcompressError.exit_code
+
+
+@contextlib.contextmanager
+def interrupts_that_arrive() -> Iterator[None]:
+    """Raises Ctrl-C anew where Python swallows it: in a `__del__`, or in a callback of a weak reference.
+
+    TensorFlow has many of both. Python would print a traceback there, and the run would go on.
+    """
+    before = sys.unraisablehook
+
+    def again(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            # Not at once: it would be raised in this very function, and be swallowed again.
+            threading.Timer(0.01, _thread.interrupt_main).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: TensorFlow catches it while it traces, and raises errors of its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,89 @@
+"""The terminal, by rich: a progress bar with the time left for each piece of long work, and the table at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from ..core.progress import Advance
+from ..running.records import Report
+from ..running.report import HEADINGS, headline, rows
+
+# A copy of the descriptor: bars go on while the chatter of native code is kept off stderr (backend/native.py).
+MESSAGES = Console(file=os.fdopen(os.dup(2), "w", encoding="utf-8"), highlight=False, soft_wrap=True)
+RESULTS = Console(highlight=False)
+WIDE = 150  # columns that the whole table needs
+NARROW = {
+    "variant": "variant",
+    "accuracy, TFLite": "accuracy",
+    "raw bytes": "bytes",
+    "zipped bytes": "zipped",
+    "sparsity": "zeros",
+    "latency, ms (p90)": "ms",
+    "CPU": "CPU",
+    "GPU": "GPU",
+}
+LEFT = ("variant", "CPU", "GPU")
+
+
+class TerminalProgress:
+    """Progress bars on stderr; where stderr is no terminal, one line a finished piece of work."""
+
+    def say(self, text: str) -> None:
+        """Prints a line that stays."""
+        MESSAGES.print(text, markup=False)
+
+    @contextlib.contextmanager
+    def task(self, label: str, total: int | None) -> Iterator[Advance]:
+        """Shows a bar (a spinner when `total` is not known) until the block ends."""
+        columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24)]
+        counted = [MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
+        note = TextColumn("{task.fields[note]}", markup=False)
+        shown = [*columns, *(counted if total else [TimeElapsedColumn()]), note]
+        if not MESSAGES.is_terminal:
+            MESSAGES.print(f"{label} ...", markup=False)
+        with Progress(*shown, console=MESSAGES, transient=True, disable=not MESSAGES.is_terminal) as bar:
+            task = bar.add_task(label, total=total, note="")
+            yield lambda done, text: bar.update(task, completed=done, note=text)
+
+
+def print_report(report: Report, folder: Path) -> None:
+    """Prints the table, what was gained, what could not be run, the verdict, and where the report lies."""
+    RESULTS.print(_table(report, wide=RESULTS.width >= WIDE))
+    not_run = {f"{f.reason}. {f.fix}" for file in report.files for f in file.findings.values() if f.status == "not run"}
+    lines = (
+        headline(report),
+        *(f"Not run: {reason}" for reason in sorted(not_run)),
+        *(f"Fails: {reason}" for reason in report.failures),
+        f"Verdict: {report.verdict}. Report: {folder}/report.md",
+    )
+    for line in filter(None, lines):
+        RESULTS.print(line, markup=False, soft_wrap=True)
+
+
+def _table(report: Report, wide: bool) -> Table:
+    """The report's table: all of it where the terminal is wide, the gist where it has 80 columns."""
+    shown = {position: HEADINGS[position] if wide else NARROW.get(heading) for position, heading in enumerate(HEADINGS)}
+    shown = {position: heading for position, heading in shown.items() if heading}
+    table = Table(box=box.SIMPLE, padding=(0, 1), collapse_padding=True)
+    for position, heading in shown.items():
+        table.add_column(heading, justify="left" if HEADINGS[position] in LEFT else "right", no_wrap=True)
+    for row in rows(report):
+        cells = [row[position] for position in shown]
+        table.add_row(*(cells if wide else [cell.partition(" (")[0] for cell in cells]))
+    return table

@@ -1,0 +1,18 @@
+"""Losses between a teacher and its student: of outputs (outputs.py), of layers (layers.py), their weighted sum."""
+
+from .layers import AttentionTransfer, Hint, Relational
+from .outputs import Correlation, DecoupledTargets, MeanSquaredLogits, Reconstruction, SoftTargets
+from .weighted import Ramp, WeightedSum
+
+__all__ = [
+    "AttentionTransfer",
+    "Correlation",
+    "DecoupledTargets",
+    "Hint",
+    "MeanSquaredLogits",
+    "Ramp",
+    "Reconstruction",
+    "Relational",
+    "SoftTargets",
+    "WeightedSum",
+]

@@ -1,0 +1,155 @@
+"""A user's own model as it came: not trained, only judged, so that what follows can be compared with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import InvalidValue, NoBetterThanChance, UnsupportedModel, expect
+from ..core.types import CLUSTERS, INT8_RANGES, SPARSITY, Data, Fit, Promise
+from ..models_io.copying import copy_model
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BATCH_SIZE = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Unchanged:
+    """Leaves the model as it is; its `Fit` may judge it.
+
+    >>> sorted(Unchanged().keeps), Unchanged().makes
+    (['clusters', 'int8 ranges', 'sparsity'], frozenset())
+    """
+
+    @property
+    def makes(self) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """Everything."""
+        return frozenset({SPARSITY, CLUSTERS, INT8_RANGES})
+
+    def promises(self, model: Any) -> tuple[Promise, ...]:
+        """None."""
+        return ()
+
+    def apply(self, model: Any, fit: Fit) -> Any:
+        """Gives a copy of `model`, after `fit` has looked at it."""
+        copy = copy_model(model)
+        fit(copy)
+        return copy
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOnly:
+    """A way of fitting that trains nothing: it makes sure that the model fits the data and does not guess.
+
+    A model that sees pixels in another range than it was trained on answers as if by chance, and all that a compression
+    then measures is noise. Chance is the share of the most frequent class; the model must be above it by two standard
+    errors.
+
+    Args:
+      data: the examples that the model is for.
+      num_examples: of the test split that are looked at, at least 1. Defaults to 512.
+      known_scaling: whether the data's scaling is known to be the model's own; if not, the scalings that pictures may
+        have are all tried, and the error tells what each gives. Defaults to True.
+
+    Raises:
+      InvalidValue: for a value out of range.
+    """
+
+    data: Data
+    num_examples: int = 512
+    known_scaling: bool = True
+
+    def __post_init__(self) -> None:
+        expect(self.num_examples >= 1, self, "num_examples", "must be at least 1", "Use 512.")
+
+    @property
+    def steps(self) -> int:
+        """None."""
+        return 0
+
+    def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> None:
+        """Looks at `model`.
+
+        Raises:
+          UnsupportedModel: when its outputs are not (N, classes).
+          InvalidValue: when it does not know as many classes as the data has, or when the scaling is not known.
+          NoBetterThanChance: when it guesses.
+        """
+        examples = self.data.test.head(self.num_examples)
+        _require_classes(model, self.data)
+        accuracy = _accuracy(model, self.data.model_inputs(examples.inputs), examples.labels)
+        chance = _chance(examples.labels)
+        if self.known_scaling and accuracy > chance:
+            return
+        others = self._other_scalings(model, len(examples))
+        best = max(others, key=others.__getitem__, default=None)
+        told = ", ".join(f"{name} {share:.1%}" for name, share in others.items())
+        if not self.known_scaling:
+            raise InvalidValue(
+                "scale must be what the model was trained on, as it has no Rescaling layer that would tell. Received: "
+                f"none. Accuracy on {len(examples)} pictures: {told}. Use --set scale={best}, if that is right."
+            )
+        hint = (
+            f"With other scalings: {told}. Use --set scale={best}."
+            if best is not None and others[best] > chance
+            else "Look at the preprocessing (--set scale=...), and at the order of the classes (--set classes=...): "
+            f"{_class_order(self.data)}."
+        )
+        raise NoBetterThanChance(
+            f"The model must answer better than by chance ({chance:.1%}) before it is compressed. Received: an "
+            f"accuracy of {accuracy:.1%} on {len(examples)} examples. {hint}"
+        )
+
+    def _other_scalings(self, model: Any, num_examples: int) -> dict[str, float]:
+        """Accuracy under each scaling that the data can take, where it is pictures."""
+        if not hasattr(self.data, "with_scaling"):
+            return {}
+        shares = {}
+        for name in self.data.scalings:
+            data = self.data.with_scaling(name)
+            examples = data.test.head(num_examples)
+            shares[name] = _accuracy(model, data.model_inputs(examples.inputs), examples.labels)
+        return shares
+
+
+def _require_classes(model: Any, data: Data) -> None:
+    shape = model.output_shape
+    if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None or shape[1] < 2:
+        raise UnsupportedModel(
+            f"The model must give one number for each of two classes or more, (N, classes). Received: outputs of shape "
+            f"{shape}. Replace a single sigmoid unit by two units with softmax, and train these."
+        )
+    if shape[1] != data.num_classes:
+        raise InvalidValue(
+            f"classes must be the model's {shape[1]}. Received: data with {data.num_classes}: {_class_order(data)}. "
+            "Give the folder that the model was trained on, or all names in the model's order (--set classes=a,b,...)."
+        )
+
+
+def _class_order(data: Data) -> str:
+    names = getattr(data, "class_names", tuple(str(number) for number in range(data.num_classes)))
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+
+
+def _chance(labels: np.ndarray) -> float:
+    """The accuracy of always giving the most frequent class, and two standard errors of it."""
+    import numpy as np
+
+    share = float(np.bincount(labels).max()) / len(labels)
+    return share + 2 * math.sqrt(share * (1 - share) / len(labels))
+
+
+def _accuracy(model: Any, inputs: np.ndarray, labels: np.ndarray) -> float:
+    import numpy as np
+
+    outputs = [model(inputs[i : i + BATCH_SIZE], training=False).numpy() for i in range(0, len(inputs), BATCH_SIZE)]
+    return float(np.mean(np.concatenate(outputs).argmax(-1) == labels))

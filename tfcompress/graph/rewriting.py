@@ -1,0 +1,119 @@
+"""A model made anew call by call: models inside of it flattened, layers replaced by others with the same weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..backend.tensorflow import keras, tf
+from ..models_io.copying import copy_model
+
+
+def has_models_inside(model: Any) -> bool:
+    """Whether a layer of `model` is a model itself."""
+    return any(isinstance(layer, keras.Model) for layer in model.layers)
+
+
+def flattened(model: Any) -> Any:
+    """`model` without models inside, each layer under its own name; itself when it has none."""
+    return rewritten(model, lambda layer: None) if has_models_inside(model) else model
+
+
+def rewritten(
+    model: Any, replacement: Callable[[Any], Any | None], after: Callable[[Any], Any | None] = lambda layer: None
+) -> Any:
+    """A flat copy of `model` in which `replacement` has changed layers, and `after` has put others behind them.
+
+    Args:
+      model: a functional model; it is left alone.
+      replacement: for a layer the one to use, to be filled with its weights, or None to keep it. One that replaces a
+        layer called on several tensors is called on their list.
+      after: for a layer, an input included, the one that each of its outputs is given to, or None.
+    """
+    replay = _Replay(replacement, after)
+    copy = copy_model(model)
+    inputs = [
+        keras.Input(batch_shape=tuple(tensor.shape), dtype=tensor.dtype, name=tensor.node.layer.name)
+        for tensor in copy.inputs
+    ]
+    seen = [replay.followed(tensor.node.layer, made) for tensor, made in zip(copy.inputs, inputs, strict=True)]
+    outputs = replay.run(copy, seen, "", None)
+    shaped = tf.nest.pack_sequence_as(copy._nested_outputs, outputs)
+    # A copy's layers are called once: those above have nodes of the model that they come from, too.
+    return copy_model(keras.Model(inputs if len(inputs) > 1 else inputs[0], shaped, name=model.name))
+
+
+class _Replay:
+    """What has been made: the layer to use for each, and the names taken."""
+
+    def __init__(self, replacement: Callable[[Any], Any | None], after: Callable[[Any], Any | None]) -> None:
+        self.replacement, self.after = replacement, after
+        self.used: dict[int, Any] = {}
+        self.names: set[str] = set()
+
+    def run(self, graph: Any, inputs: Sequence[Any], prefix: str, training: bool | None) -> list[Any]:
+        """Calls all of `graph` on `inputs`; gives its outputs in order."""
+        known = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
+
+        def place(value: Any) -> Any:
+            return known.get(id(value), value)
+
+        for depth in sorted(graph._nodes_by_depth, reverse=True):
+            for node in graph._nodes_by_depth[depth]:
+                if node.is_input:
+                    continue
+                args = tf.nest.map_structure(place, list(node.call_args))
+                kwargs = tf.nest.map_structure(place, dict(node.call_kwargs))
+                answers = self.followed(node.layer, self._call(node.layer, args, kwargs, prefix, training))
+                outputs = tf.nest.flatten(node.outputs)
+                known.update((id(old), new) for old, new in zip(outputs, tf.nest.flatten(answers), strict=True))
+        return [known[id(tensor)] for tensor in graph.outputs]
+
+    def followed(self, layer: Any, answers: Any) -> Any:
+        """What the layer gave, given to the one behind it."""
+        behind = self.after(layer)
+        return answers if behind is None else tf.nest.map_structure(behind, answers)
+
+    def _call(self, layer: Any, args: list[Any], kwargs: dict[str, Any], prefix: str, training: bool | None) -> Any:
+        explicit = kwargs.get("training", training)
+        if isinstance(layer, keras.Model):
+            return self.run(layer, tf.nest.flatten(args), f"{prefix}{layer.name}_", explicit)
+        if id(layer) not in self.used:
+            new = self.replacement(layer)
+            self.used[id(layer)] = (layer if new is None else new, new is not None)
+            self._name(self.used[id(layer)][0], prefix)
+            first = True
+        else:
+            first = False
+        used, replaced = self.used[id(layer)]
+        if explicit is not None and used._expects_training_arg:
+            kwargs["training"] = explicit
+        if replaced and _num_tensors(args, kwargs) > 1:
+            args = [_in_order(layer, args, kwargs)]
+            kwargs = {name: value for name, value in kwargs.items() if name == "training"}
+        answer = used(*args, **kwargs)
+        if first and replaced:
+            used.set_weights(layer.get_weights())
+        return answer
+
+    def _name(self, layer: Any, prefix: str) -> None:
+        """Gives the layer a name of its own, with the way through the models before it where it is taken."""
+        if layer.name in self.names:
+            layer._name = f"{prefix}{layer.name}"
+        self.names.add(layer.name)
+
+
+def _in_order(layer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
+    """The tensors that a layer is called on, in the order of its arguments, however they were given."""
+    order = [name for name in layer._call_spec.arg_names if name in kwargs]
+    others = [name for name in kwargs if name not in order]
+    values = (*args, *(kwargs[name] for name in (*order, *others)))
+    return [value for value in tf.nest.flatten(values) if _is_symbolic(value)]
+
+
+def _is_symbolic(value: Any) -> bool:
+    return keras.backend.is_keras_tensor(value) if value is not None and hasattr(value, "shape") else False
+
+
+def _num_tensors(args: Sequence[Any], kwargs: dict[str, Any]) -> int:
+    return sum(_is_symbolic(value) for value in tf.nest.flatten((args, list(kwargs.values()))))

@@ -1,0 +1,169 @@
+"""The real GPU delegate, asked about a file: whether it takes all of it, what it refuses, how its answers differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.types import Artifact, Data, Finding, Split
+from ...delegates import worker
+from ...delegates.gpu import GpuDelegate
+from ..values import NO, NOT_RUN, NOTHING_TO_DO, PARTLY, UNKNOWN, WRONG, YES, Gpu, Support, TensorRow, TfliteFile
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NUM_EXAMPLES = 4
+TIME_LIMIT_S = 120.0
+_CPU = "cpu"
+_ROUNDING = 0.1  # of the largest output; int8 files were seen to stay within 0.02 of it
+_KNOWN_WRONG = (
+    "LiteRT's GPU delegate is known to take strided 1x1 convolutions with integer weights as if the stride were 1; "
+    "tfcompress exports none."
+)
+_QUANTIZED = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomInputs(Data):
+    """A few random examples for one input tensor; there are no right answers, so all labels are 0."""
+
+    tensor: TensorRow
+    title: str = "random inputs"
+    num_train: int = NUM_EXAMPLES
+    num_classes: int = 1
+    seed: int = 0
+
+    def load(self) -> tuple[Split, Split]:
+        """Numbers that the tensor can hold: real ones in its quantized range, whole ones that are 0 or 1."""
+        import numpy as np
+
+        split = Split(_random(self.tensor, self.seed), np.zeros(NUM_EXAMPLES, "int64"))
+        return split, split
+
+
+def _random(tensor: TensorRow, seed: int) -> np.ndarray:
+    import numpy as np
+
+    random, shape = np.random.default_rng(seed), (NUM_EXAMPLES, *tensor.shape[1:])
+    if tensor.dtype in _QUANTIZED and tensor.scale:
+        low, high = _QUANTIZED[tensor.dtype]
+        return ((random.integers(low, high + 1, shape) - tensor.zero_point[0]) * tensor.scale[0]).astype("float32")
+    if tensor.dtype.startswith("float"):
+        return random.random(shape, "float32")
+    return random.integers(0, 2, shape).astype(tensor.dtype)
+
+
+def ask_gpu(path: Path, file: TfliteFile, asked_of: str) -> Gpu:
+    """Gives a .tflite to the GPU delegate, in a child process, and compares with the CPU's built-in kernels.
+
+    Args:
+      path: the file.
+      file: what is in it.
+      asked_of: what it is, for the reader: "the file", or "a float32 export".
+
+    Returns:
+      "yes" with the adapter's name, "no" with what is refused, or "not run" with the reason and the fix.
+    """
+    if (len(file.inputs), len(file.outputs)) != (1, 1):
+        reason = f"the check knows files with one input and one output; this has {len(file.inputs)} and "
+        return Gpu(NOT_RUN, f"{reason}{len(file.outputs)}", asked_of=asked_of)
+    data = RandomInputs(file.tensor(file.inputs[0]))
+    artifact = Artifact(path.resolve(), asked_of, file.raw_bytes, file.zipped_bytes, file.sha256)
+    job = worker.Job(str(artifact.path), "builtin", with_latency=False)
+    on_cpu = worker.observe(job, data.test.inputs, TIME_LIMIT_S)
+    if on_cpu.outputs is None:
+        return Gpu(NOT_RUN, f"the file does not run on the CPU: {on_cpu.failure}", asked_of=asked_of)
+    check = GpuDelegate(time_limit_s=TIME_LIMIT_S, min_agreement=0.0)  # random inputs have no classes to agree on
+    found = check.run(artifact, data, {_CPU: on_cpu.outputs})
+    return _doubted(_told(found, asked_of), float(abs(on_cpu.outputs).max()))
+
+
+def _doubted(gpu: Gpu, largest_output: float) -> Gpu:
+    """The answer, or "wrong" where the outputs are further from the CPU's than rounding to int8 takes them."""
+    if gpu.answer != YES or gpu.largest_difference is None or gpu.largest_difference <= _ROUNDING * largest_output:
+        return gpu
+    reason = f"its answers differ from the CPU's by up to {gpu.largest_difference:.2g}, of at most {largest_output:.2g}"
+    return dataclasses.replace(gpu, answer=WRONG, reason=reason, fix=_KNOWN_WRONG)
+
+
+def _told(found: Finding, asked_of: str) -> Gpu:
+    return Gpu(
+        answer={"pass": YES, "fail": NO}.get(found.status, NOT_RUN),
+        reason=found.reason,
+        fix=found.fix,
+        device=found.device,
+        asked_of=asked_of,
+        num_ops=found.num_ops,
+        num_delegated_ops=found.num_delegated_ops,
+        largest_difference=found.agreement[_CPU].largest_difference if _CPU in found.agreement else None,
+        refusals=tuple(dataclasses.asdict(refusal) for refusal in found.refusals),
+    )
+
+
+def operator_support(gpu: Gpu, ops: Sequence[str]) -> list[Support]:
+    """What the delegate's answer says of each operation, and no more than it says.
+
+    It names kinds of operations. Where the file has one of a kind, or as many of these kinds as stay off the GPU, each
+    of them is refused; else some are. "yes" is what it has nothing against; behind a refused operation it may yet stay
+    on the CPU.
+
+    >>> gpu = Gpu("no", "", num_ops=3, num_delegated_ops=1, refusals=({"op": "GATHER", "reason": "1D only"},))
+    >>> [support.answer for support in operator_support(gpu, ["CONV_2D", "GATHER", "SOFTMAX"])]
+    ['yes', 'no', 'yes']
+    """
+    if gpu.answer == WRONG:
+        return [Support(UNKNOWN, gpu.reason)] * len(ops)
+    if gpu.answer != NO:
+        return [Support(gpu.answer, "" if gpu.answer == YES else gpu.reason)] * len(ops)
+    if not gpu.refusals or gpu.num_ops is None or gpu.num_delegated_ops is None:
+        return [Support(UNKNOWN, f"the delegate stops at the file as a whole: {gpu.reason}")] * len(ops)
+    reasons: dict[str, list[str]] = {}
+    for refusal in gpu.refusals:
+        reasons.setdefault(refusal["op"], []).append(refusal["reason"])
+    counts = Counter(ops)
+    are_all = sum(counts[op] for op in reasons) == gpu.num_ops - gpu.num_delegated_ops
+    refused = {
+        op: Support(NO, f"{op}: {'; '.join(given)}")
+        if are_all or counts[op] == 1
+        else Support(PARTLY, f"{op}, some or all of them: {'; '.join(given)}")
+        for op, given in reasons.items()
+    }
+    return [refused.get(op, Support(YES)) for op in ops]
+
+
+def layer_support(gpu: Gpu, file: TfliteFile, layers: Sequence[str], last: str) -> dict[str, Support]:
+    """What the delegate's answer says of each layer, by the names that the exported file keeps of them.
+
+    Args:
+      gpu: its answer.
+      file: the exported file.
+      layers: the names of the model's layers.
+      last: the layer that gives the model's output, whose name the converter replaces.
+    """
+    if gpu.answer != NO:
+        return dict.fromkeys(layers, *operator_support(gpu, [""]))
+    support = operator_support(gpu, [row.op for row in file.operators])
+    found: dict[str, list[Support]] = {name: [] for name in layers}
+    for row, answer in zip(file.operators, support, strict=True):
+        for index in row.outputs:
+            names = _named(file.tensor(index, row.graph).name, found)
+            for name in names or ({last} if index in file.outputs else ()):
+                found[name].append(answer)
+    return {name: _worst(answers) for name, answers in found.items()}
+
+
+def _named(tensor: str, layers: Mapping[str, Any]) -> set[str]:
+    """The layers whose names are in a tensor's name: "model/conv/Relu;model/quant_bn/FusedBatchNormV3" names two."""
+    return {plain for part in re.split("[/;:]", tensor) if (plain := part.removeprefix("quant_")) in layers}
+
+
+def _worst(answers: Sequence[Support]) -> Support:
+    if not answers:
+        return Support(NOTHING_TO_DO, "has no operation of its own in the exported file")
+    order = {NO: 0, PARTLY: 1, UNKNOWN: 2, YES: 3}
+    return min(answers, key=lambda support: order[support.answer])

@@ -1,0 +1,106 @@
+"""A model copied, and a model written to a file and read back: the same, quantization-aware or not.
+
+Our layers are imported where they are needed, not above: each is a class of Keras's, and so imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..backend.archive import readable
+from ..backend.tensorflow import is_quantization_aware, keras, output_only, tfmot
+from ..layers.int8.preserving import preserve, preserving, read_note, registry, write_note
+
+
+def prepared_scope() -> Any:
+    """The scope in which a model's layers can be made from their configurations, tfmot's and ours included."""
+    from ..layers import rounded, twins  # noqa: F401  Keras knows our layers by name once they are imported
+    from ..layers.int8 import all_layers  # noqa: F401
+
+    quantizers = {name: value for name, value in vars(registry()).items() if name.endswith("Quantizer")}
+    # tfmot's own scope has neither.
+    return tfmot.quantization.keras.quantize_scope(quantizers | {output_only().__name__: output_only()})
+
+
+@contextlib.contextmanager
+def scope_of(model: Any) -> Iterator[None]:
+    """The scope in which copies can be made of whatever is in `model`: its code was trusted when it was loaded."""
+    own = {type(layer).__name__: type(layer) for layer in model._flatten_layers() if not _is_keras_own(layer)}
+    safety = importlib.import_module(f"{keras.__name__}.src.saving.serialization_lib").SafeModeScope
+    with prepared_scope(), keras.saving.custom_object_scope(own), safety(safe_mode=False):
+        yield
+
+
+def _is_keras_own(layer: Any) -> bool:
+    return type(layer).__module__.split(".")[0] == keras.__name__.split(".")[0]
+
+
+def model_suffix(model: Any) -> str:
+    """The file format that reloads `model` exactly: Keras's own, whatever the model."""
+    return ".keras"
+
+
+def copy_model(model: Any, batch_size: int | None = None) -> Any:
+    """An uncompiled copy with the same names and weights, for a fixed `batch_size` when one is given."""
+    inputs = [
+        keras.Input(batch_shape=(batch_size, *t.shape[1:]), dtype=t.dtype, name=t.node.layer.name) for t in model.inputs
+    ]
+    with prepared_scope():
+        copy = keras.models.clone_model(model, input_tensors=inputs if len(inputs) > 1 else inputs[0])
+    copy.set_weights(model.get_weights())
+    preserve(copy, preserving(model))
+    return copy
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Writes `model` without its optimizer; `path` ends in .keras or .h5."""
+    if path.suffix == ".h5":
+        with warnings.catch_warnings():  # Keras advises .keras here
+            warnings.filterwarnings("ignore", message="You are saving your model as an HDF5 file")
+            model.save(path, include_optimizer=False)
+    else:
+        from ..layers.int8.aware import count_once
+
+        # The copy's layers are made as loading makes them, in one order: else a quantization wrapper's weights are
+        # counted with or without its layer's, and loading says "expected 5 variables, but received 3".
+        copy = copy_model(model)
+        count_once(copy)
+        copy.save(path)
+        if is_quantization_aware(model):
+            _forget_builds(path)
+    write_note(path, preserving(model))
+
+
+def load_model(path: Path, safe_mode: bool = True) -> Any:
+    """Reads a model that `save_model` wrote, quantization-aware ones too."""
+    with prepared_scope(), readable(path) as where:
+        model = keras.models.load_model(where, compile=False, safe_mode=safe_mode)
+    preserve(model, read_note(path))
+    return model
+
+
+def _forget_builds(path: Path) -> None:
+    """Takes the recorded builds out of a .keras file, so that loading builds a layer where it is called, once.
+
+    Keras builds a layer from its record before it is called; tfmot's wrappers then make their variables a second time.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    members["config.json"] = json.dumps(_without(config, "build_config")).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def _without(value: Any, key: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(member, key) for name, member in value.items() if name != key}
+    return [_without(member, key) for member in value] if isinstance(value, list) else value

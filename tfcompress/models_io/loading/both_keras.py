@@ -1,0 +1,121 @@
+"""One view of the graphs of both Keras: calls of operations, in an order in which each has what it needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+from ...backend.tensorflow import tf
+from ...core.errors import UnsupportedModel
+from .operations import is_tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """An operation (mostly a layer) called in a graph; tensors in `args` and `kwargs` are symbolic."""
+
+    operation: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: list[Any]
+
+
+def functional(model: Any) -> Any:
+    """The functional model inside of a Functional or Sequential model of either Keras, or None."""
+    graph = getattr(model, "_functional", None) or model  # Keras 3's Sequential has one inside
+    has_graph = bool(getattr(graph, "_nodes_by_depth", None)) and bool(getattr(graph, "outputs", None))
+    call = getattr(type(model), "call", None)
+    is_own_call = getattr(call, "__module__", "").split(".")[0] in ("keras", "tf_keras")
+    return graph if has_graph and is_own_call else None
+
+
+def calls(graph: Any) -> list[Call]:
+    """The calls that the outputs of a functional model need, inputs first, without automatic masks and defaults."""
+    ordered = [
+        call
+        for _, nodes in sorted(graph._nodes_by_depth.items(), reverse=True)
+        for call in (_call(node) for node in nodes if not node.is_input)
+    ]
+    needed = {id(tensor) for tensor in tf.nest.flatten(graph.outputs)}
+    kept = []
+    for call in reversed(ordered):
+        if needed.isdisjoint(id(tensor) for tensor in call.outputs):
+            continue
+        needed.update(id(value) for value in tf.nest.flatten((call.args, call.kwargs)) if is_tensor(value))
+        kept.append(call)
+    return kept[::-1]
+
+
+def structures(graph: Any) -> tuple[Any, Any]:
+    """The inputs and the outputs of a functional model as its maker gave them: a tensor, or lists and dictionaries."""
+    if hasattr(graph, "_inputs_struct"):
+        return graph._inputs_struct, graph._outputs_struct
+    return graph._nested_inputs, graph._nested_outputs
+
+
+def training_default(operation: Any) -> Any:
+    """The value of `training` with which an operation's call is made when nobody says otherwise."""
+    parameters = inspect.signature(operation.call).parameters
+    return parameters["training"].default if "training" in parameters else None
+
+
+def _call(node: Any) -> Call:
+    if hasattr(node, "arguments"):
+        return _keras3_call(node)
+    return Call(node.layer, tuple(node.call_args), dict(node.call_kwargs), tf.nest.flatten(node.outputs))
+
+
+def _keras3_call(node: Any) -> Call:
+    args, kwargs = tuple(node.arguments.args), dict(node.arguments.kwargs)
+    for key in [key for key in kwargs if key == "mask" or key.endswith("_mask")]:
+        if _is_automatic(kwargs[key], args, kwargs):
+            del kwargs[key]
+    # Keras 3 records the default of the call's signature as if it had been given. A True that was given counts for a
+    # plain call only: fit and predict overrule it, and so tf_keras must not be told, which would heed it in predict.
+    if kwargs.get("training") is not False or training_default(node.operation) is False:
+        kwargs.pop("training", None)
+    kwargs = {key: value for key, value in kwargs.items() if value is not None}
+    return Call(node.operation, args, kwargs, list(node.outputs))
+
+
+def _is_automatic(mask: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether Keras 3 filled a mask in by itself; tf_keras will do so again."""
+    from keras.src.backend import get_keras_mask
+
+    masks = [value for value in tf.nest.flatten(mask) if value is not None]
+    inputs = [value for key, value in kwargs.items() if not key.endswith("mask")]
+    own = [get_keras_mask(value) for value in tf.nest.flatten((args, inputs)) if is_tensor(value)]
+    return all(any(_are_same(value, known) for known in own if known is not None) for value in masks)
+
+
+def _are_same(first: Any, second: Any) -> bool:
+    """Whether two tensors are one, or were computed in the same way of the same."""
+    if first is second:
+        return True
+    if not (is_tensor(first) and is_tensor(second)):
+        return type(first) is type(second) and not hasattr(first, "shape") and first == second
+    one, other = first._keras_history, second._keras_history
+    if one.operation is None or other.operation is None or type(one.operation) is not type(other.operation):
+        return False
+    if one.operation is not other.operation and not _is_stateless(one.operation):
+        return False
+    nodes = [history.operation._inbound_nodes[history.node_index].arguments for history in (one, other)]
+    flat = [tf.nest.flatten((node.args, node.kwargs)) for node in nodes]
+    return bool(flat[0]) and len(flat[0]) == len(flat[1]) and all(map(_are_same, *flat))
+
+
+def _is_stateless(operation: Any) -> bool:
+    return not hasattr(operation, "weights")
+
+
+def require_tensors(values: Any, where: str) -> None:
+    """Refuses variables among the arguments of a call. Raises `UnsupportedModel`."""
+    from keras import Variable
+
+    for value in tf.nest.flatten(values):
+        if isinstance(value, (Variable, tf.Variable)):
+            raise UnsupportedModel(
+                f"load_model: {where} must use tensors. Received: the variable {value.name!r}, which belongs to no "
+                "layer of the graph. Move it into a layer of its own."
+            )

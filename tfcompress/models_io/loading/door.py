@@ -1,0 +1,205 @@
+"""The one door: any Keras model in, one functional tf_keras model out, compared with the one that came in."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...backend.search_path import without_current_folder
+from ...backend.tensorflow import is_quantization_aware, keras, tf
+from ...core.errors import InvalidValue, UnsupportedModel
+from ...layers.twins import keras3
+from ..copying import copy_model
+from ..safe_mode.safety import require_safe
+from .both_keras import functional, structures
+from .equality import MIXED_PRECISION_TOLERANCE, TOLERANCE, Incomparable, compare
+from .formats import find_facts
+from .opening import open_model
+from .replay import replay
+from .tracing import trace_model
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadReport:
+    """A model that came in, and what there is to say about it.
+
+    Attributes:
+      model: a functional, uncompiled tf_keras model.
+      origin: what it was: "model.keras (Keras 3)", or "a model of Keras 2 in memory".
+      largest_difference: between its outputs and the original's on random input, relative to the largest output; None
+        when there is none to tell.
+      hosted: by name, the layers that Keras 3 still computes inside of it, with the reason. They keep their weights and
+        train, but no technique compresses them.
+      spread: between the original's outputs for two random inputs, in the same terms; a largest difference says little
+        where this is as small as the tolerance, as in a network that was never trained. None for an unknown one.
+      not_compared: why there is no largest difference, as when the original has dropout at inference.
+    """
+
+    model: Any
+    origin: str
+    largest_difference: float | None
+    hosted: Mapping[str, str]
+    not_compared: str = ""
+    spread: float | None = None
+
+    def __str__(self) -> str:
+        equality = (
+            f"not compared: {self.not_compared}"
+            if self.largest_difference is None
+            else f"largest relative difference {self.largest_difference:.1e}"
+        )
+        if self.spread is not None and self.spread < 10 * TOLERANCE:
+            equality += f", which says little: its outputs for two inputs are only {self.spread:.1e} apart"
+        kept = f"; computed by Keras 3: {', '.join(self.hosted)}" if self.hosted else ""
+        return f"{self.origin} as {self.model.name!r}: {equality}{kept}"
+
+
+def load_model(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:
+    """Makes one functional tf_keras model, ready for every technique here, of any Keras model.
+
+    Nested models are flattened ("backbone_conv1"), shared layers stay shared, and Keras 3's layers and operations
+    become tf_keras's. The outputs are compared with the original's on random input. Compilation and optimizer are left
+    behind.
+
+    Args:
+      path_or_model: a .keras or .h5 file of Keras 3 or 2, the folder of a SavedModel that Keras 2 wrote, or a model of
+        `keras` or `tf_keras` in memory.
+      custom_objects: layers and functions of your own by name, as Keras takes them; `custom_objects_from` collects them
+        from a Python file.
+      safe_mode: whether a file that holds or names code, in Lambda layers for one, is refused. Defaults to True.
+
+    Returns:
+      An uncompiled functional tf_keras model that shares nothing with the original.
+
+    Raises:
+      UnreadableModel: when the file is damaged, or no model.
+      UnsupportedModel: names the layer that cannot come in, says why and what to do.
+
+    Example:
+
+    >>> import tfcompress as tfc
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="answer")], name="small")
+    >>> [layer.name for layer in tfc.load_model(model).layers][-1]
+    'answer'
+    """
+    return load_with_report(path_or_model, custom_objects=custom_objects, safe_mode=safe_mode).model
+
+
+def load_with_report(
+    path_or_model: Any, *, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+) -> LoadReport:
+    """Does what `load_model` does, and tells about it: the largest difference, and layers that Keras 3 still computes.
+
+    Args:
+      path_or_model: as for `load_model`.
+      custom_objects: as for `load_model`.
+      safe_mode: as for `load_model`.
+
+    Returns:
+      An `LoadReport`.
+
+    Raises:
+      UnreadableModel: as `load_model` does.
+      UnsupportedModel: as `load_model` does.
+    """
+    custom_objects = dict(custom_objects or {})
+    if isinstance(path_or_model, (str, Path)):
+        with without_current_folder():
+            facts = find_facts(Path(path_or_model))
+            if safe_mode:
+                require_safe(facts.config, facts.title, facts.keras_major, custom_objects, facts.training)
+            arrival = _arrive(open_model(facts, custom_objects, safe_mode), facts.title, owned=True)
+    else:
+        origin = f"a model of Keras {_keras_major(path_or_model)} in memory"
+        arrival = _arrive(path_or_model, origin, owned=False)
+    _log.info("%s", arrival)
+    return arrival
+
+
+@contextlib.contextmanager
+def _paused_collector() -> Iterator[None]:
+    """Keeps Python's collector of cycles away: its vain search of TensorFlow's objects takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _keras_major(model: Any) -> int:
+    if isinstance(model, keras.Model):
+        return 2
+    if isinstance(model, keras3().Model):
+        return 3
+    raise InvalidValue(
+        f"load_model.path_or_model must be a path or a Keras model. Received: a {type(model).__name__}. "
+        "Give a .keras or .h5 file."
+    )
+
+
+@_paused_collector()
+def _arrive(model: Any, origin: str, owned: bool) -> LoadReport:
+    if _keras_major(model) == 2 and (is_quantization_aware(model) or _is_flat(model)):
+        made, hosted = model if owned else copy_model(model), {}
+    else:
+        graph = functional(model)
+        made, hosted = replay(trace_model(model) if graph is None else graph, model.name)
+    if made is model:
+        return LoadReport(made, origin, 0.0, hosted)
+    try:
+        comparison = compare(_answers(model), made)
+    except Incomparable as reason:
+        return LoadReport(made, origin, None, hosted, str(reason))
+    tolerance = MIXED_PRECISION_TOLERANCE if _is_mixed(model) else TOLERANCE
+    if not comparison.difference <= tolerance:
+        raise UnsupportedModel(
+            f"load_model: outputs must equal the original's within {tolerance:g} of the largest. Received: a "
+            f"difference of {comparison.difference:.2g} for {model.name!r}. {_suspect(comparison.rounding, hosted)}"
+        )
+    return LoadReport(made, origin, comparison.difference, hosted, spread=comparison.spread)
+
+
+def _is_flat(model: Any) -> bool:
+    """Whether a tf_keras model is what is wanted already: functional, with no model inside."""
+    is_functional = functional(model) is not None and not isinstance(model, keras.Sequential)
+    return is_functional and not any(isinstance(layer, keras.Model) for layer in model.layers)
+
+
+def _answers(model: Any) -> Callable[[list[Any]], list[Any]]:
+    """Calls a model on a list of inputs in the order of its graph, and lists its outputs."""
+    graph = functional(model)
+    given = structures(graph)[0] if graph is not None else None
+
+    def answer(inputs: list[Any]) -> list[Any]:
+        if isinstance(given, Mapping):
+            shaped = tf.nest.pack_sequence_as(given, inputs)
+        else:
+            shaped = inputs if len(inputs) > 1 else inputs[0]
+        return tf.nest.flatten(model(shaped, training=False))
+
+    return answer
+
+
+def _is_mixed(model: Any) -> bool:
+    layers = model._flatten_layers()
+    return any(getattr(layer, "compute_dtype", "") in ("float16", "bfloat16") for layer in layers)
+
+
+def _suspect(rounding: float | None, hosted: Mapping[str, str]) -> str:
+    """What to think of a difference: rounding that the model itself enlarges, or a fault here."""
+    if rounding is not None and rounding > TOLERANCE:
+        return (
+            f"The original's own outputs move by {rounding:.2g} when random input moves by 1e-7, so rounding alone may "
+            "explain it. Load a trained model, which is calmer, or report this one."
+        )
+    where = f" The layers that Keras 3 computes are the first suspects: {', '.join(hosted)}." if hosted else ""
+    return f"This is a fault of tfcompress; please report it with the model.{where}"

@@ -1,0 +1,157 @@
+"""Whether two models answer the same on random input."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...backend.tensorflow import tf
+
+TOLERANCE = 1e-4  # relative, in float32: sums in another order differ by 1e-6, and a wrong formula by far more
+MIXED_PRECISION_TOLERANCE = 5e-2  # the reference itself computed with 8 or 11 bits
+NUM_EXAMPLES = 2
+# For axes of any length, by how many of them an input has: a sequence, a picture, a volume. A picture that is too small
+# is pooled away, and the mean of nothing is whatever memory held: NaN, or with oneDNN another number at each call.
+FREE_LENGTHS = {1: (12, 96), 2: (96, 224), 3: (32, 64)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What two models' answers to the same random input say.
+
+    Attributes:
+      difference: the largest between the two, relative to the largest output.
+      rounding: how far the original's own outputs move, in the same terms, when its input moves by 1e-7; looked at only
+        where the difference passes the tolerance. A model that is chaotic on random input moves far.
+      spread: the largest between two inputs' outputs of the original, relative to the same; None for one input. Where
+        it is no larger than the tolerance, any model of the same bias would have passed: the comparison says little.
+    """
+
+    difference: float
+    spread: float | None
+    rounding: float | None = None
+
+
+class Incomparable(Exception):
+    """Why two models cannot be compared, as the end of "not compared: ..."."""
+
+
+def largest_relative_difference(reference: Sequence[np.ndarray], answer: Sequence[np.ndarray]) -> float:
+    """max |a - r| / max |r|, the largest over the outputs; NaN in the same places is no difference.
+
+    >>> largest_relative_difference([np.array([1.0, -4.0])], [np.array([1.0, -3.0])])
+    0.25
+    """
+    return max(map(_relative_difference, reference, answer), default=0.0)
+
+
+def _relative_difference(reference: np.ndarray, answer: np.ndarray) -> float:
+    if reference.shape != answer.shape:
+        return float("inf")
+    if reference.dtype.kind not in "fiub":
+        return 0.0 if np.array_equal(reference, answer) else float("inf")
+    reference, answer = reference.astype("float64"), answer.astype("float64")
+    finite = np.isfinite(reference)
+    if not np.array_equal(reference[~finite], answer[~finite], equal_nan=True):
+        return float("inf")
+    differences = np.abs(reference[finite] - answer[finite])
+    scale = np.abs(reference[finite]).max(initial=0.0)
+    return float(differences.max(initial=0.0) / max(scale, np.finfo("float32").tiny))
+
+
+def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> Comparison:
+    """Compares `reference` and the functional tf_keras `model` on random input.
+
+    Args:
+      reference: answers a list of input arrays with a list of outputs, in the order of the model's.
+
+    Raises:
+      Incomparable: when there is nothing to tell.
+    """
+    reason = "it takes no random input that was tried"
+    for inputs in _tries(model):
+        try:
+            expected = _arrays(reference(inputs))
+        except (ValueError, tf.errors.OpError):  # a length that the model does not take: the next one
+            continue
+        if any(output.dtype.kind == "f" and not np.isfinite(output).any() for output in expected):
+            reason = "its outputs are not finite numbers"  # the mean of a picture that was pooled away, for one
+            continue
+        answer = _arrays(model(inputs if len(inputs) > 1 else inputs[0], training=False))
+        difference = largest_relative_difference(expected, answer)
+        if difference > TOLERANCE and largest_relative_difference(expected, _arrays(reference(inputs))) > TOLERANCE:
+            reason = "it answers one question in two ways, as dropout at inference does"
+            continue
+        rounding = None
+        if difference > TOLERANCE:
+            rounding = largest_relative_difference(expected, _arrays(reference([_nudged(value) for value in inputs])))
+        return Comparison(difference, _spread(expected), rounding)
+    raise Incomparable(reason)
+
+
+def _nudged(value: Any) -> Any:
+    """An input moved by what float32 rounds away; whole numbers and words stay."""
+    if getattr(value.dtype, "kind", "") != "f":
+        return value
+    return (value * (1 + 1e-7 * np.random.default_rng(1).standard_normal(value.shape))).astype(value.dtype)
+
+
+def _spread(outputs: Sequence[np.ndarray]) -> float | None:
+    """How far the first two examples' outputs are apart; of several outputs the least, which says least."""
+    pairs = [output for output in outputs if output.ndim and len(output) > 1]
+    spreads = [_relative_difference(output[0], output[1]) for output in pairs]
+    return min(spreads, default=None)
+
+
+def _arrays(outputs: Any) -> list[np.ndarray]:
+    return [np.asarray(output) for output in tf.nest.flatten(outputs)]
+
+
+def _tries(model: Any) -> Iterator[list[Any]]:
+    """Random inputs for `model`; another try only when it has axes of any length."""
+    random = np.random.default_rng(0)
+    is_free = any(length is None for tensor in model.inputs for length in tensor.shape[1:])
+    for number in range(2 if is_free else 1):
+        yield [
+            _random_input(tensor, _consumers(model, tensor), _free_length(tensor, number), random)
+            for tensor in model.inputs
+        ]
+
+
+def _free_length(tensor: Any, number: int) -> int:
+    num_free = sum(length is None for length in tensor.shape[1:])
+    return FREE_LENGTHS[min(max(num_free, 1), max(FREE_LENGTHS))][number]
+
+
+def _consumers(model: Any, tensor: Any) -> list[Any]:
+    calls = [node for nodes in model._nodes_by_depth.values() for node in nodes if not node.is_input]
+    return [node.layer for node in calls if any(given is tensor for given in tf.nest.flatten(node.keras_inputs))]
+
+
+def _random_input(tensor: Any, consumers: Sequence[Any], free_length: int, random: np.random.Generator) -> Any:
+    """Standard normal where computing begins; whole numbers that every embedding they reach holds; known words."""
+    batch_size = tensor.shape[0] or NUM_EXAMPLES
+    shape = (batch_size, *(length or free_length for length in tensor.shape[1:]))
+    kind = tf.as_dtype(tensor.dtype)
+    sizes = [getattr(layer, "input_dim", None) or getattr(layer, "num_tokens", None) for layer in consumers]
+    limit = min((size for size in sizes if size), default=None)
+    if kind == tf.string:
+        words = next((layer.get_vocabulary() for layer in consumers if hasattr(layer, "get_vocabulary")), [])
+        words = [word for word in words if isinstance(word, str) and word] + ["unknown"]
+        return tf.constant(random.choice(words, shape))
+    if kind.is_integer or limit:
+        numbers = random.integers(0, limit or 2, shape).astype(kind.as_numpy_dtype)
+        numbers[..., -1:] = 0  # what masks hide
+        return numbers
+    if kind.is_bool:
+        return random.integers(0, 2, shape).astype(bool)
+    numbers = random.standard_normal(shape)
+    for layer in consumers:  # a model that scales pictures of 0 to 255 down hears nothing of numbers about 0
+        if type(layer).__name__ == "Rescaling":
+            numbers = (numbers - np.asarray(layer.offset)) / np.asarray(layer.scale)
+        elif type(layer).__name__ == "Normalization":
+            numbers = numbers * np.sqrt(np.asarray(layer.variance)) + np.asarray(layer.mean)
+    return numbers.astype(kind.as_numpy_dtype)

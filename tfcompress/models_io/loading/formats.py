@@ -1,0 +1,122 @@
+"""What a model file is: asked of a child process, so that a damaged file cannot crash or hang this one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ...backend.search_path import PACKAGE_PARENT, for_children
+from ...core.errors import UnreadableModel, UnsupportedModel
+
+TIME_LIMIT_S = 60.0
+BYTES_PER_EXTRA_SECOND = 20 << 20  # a slow disk's
+SAVE_INSTEAD = 'Save the model with model.save("model.keras") and load that file.'
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """A file's `kind` ("keras", "h5", "saved_model"), the Keras that wrote it (2 or 3), and its model's settings.
+
+    `training` is what an .h5 file says of compile; in a .keras file that is in `config`.
+    """
+
+    path: Path
+    kind: str
+    keras_major: int
+    config: dict[str, Any]
+    training: Any = None
+
+    @property
+    def title(self) -> str:
+        """For a message: "model.keras (Keras 3)"."""
+        return f"{self.path.name} (Keras {self.keras_major})"
+
+
+def find_facts(path: Path, time_limit_s: float | None = None) -> Facts:
+    """Reads all of `path` in a child process and says what it is.
+
+    Args:
+      path: a .keras or .h5 file, or the folder of a SavedModel.
+      time_limit_s: for the child. Defaults to 60 s and another second for each 20 MB.
+
+    Raises:
+      UnreadableModel: when there is no such file, or it is damaged.
+      UnsupportedModel: when it is sound but holds no Keras model.
+    """
+    if not path.exists():
+        raise UnreadableModel(
+            f"load_model.path must be a file or folder. Received: {path}. There is none of this name."
+        )
+    return facts_of(path, _ask_child(path, time_limit_s or TIME_LIMIT_S + _num_bytes(path) / BYTES_PER_EXTRA_SECOND))
+
+
+def facts_of(path: Path, answer: dict[str, Any]) -> Facts:
+    """What the probe's answer says. Raises what `find_facts` does."""
+    if "damage" in answer:
+        raise UnreadableModel(
+            f"load_model.path must be a whole Keras model. Received: {path}, which {_short(answer['damage'])}. "
+            "Copy or save the file again."
+        )
+    if answer["config"] is None:
+        raise UnsupportedModel(_no_model(path, answer["kind"]))
+    version, config = str(answer["keras_version"]), answer["config"]
+    if not isinstance(config, dict):
+        raise UnreadableModel(
+            f"load_model.path must describe a model. Received: {path}, which does not. Save it again."
+        )
+    major = 3 if version.startswith("3") and answer["kind"] != "saved_model" else 2  # Keras 3 writes no such folder
+    return Facts(path, answer["kind"], major, config, answer.get("training"))
+
+
+def _no_model(path: Path, kind: str) -> str:
+    what = {
+        "h5": "weights without a model (model.save_weights wrote it); build the model and load_weights, then",
+        "saved_model": "a SavedModel without its Keras model (model.export wrote it), of which functions are left;",
+    }[kind]
+    return f"load_model.path must hold a Keras model. Received: {path}, {what} save it whole. {SAVE_INSTEAD}"
+
+
+def _ask_child(path: Path, time_limit_s: float) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tfcompress.models_io.loading.probe", str(path.resolve())]
+    try:
+        child = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=time_limit_s,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": for_children(), "CUDA_VISIBLE_DEVICES": ""},
+            cwd=PACKAGE_PARENT,  # never the file's folder: Python would import from there
+        )
+    except subprocess.TimeoutExpired:
+        return {"damage": f"could not be read within {time_limit_s:.0f} s"}
+    lines = child.stdout.splitlines()
+    if child.returncode == 0 and lines:
+        with contextlib.suppress(RecursionError):
+            return json.loads(lines[-1])
+        return {"damage": "nests its settings deeper than Python can read"}
+    if child.returncode < 0:
+        return {"damage": f"crashed the process that read it ({_signal_name(-child.returncode)})"}
+    last = next((line for line in reversed(child.stderr.splitlines()) if line.strip()), "")
+    return {"damage": f"stopped the process that read it (exit code {child.returncode}: {last})"}
+
+
+def _num_bytes(path: Path) -> int:
+    return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+
+
+def _signal_name(number: int) -> str:
+    known = {member.value: member.name for member in signal.Signals}
+    return known.get(number, f"signal {number}")
+
+
+def _short(text: str, num_characters: int = 300) -> str:
+    return text if len(text) <= num_characters else text[:num_characters] + "..."

@@ -1,0 +1,160 @@
+"""python -m tfcompress.models_io.loading.probe FILE: reads a model file in a process that may crash in our place.
+
+HDF5 is native code, and a damaged file can take its process with it. This one is a child with a time limit and bounded
+memory: it touches every byte that the parent would, executes nothing of the file, and prints what it found as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+CHUNK_BYTES = 8 << 20
+MEMORY_LIMIT_BYTES = 8 << 30
+# A model's weights hardly compress; far more than this is a file made to fill the memory.
+MAX_EXPANSION, ALWAYS_ALLOWED_BYTES = 200, 256 << 20
+
+
+class Damaged(Exception):
+    """What is wrong with the file, as the end of the sentence "FILE ...": "is not ..."."""
+
+
+def seen(path: Path) -> dict[str, Any]:
+    """What `look_at` gives, or what is wrong with the file, under "damage"."""
+    try:
+        return look_at(path)
+    except Damaged as error:
+        return {"damage": str(error)}
+    except Exception as error:  # every way in which bytes can be wrong
+        return {"damage": f"cannot be read: {type(error).__name__}: {' '.join(str(error).split())}"}
+
+
+def look_at(path: Path) -> dict[str, Any]:
+    """The kind of file, the version of Keras that wrote it, and the configuration of its model.
+
+    Raises:
+      Damaged: when it is no model file, or one that cannot be read to its end.
+    """
+    if path.is_dir():
+        return _saved_model(path)
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    if head == b"\x89HDF\r\n\x1a\n":
+        return _h5(path)
+    if head[:2] == b"PK":
+        return _keras(path)
+    raise Damaged("is neither a .keras nor an .h5 file: its first bytes are " + head.hex(" "))
+
+
+def _keras(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        missing = {"metadata.json", "config.json", "model.weights.h5"} - names
+        if missing:
+            raise Damaged(f"is a zip file without {', '.join(sorted(missing))}, which a .keras file has")
+        size = sum(entry.file_size for entry in archive.infolist())
+        if size > max(ALWAYS_ALLOWED_BYTES, MAX_EXPANSION * path.stat().st_size):
+            raise Damaged(f"would unpack to {size} bytes, over {MAX_EXPANSION} times its size")
+        damaged = archive.testzip()
+        if damaged:
+            raise Damaged(f"is damaged: the checksum of {damaged} does not match")
+        with archive.open("model.weights.h5") as weights:
+            _read_everything(weights)
+        version = json.loads(archive.read("metadata.json"))["keras_version"]
+        return {"kind": "keras", "keras_version": version, "config": json.loads(archive.read("config.json"))}
+
+
+def _h5(path: Path) -> dict[str, Any]:
+    attributes = _read_everything(path)
+    config, training = (json.loads(attributes.get(f"{name}_config", "null")) for name in ("model", "training"))
+    version = attributes.get("keras_version", "2")
+    return {"kind": "h5", "keras_version": version, "config": config, "training": training}
+
+
+def _read_everything(source: Any) -> dict[str, str]:
+    """Reads each dataset and attribute once; gives the root's attributes that are text."""
+    import h5py
+
+    with h5py.File(source, "r") as file:
+        groups, seen = [file], set()
+        while groups:
+            group = groups.pop()
+            address = h5py.h5o.get_info(group.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            _read_attributes(group)
+            for name in group:
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    raise Damaged(f"refers at {group.name}/{name} to data outside of itself")
+                member = group[name]
+                if isinstance(member, h5py.Dataset):
+                    _read_dataset(member)
+                else:
+                    groups.append(member)
+        return _read_attributes(file)
+
+
+def _read_attributes(item: Any) -> dict[str, str]:
+    values = {name: item.attrs[name] for name in item.attrs}
+    texts = {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
+    return {name: value for name, value in texts.items() if isinstance(value, str)}
+
+
+def _read_dataset(dataset: Any) -> None:
+    if dataset.external or dataset.is_virtual:
+        raise Damaged(f"refers at {dataset.name} to data outside of itself")
+    _read_attributes(dataset)
+    if not dataset.shape:
+        dataset[()]
+        return
+    row_bytes = max(1, dataset.dtype.itemsize * dataset.size // max(1, dataset.shape[0]))
+    step = max(1, CHUNK_BYTES // row_bytes)
+    for begin in range(0, dataset.shape[0], step):
+        dataset[begin : begin + step]
+
+
+def _saved_model(path: Path) -> dict[str, Any]:
+    if not (path / "saved_model.pb").is_file():
+        raise Damaged("is a folder without saved_model.pb, so no SavedModel")
+    metadata = path / "keras_metadata.pb"
+    if not metadata.is_file():
+        return {"kind": "saved_model", "keras_version": "", "config": None}
+    import importlib
+
+    from ...backend.tensorflow import keras, tf
+
+    reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+    for name in reader.get_variable_to_shape_map():
+        reader.get_tensor(name)
+    messages = importlib.import_module(f"{keras.__name__}.protobuf.saved_metadata_pb2")
+    saved = messages.SavedMetadata()
+    saved.ParseFromString(metadata.read_bytes())
+    root = next((node for node in saved.nodes if node.node_path == "root"), None)
+    if root is None:
+        raise Damaged("has a keras_metadata.pb that describes no model")
+    described = json.loads(root.metadata)
+    config = {"class_name": described["class_name"], "config": described["config"], "root": root.identifier}
+    return {"kind": "saved_model", "keras_version": described.get("keras_version", "2"), "config": config}
+
+
+def _limit_memory() -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows; macOS refuses the limit
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+
+
+def main(path: str) -> int:
+    """Prints one line of JSON: what was found, or what is wrong."""
+    _limit_memory()
+    print(json.dumps(seen(Path(path))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,1 +1,0 @@
-"""What a channel is worth: one rule a file. Those worth least go first."""

@@ -1,0 +1,37 @@
+"""How a training with masks ends: a plain model, its batch statistics told anew, and without empty channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...core.types import Data, Fit, data_in
+from ...data.sampling import spread
+from ...models_io.copying import copy_model
+from ..removal.batch_statistics import estimate_batch_statistics
+from ..removal.gradients import BATCH_SIZE
+from ..removal.removal import remove_empty
+
+NUM_EXAMPLES = 1024
+
+
+def finish(trained: Any, fit: Fit, remove: bool) -> Any:
+    """A plain copy of `trained`, without the terms of its loss; with `remove` without its empty channels.
+
+    Moving averages lag a cut by some hundred steps, more than a short training has left; so statistics of batch
+    normalisation are taken anew from examples of the training split, where `fit` says what it trains on.
+
+    Raises:
+      NothingHappened: with `remove`, when no channel is empty.
+    """
+    plain = copy_model(trained)
+    data = data_in(fit)
+    if data is not None:
+        estimate_batch_statistics(plain, _batches(data))
+    return remove_empty(plain) if remove else plain
+
+
+def _batches(data: Data) -> Iterator[Any]:
+    chosen = spread(len(data.train), NUM_EXAMPLES)
+    for begin in range(0, len(chosen) - len(chosen) % BATCH_SIZE or 1, BATCH_SIZE):
+        yield data.model_inputs(data.train.inputs[chosen[begin : begin + BATCH_SIZE]])

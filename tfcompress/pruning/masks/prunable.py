@@ -1,0 +1,117 @@
+"""The kernels that masks of our own are laid on, by name, and the share of each that is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+from collections.abc import Mapping
+from typing import Any
+
+from ...backend.tensorflow import is_quantization_aware, keras
+from ...core.errors import InvalidValue, UnsupportedModel
+from ...core.selection import near
+from ...measuring.measure import kernel_variables, leaf_layers
+
+# A depthwise kernel holds few weights and loses much by each: it is left whole unless it is named.
+PRUNED_KINDS = ("kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A kernel: its name as measuring/measure.py tells it, its layer, variable; `answers` when it makes an output."""
+
+    name: str
+    layer: Any
+    variable: Any
+    answers: bool
+
+    @property
+    def output_axis(self) -> int:
+        """Where the kernel counts its filters."""
+        transposed = isinstance(self.layer, keras.layers.Conv2DTranspose | keras.layers.Conv3DTranspose)
+        return -2 if transposed or isinstance(self.layer, keras.layers.Conv1DTranspose) else -1
+
+    @property
+    def kind(self) -> str:
+        """The part of the name after the layer's, without the number that tells several of a kind apart."""
+        return self.name.rpartition("/")[2].rstrip("_0123456789")
+
+    @property
+    def has_filters(self) -> bool:
+        """Whether each entry along the output axis makes one channel of the output, and no other does."""
+        layers = keras.layers
+        convolutions = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Conv1DTranspose)
+        convolutions += (layers.Conv2DTranspose, layers.Conv3DTranspose)
+        depthwise = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+        separable = (layers.SeparableConv1D, layers.SeparableConv2D)
+        if isinstance(self.layer, depthwise):
+            return False
+        if isinstance(self.layer, separable):
+            return self.kind == "pointwise_kernel"
+        return isinstance(self.layer, (layers.Dense, *convolutions))
+
+    @property
+    def filter_bias(self) -> Any:
+        """The bias that goes with the filters, None where there is none."""
+        return getattr(self.layer, "bias", None) if self.has_filters else None
+
+
+def targets(model: Any, owner: str) -> dict[str, Target]:
+    """All kernels of `model`, by name. Raises `UnsupportedModel` when there are none, or it is quantization-aware."""
+    if is_quantization_aware(model):
+        raise UnsupportedModel(f"{owner} expects a float model. Received: a quantization-aware one. Prune before it.")
+    answering = answering_layers(model)
+    found = {
+        name: Target(name, layer, variable, layer.name in answering)
+        for layer in leaf_layers(model)
+        for name, variable in ((f"{layer.name}/{kind}", variable) for kind, variable in kernel_variables(layer).items())
+    }
+    if not any(target.kind in PRUNED_KINDS for target in found.values()):
+        types = ", ".join(sorted({type(layer).__name__ for layer in leaf_layers(model)}))
+        raise UnsupportedModel(
+            f"{owner} expects a layer with a kernel ({', '.join(PRUNED_KINDS)}). Received: {types}. "
+            "Give a model with Dense, convolutional, recurrent or embedding layers."
+        )
+    return found
+
+
+def answering_layers(model: Any) -> set[str]:
+    """Names of the layers whose kernels make the outputs: no kernel comes after them."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    waiting = [tensor.node for tensor in model.outputs]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        inner = answering_layers(node.layer) if isinstance(node.layer, keras.Model) else set()
+        if inner:
+            found |= inner
+        elif not isinstance(node.layer, keras.Model) and kernel_variables(node.layer):
+            found.add(node.layer.name)
+        else:
+            waiting.extend(node.parent_nodes)
+    return found
+
+
+def shares(found: Mapping[str, Target], final: float, per_layer: Mapping[str, float], owner: str) -> dict[str, float]:
+    """The share wanted of each kernel, by its name: the first pattern of `per_layer` that its layer matches counts.
+
+    Raises:
+      InvalidValue: for a pattern that matches no layer.
+    """
+    names = list(dict.fromkeys(target.layer.name for target in found.values()))
+    for pattern in per_layer:
+        if not fnmatch.filter(names, pattern):
+            raise InvalidValue(
+                f"{owner}.per_layer expects names or patterns of layers with kernels. Received: {pattern!r}, which "
+                f"matches none. Near it: {near(pattern, names)}."
+            )
+
+    def share(target: Target) -> float:
+        by_kind = final if target.kind in PRUNED_KINDS else 0.0
+        matches = (value for pattern, value in per_layer.items() if fnmatch.fnmatch(target.layer.name, pattern))
+        return next(matches, by_kind)
+
+    return {name: share(target) for name, target in found.items()}

@@ -1,1 +1,0 @@
-"""Terms that are added to a training loss, as formulas: one file a term."""

@@ -1,0 +1,84 @@
+"""What criteria want to know beside the weights, measured on training examples: gradients and activations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...backend.tensorflow import keras, tf
+from ...data.sampling import spread
+from ...measuring.outputs import gives_probabilities
+
+if TYPE_CHECKING:
+    from ...core.types import Data
+    from ...graph.dependencies import ChannelGraph
+
+BATCH_SIZE = 32
+
+
+def batches(data: Data, num_examples: int, batch_size: int = BATCH_SIZE) -> Iterator[tuple[Any, Any]]:
+    """(inputs as the model sees them, labels) of training examples spread evenly over the split."""
+    split = data.train
+    chosen = spread(len(split), num_examples)
+    for begin in range(0, len(chosen), batch_size):
+        indices = chosen[begin : begin + batch_size]
+        yield tf.constant(data.model_inputs(split.inputs[indices])), tf.constant(split.labels[indices], tf.int32)
+
+
+def gradients(model: Any, data: Data, num_examples: int) -> Iterator[dict[tuple[str, int], np.ndarray]]:
+    """For each batch the gradient of the cross-entropy by (layer, position of the weight)."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not gives_probabilities(model))
+    variables = {
+        (layer.name, position): weight
+        for layer in model.layers
+        for position, weight in enumerate(layer.weights)
+        if weight.dtype.is_floating
+    }
+
+    @tf.function
+    def step(inputs: Any, labels: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(list(variables.values()))
+            value = loss(labels, model(inputs, training=False))
+        return tape.gradient(value, list(variables.values()))
+
+    for inputs, labels in batches(data, num_examples):
+        found = step(inputs, labels)
+        yield {
+            key: tf.convert_to_tensor(gradient).numpy()
+            for key, gradient in zip(variables, found, strict=True)
+            if gradient is not None  # moving averages have none
+        }
+
+
+def activations(
+    model: Any, graph: ChannelGraph, data: Data, num_examples: int
+) -> Iterator[dict[tuple[str, int, int], np.ndarray]]:
+    """For each batch the mean absolute value of each channel where a kernel reads it, by (layer, position, axis)."""
+    readers = {}
+    for axis in graph.axes:
+        layer = model.get_layer(axis.layer)
+        tensor = layer.inbound_nodes[0].input_tensors if axis.role == "takes" else None
+        if tensor is None or isinstance(tensor, (list, tuple)) or len(axis.groups) not in tensor.shape[1:]:
+            continue
+        place = 1 if getattr(layer, "data_format", None) == "channels_first" else len(tensor.shape) - 1
+        if tensor.shape[place] == len(axis.groups):
+            readers[axis.layer, axis.position, axis.axis] = (tensor, place)
+    look = keras.Model(model.inputs, [tensor for tensor, _ in readers.values()])
+    for inputs, _ in batches(data, num_examples):
+        found = tf.nest.flatten(look(inputs, training=False))
+        yield {
+            key: np.abs(values).mean(axis=tuple(i for i in range(values.ndim) if i != place))
+            for (key, (_, place)), values in zip(readers.items(), (tensor.numpy() for tensor in found), strict=True)
+        }
+
+
+def accuracy(model: Any, data: Data, num_examples: int) -> float:
+    """The share of these training examples that `model` answers right."""
+    right = total = 0
+    for inputs, labels in batches(data, num_examples, 256):
+        answers = model(inputs, training=False).numpy().argmax(-1)
+        right, total = right + int((answers == labels.numpy()).sum()), total + len(answers)
+    return right / total

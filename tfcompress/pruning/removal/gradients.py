@@ -1,0 +1,63 @@
+"""The gradient of the loss that a compiled model trains by, over examples of its training data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...backend.tensorflow import tf
+from ...core.errors import InvalidRecipe
+from ...core.types import Data, Fit, data_in
+from ...data.sampling import spread
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BATCH_SIZE = 64
+
+
+def data_of(fit: Fit, owner: str) -> Data:
+    """What `fit`, or the fit that it wraps, trains on. Raises `InvalidRecipe` when it does not say."""
+    data = data_in(fit)
+    if data is not None:
+        return data
+    raise InvalidRecipe(
+        f"{owner} expects a fit that says what it trains on. Received: {type(fit).__name__} without `data`. "
+        "Use KerasFit, or give your own fit a field `data`."
+    )
+
+
+def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_examples: int) -> dict[str, np.ndarray]:
+    """The mean gradient of the loss of `model`, compiled, by the name of each variable.
+
+    The examples are spread evenly over the training split. Batch normalisation uses its running statistics, and metrics
+    are left as they were.
+
+    Raises:
+      InvalidRecipe: under a strategy of several replicas.
+    """
+    import numpy as np
+
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    if replicas > 1:  # variables of the metrics cannot be set outside of a replica
+        raise InvalidRecipe(
+            f"Scores from gradients expect a training on one device. Received: a strategy of {replicas} replicas. Use "
+            "--strategy none, or a score of the weights alone."
+        )
+    split = data.train
+    chosen = spread(len(split), num_examples)
+    names = list(variables)
+    sums = {name: np.zeros(variables[name].shape) for name in names}
+    metrics = {id(variable): variable.numpy() for metric in model.metrics for variable in metric.variables}
+    for begin in range(0, len(chosen), BATCH_SIZE):
+        indices = chosen[begin : begin + BATCH_SIZE]
+        inputs = tf.constant(data.model_inputs(split.inputs[indices]))
+        labels = tf.constant(split.labels[indices], tf.int32)
+        with tf.GradientTape() as tape:
+            loss = model.compute_loss(inputs, labels, model(inputs, training=False))
+        for name, gradient in zip(names, tape.gradient(loss, [variables[name] for name in names]), strict=True):
+            if gradient is not None:  # a weight that the outputs do not depend on
+                sums[name] += tf.convert_to_tensor(gradient).numpy() * (len(indices) / len(chosen))
+    for variable in (variable for metric in model.metrics for variable in metric.variables):
+        variable.assign(metrics.get(id(variable), tf.zeros_like(variable)))  # Keras makes those of the loss when asked
+    return sums

@@ -1,0 +1,206 @@
+"""Quantization-aware training, by tfmot and beyond it: a model trains with int8's rounding in its answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from ...backend.tensorflow import is_quantization_aware, tfmot, wrappers
+from ...core.errors import InvalidValue, UnsupportedModel, expect
+from ...core.selection import near
+from ...core.types import CLUSTERS, INT8_RANGES, LEVELS, SPARSITY, Fit, Promise
+from ...layers.int8.kernel_quantizer import FULL_BITS
+from ...layers.int8.preserving import CLUSTERS as CLUSTERS_KEPT
+from ...layers.int8.preserving import ZEROS, few_bits, preserve, settle
+from ...measuring.measure import (
+    MOST_CLUSTERS,
+    kernel_variables,
+    kernels,
+    leaf_layers,
+    num_distinct,
+    overall_sparsity,
+    plain_name,
+    shares_values,
+)
+from ...models_io.copying import copy_model, scope_of
+from .coverage import annotated, gaps
+from .own_layers import is_aware
+from .ranges import average_plainly
+from .stochastic_training import rounded_stochastically
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizeAware:
+    """Makes a model ready for static int8: rounds weights and activations as int8 will, and trains through it.
+
+    x^ = scale * clamp(round(x / scale) + zero_point, -128, 127) - scale * zero_point, the gradient passing straight
+    through; weights symmetric (per channel for convolutions, per tensor for Dense), activations asymmetric per tensor.
+
+    Args:
+      strict: whether a layer that stays in float is refused. False: it is named in the report, and its part of the
+        file is float. Defaults to False.
+      keep_sparsity: whether zeros in kernels stay zero. None: yes, when the model has some. False lets training fill
+        them, and a recipe then refuses to run this after pruning. Defaults to None.
+      keep_clusters: whether weights that share a value go on sharing one, which training tunes. None: yes, when a
+        kernel has few values. False parts them, and a recipe then refuses to run this after clustering. Defaults to
+        None.
+      rounding: of kernels while they train, "nearest" or "stochastic" (unbiased, so that small moves of a weight count;
+        clusters then share a gradient, not a level). What is trained is used, and exported, rounded to the nearest.
+        Defaults to "nearest".
+      seed: of stochastic rounding. Defaults to 0.
+      per_layer_bits: bits of the kernels of some layers, from 2 to 8, by layer name or pattern, the first match counts;
+        the file stores up to 4 bits as int4, more as int8. Defaults to 8 everywhere.
+
+    Raises:
+      InvalidValue: for a value out of range, or when applied for a pattern that matches no layer.
+
+    Example:
+
+    >>> sorted(QuantizeAware().keeps), sorted(QuantizeAware(keep_sparsity=False).keeps)
+    (['clusters', 'sparsity'], ['clusters'])
+
+    Reference: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
+    inference", 2018, https://arxiv.org/abs/1712.05877; of stochastic rounding see `stochastic.round_stochastically`
+    """
+
+    keep_sparsity: bool | None = None
+    strict: bool = False
+    keep_clusters: bool | None = None
+    rounding: str = "nearest"
+    seed: int = 0
+    per_layer_bits: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for field in ("keep_sparsity", "keep_clusters"):
+            known = getattr(self, field) in (None, True, False)
+            expect(known, self, field, "must be None, True or False", "Use None.")
+        known = self.rounding in ("nearest", "stochastic")
+        expect(known, self, "rounding", "must be 'nearest' or 'stochastic'", "Use 'nearest'.")
+        expect(isinstance(self.seed, int) and self.seed >= 0, self, "seed", "must be a whole number from 0", "Use 0.")
+        known = all(type(bits) is int and 2 <= bits <= FULL_BITS for bits in self.per_layer_bits.values())
+        expect(known, self, "per_layer_bits", "must hold whole numbers from 2 to 8", 'Use {"conv2": 4}.')
+
+    @property
+    def makes(self) -> frozenset[str]:
+        """Fake quantization, with the ranges that int8 needs; and few levels where few bits are asked for."""
+        return frozenset({INT8_RANGES, *((LEVELS,) if self.per_layer_bits else ())})
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """Zeros and clusters, unless told otherwise."""
+        kept = ((SPARSITY, self.keep_sparsity), (CLUSTERS, self.keep_clusters))
+        return frozenset(kind for kind, wanted in kept if wanted is not False)
+
+    def promises(self, model: Any) -> tuple[Promise, ...]:
+        """The ranges, of all kernels but those of layers that stay in float, and at most 2^bits levels of a scale."""
+        left = gaps(model)
+        quantized = tuple(name for name in kernels(model) if name.rpartition("/")[0] not in left)
+        bits = self._bits([name.rpartition("/")[0] for name in quantized])
+        few: dict[int, list[str]] = {}
+        for name in quantized:
+            if name.rpartition("/")[0] in bits:
+                few.setdefault(bits[name.rpartition("/")[0]], []).append(name)
+        levels = (Promise(LEVELS, at_most=2**number, kernels=tuple(names)) for number, names in few.items())
+        return (Promise(INT8_RANGES, kernels=quantized), *levels)
+
+    def remarks(self, model: Any) -> tuple[str, ...]:
+        """Which layers of `model` stay in float, and why."""
+        return tuple(f"{name} stays in float: {reason}." for name, reason in gaps(model).items())
+
+    def apply(self, model: Any, fit: Fit) -> Any:
+        """Gives a quantization-aware model, trained by `fit`; a static int8 exporter then needs no calibration.
+
+        Raises:
+          UnsupportedModel: when tfmot cannot quantize a layer of it, or it is quantization-aware already.
+        """
+        if is_quantization_aware(model):
+            raise UnsupportedModel(
+                "QuantizeAware expects a float model. Received: a quantization-aware one. Use it once."
+            )
+        left = gaps(model)
+        if self.strict and left:
+            told = "; ".join(f"{name}: {reason}" for name, reason in left.items())
+            raise UnsupportedModel(
+                f"QuantizeAware.strict wants every layer quantized. Received: {told}. Use strict=False, which leaves "
+                "them in float."
+            )
+        if all(name.rpartition("/")[0] in left for name in kernels(model)):
+            told = ", ".join(f"{name} ({reason})" for name, reason in left.items())
+            raise UnsupportedModel(
+                f"QuantizeAware expects a layer with a kernel that it can quantize. Received: {told or 'none'}. Use "
+                "Int8 after training instead: it needs no change of the model."
+            )
+        layers = [name.rpartition("/")[0] for name in kernels(model)]
+        bits = self._bits([name for name in layers if name not in left])
+        sparse = overall_sparsity(kernels(model)) > 0 if self.keep_sparsity is None else self.keep_sparsity
+        aware = _quantize(copy_model(model), sparse)
+        preserve(aware, self._kept(aware, sparse, bits))
+        with rounded_stochastically(aware, self.seed) if self.rounding == "stochastic" else nullcontext():
+            fit(aware, callbacks=[average_plainly(aware), *self._zeros_in_float(aware, left)])
+        settle(aware)
+        return aware
+
+    def _bits(self, layers: Sequence[str]) -> dict[str, int]:
+        """Of `layers`, whose kernels are quantized, the bits of each that is not to have eight."""
+        names = list(dict.fromkeys(layers))
+        for pattern in self.per_layer_bits:
+            if not fnmatch.filter(names, pattern):
+                raise InvalidValue(
+                    f"QuantizeAware.per_layer_bits expects names or patterns of layers whose kernels are quantized. "
+                    f"Received: {pattern!r}, which matches none. Near it: {near(pattern, names)}."
+                )
+        found = {}
+        for name in names:
+            matches = (bits for pattern, bits in self.per_layer_bits.items() if fnmatch.fnmatch(name, pattern))
+            found[name] = next(matches, FULL_BITS)
+        return {name: bits for name, bits in found.items() if bits != FULL_BITS}
+
+    def _kept(self, aware: Any, sparse: bool, bits: Mapping[str, int]) -> dict[str, list[str]]:
+        """What each wrapper keeps of its kernels, as `preserving` tells it."""
+        kept = {CLUSTERS_KEPT: self._clustered(aware), ZEROS: []}
+        for wrapper in wrappers(aware):
+            few = plain_name(wrapper) in bits
+            if few:
+                kept.setdefault(few_bits(bits[plain_name(wrapper)]), []).append(wrapper.name)
+            # tfmot's scheme keeps zeros by quantizers of its own, which do not know few bits, nor our layers.
+            if sparse and (few or is_aware(wrapper.layer)):
+                kept[ZEROS].append(wrapper.name)
+        return kept
+
+    def _zeros_in_float(self, aware: Any, left: Collection[str]) -> list[Any]:
+        """The callback that keeps zeros of the layers that stay in float, which no quantizer looks after."""
+        from ...fitting.kept_zeros import KeptZeros  # a Keras class: only now is TensorFlow needed
+
+        if self.keep_sparsity is False:
+            return []
+        layers = [layer for layer in leaf_layers(aware) if plain_name(layer) in left]
+        return [KeptZeros(kernel for layer in layers for kernel in kernel_variables(layer).values())]
+
+    def _clustered(self, aware: Any) -> list[str]:
+        """The wrappers whose kernels go on sharing values: when any kernel is clustered, all that have few values."""
+        found = kernels(aware)
+        wanted = any(map(shares_values, found.values())) if self.keep_clusters is None else self.keep_clusters
+        few = {name.rpartition("/")[0] for name, kernel in found.items() if num_distinct(kernel) <= MOST_CLUSTERS}
+        return [wrapper.name for wrapper in wrappers(aware) if wanted and plain_name(wrapper) in few]
+
+
+def _quantize(model: Any, keep_sparsity: bool) -> Any:
+    try:
+        with scope_of(model):
+            return tfmot.quantization.keras.quantize_apply(annotated(model), _scheme(keep_sparsity))
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UnsupportedModel(
+            f"QuantizeAware expects layers that tfmot can quantize. Received: {reason} Use Int8 after training "
+            "instead: it needs no change of the model."
+        ) from error
+
+
+def _scheme(keep_sparsity: bool) -> Any:
+    quantization = tfmot.quantization.keras
+    if keep_sparsity:
+        return quantization.collab_opts.Default8BitPrunePreserveQuantizeScheme()
+    return quantization.default_8bit.Default8BitQuantizeScheme()

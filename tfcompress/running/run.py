@@ -1,0 +1,128 @@
+"""Walks a recipe: its stages, the files made of them, and the report. What an earlier run finished is not repeated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.errors import InvalidRecipe
+from ..core.progress import Progress, Silent
+from ..core.types import FOR_GOOD, Recipe, layers_of_fit
+from .file import make_file
+from .records import Report
+from .stage import RunContext, do_stage
+from .store import Store
+from .strategy import open_team
+from .versions import machine, versions
+
+
+def run(
+    recipe: Recipe,
+    store: Store,
+    name: str = "recipe",
+    title: str = "",
+    settings: Mapping[str, Any] | None = None,
+    command: str = "",
+    progress: Progress | None = None,
+    strategy: Any = None,
+) -> Report | None:
+    """Runs `recipe` in the folder of `store`, which is open, and gives its report.
+
+    Args:
+      recipe: what to do.
+      store: where to keep it, and where an earlier run may have kept some of it.
+      name: of the recipe; the exported files' names begin with it.
+      title: a line that says what the recipe does, for the report.
+      settings: what the recipe was made from, as JSON, for the report.
+      command: what the user typed, for the report.
+      progress: who is told how far the run is. Defaults to None: nobody.
+      strategy: "mirrored", "mirrored:N", "multi_worker" or a tf.distribute.Strategy, under which every stage trains.
+        Defaults to None: one device. It is no part of what a stage is made from: a run may go on under another.
+
+    Returns:
+      The report; `report.failures` says what is wrong with the files, if anything. Of several processes the chief alone
+      has one, and writes; the others train, and get None.
+
+    Raises:
+      InvalidRecipe: before anything is trained, when a stage would destroy what an earlier one made.
+      InvalidValue: before anything is trained, when a batch cannot be shared by the replicas.
+      PromiseBroken: when a stage did not make or keep what it promised.
+      WorkerLost: when another process of a distributed training has gone.
+    """
+    require_order(recipe)
+    started = time.monotonic()
+    team = open_team(strategy)
+    _require_replicas(recipe, team.num_replicas)
+    context = RunContext(recipe, store, name, progress or Silent(), team)
+    for position, stage in enumerate(recipe.stages):
+        do_stage(context, position + 1, stage, start_name(recipe, position))
+    return team.chief_alone(lambda: _finish(context, title, settings, command, started))
+
+
+def _finish(
+    context: RunContext, title: str, settings: Mapping[str, Any] | None, command: str, started: float
+) -> Report:
+    """The files, and the report."""
+    recipe, team = context.recipe, context.team
+    files = [
+        make_file(context, record, exporter)
+        for record in context.records.values()
+        for exporter in recipe.exports.get(record.name, ())
+    ]
+    return Report(
+        recipe=context.name,
+        title=title,
+        data=recipe.data.title,
+        settings=dict(settings or {}),
+        versions=versions(),
+        machine=machine() | ({"strategy": team.title} if team.strategy else {}),
+        command=command,
+        seconds=round(time.monotonic() - started, 1),
+        stages=tuple(context.records.values()),
+        files=tuple(files),
+    )
+
+
+def _require_replicas(recipe: Recipe, number: int) -> None:
+    for stage in recipe.stages:
+        for fit in layers_of_fit(stage.fit):
+            if hasattr(fit, "require_replicas"):
+                fit.require_replicas(number)
+
+
+def require_order(recipe: Recipe) -> None:
+    """Refuses a recipe whose stages cannot follow each other. Raises `InvalidRecipe`."""
+    names = [stage.name for stage in recipe.stages]
+    if not names or len(set(names)) < len(names):
+        raise InvalidRecipe(f"Recipe.stages must have names of their own, at least one. Received: {names}. Rename one.")
+    made: dict[str, frozenset[str]] = {}
+    for position, stage in enumerate(recipe.stages):
+        start = start_name(recipe, position)
+        for needed in (*getattr(stage.fit, "needs", ()), *((start,) if start else ())):
+            if needed not in made:
+                raise InvalidRecipe(
+                    f"Stage {stage.name!r} must ask for an earlier stage's model. Received: {needed!r}. "
+                    f"Use one of: {', '.join(made) or 'none is earlier'}."
+                )
+        before = made[start] if start else frozenset()
+        lost = before - stage.technique.keeps - stage.technique.makes - FOR_GOOD
+        if lost:
+            raise InvalidRecipe(
+                f"Stage {stage.name!r} ({type(stage.technique).__name__}) would destroy the {', '.join(sorted(lost))} "
+                "that an earlier stage made. Put it before that stage, or use a technique that keeps it."
+            )
+        made[stage.name] = before | stage.technique.makes
+    for name in recipe.exports:
+        if name not in made:
+            raise InvalidRecipe(f"Recipe.exports must name stages. Received: {name!r}. Use one of: {', '.join(made)}.")
+
+
+def start_name(recipe: Recipe, position: int) -> str | None:
+    """The stage whose model `recipe.stages[position]` starts from; None when it builds a new one."""
+    start = recipe.stages[position].start
+    if start is None:
+        if position == 0:
+            raise InvalidRecipe("The first stage's start must build a model. Received: None. Give a builder.")
+        return recipe.stages[position - 1].name
+    return start if isinstance(start, str) else None

@@ -1,0 +1,228 @@
+"""One stage of a run: its model trained, measured, held to its promises and saved, or taken from an earlier run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..backend.tensorflow import keras, set_seed
+from ..core.describe import describe, fingerprint, short
+from ..core.errors import PromiseBroken, WorkerLost
+from ..core.progress import Progress
+from ..core.remarks import remarks_of
+from ..core.types import CLUSTERS, LEVELS, Fit, Recipe, Stage
+from ..measuring.measure import kernels, measure
+from ..measuring.promises import Verdict, judge_model
+from ..models_io.copying import model_suffix, save_model
+from .records import StageRecord, stage_from_json, to_json
+from .store import Store
+from .team import Team
+from .versions import versions
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BATCH_SIZE = 500  # of prediction on the test split
+PATIENCE_SECONDS = 30  # until a worker sees what the chief wrote: a network disk may be slow
+
+
+@dataclasses.dataclass
+class RunContext:
+    """A run at work: what it was asked for, and the stages it has finished, by name."""
+
+    recipe: Recipe
+    store: Store
+    name: str
+    progress: Progress
+    team: Team = dataclasses.field(default_factory=Team)
+    records: dict[str, StageRecord] = dataclasses.field(default_factory=dict)
+    folders: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def model(self, stage: str) -> Any:
+        """A finished stage's model, read from its folder."""
+        from ..models_io.loading.opening import open_saved  # which imports TensorFlow
+
+        trusted = any(getattr(each.start, "trust", False) for each in self.recipe.stages)
+        return open_saved(next((self.store.root / self.folders[stage]).glob("model.*")), safe_mode=not trusted)
+
+    def outputs(self, stage: str) -> np.ndarray:
+        """A finished stage's outputs on the test split, (N, classes)."""
+        import numpy as np
+
+        return np.load(self.store.root / self.folders[stage] / "outputs.npy")
+
+
+def do_stage(context: RunContext, number: int, stage: Stage, start: str | None) -> None:
+    """Does a stage, or finds it done by the same settings. `start` is the stage it begins from, None for a new model.
+
+    Raises:
+      PromiseBroken: when the model does not have what the stage, or one before it, promised.
+    """
+    folder = f"{number}-{stage.name}"
+    key = _key(context, stage, start)
+    context.folders[stage.name] = folder
+    if context.team.chief_says(lambda: _is_finished(context.store, folder, key)):
+        record = _written(context, folder, key)
+        context.progress.say(f"{stage.name}: finished by an earlier run, accuracy {record.accuracy:.2%}")
+    else:
+        record = _train(context, stage, start, key, folder) or _written(context, folder, key)
+        context.progress.say(f"{stage.name}: accuracy {record.accuracy:.2%} after {record.seconds:.0f} s")
+    context.records[stage.name] = record
+
+
+def _key(context: RunContext, stage: Stage, start: str | None) -> str:
+    """A name for all that makes the stage what it is: its settings, the models it uses, data, seed and versions."""
+    needs = {name: context.records[name].key for name in _needs(stage.fit)}
+    origin = context.records[start].key if start else describe(stage.start)
+    recipe = context.recipe
+    return fingerprint([stage.technique, stage.fit, origin, needs, recipe.data, recipe.seed, versions()])
+
+
+def _is_finished(store: Store, folder: str, key: str) -> bool:
+    """Whether an earlier run finished the stage; what other settings made is moved out of the way."""
+    if _finished(store, folder, key) is not None:
+        return True
+    store.retire(folder)
+    return False
+
+
+def _written(context: RunContext, folder: str, key: str) -> StageRecord:
+    """The record that the chief wrote. Raises `WorkerLost` in a worker that does not see it."""
+    patience = time.monotonic() + (0 if context.team.is_chief else PATIENCE_SECONDS)
+    while (record := _finished(context.store, folder, key)) is None:
+        if time.monotonic() >= patience:
+            raise WorkerLost(
+                f"Every worker must see the chief's run folder, and run the same recipe. Received: no stage of these "
+                f"settings in {context.store.root / folder}. Give all workers one folder on a shared disk (--out)."
+            )
+        time.sleep(0.5)
+    return record
+
+
+def _finished(store: Store, folder: str, key: str) -> StageRecord | None:
+    saved = store.read_json(f"{folder}/stage.json")
+    record = stage_from_json(saved)
+    return record if record is not None and record.key == key else None
+
+
+def _train(context: RunContext, stage: Stage, start: str | None, key: str, folder: str) -> StageRecord | None:
+    """Trains, judges and saves; None in a worker that only trains."""
+    started = time.monotonic()
+    keras.backend.clear_session()
+    set_seed(context.recipe.seed)
+    with context.team.scope():
+        model = context.model(start) if start else stage.start()
+        promises = (*(context.records[start].promises if start else ()), *stage.technique.promises(model))
+        asked = stage.technique.remarks(model) if hasattr(stage.technique, "remarks") else ()
+        remarks = (*remarks_of(model), *asked)
+        for remark in remarks:
+            context.progress.say(f"{stage.name}: {remark}")
+        needs = _needs(stage.fit)
+        fit = stage.fit.resolve({name: context.model(name) for name in needs}) if needs else stage.fit
+        with context.progress.task(stage.name, fit.steps) as advance:
+            watched = _Watched(fit, advance)
+            model = stage.technique.apply(model, watched)
+    for remark in remarks_of(model):
+        context.progress.say(f"{stage.name}: {remark}")
+    record = {
+        "name": stage.name,
+        "key": key,
+        "technique": short(stage.technique, defaults=True),
+        "fit": describe(stage.fit),
+        "start": start or short(stage.start),
+        "steps": fit.steps,
+        "promises": promises,
+        "history": watched.history,
+        "remarks": (*remarks, *remarks_of(model)),
+    }
+    plain = context.team.plain(model)
+    return context.team.chief_alone(lambda: _judge_and_save(context, folder, plain, record, started))
+
+
+def _judge_and_save(
+    context: RunContext, folder: str, model: Any, record: Mapping[str, Any], started: float
+) -> StageRecord:
+    """The whole record of a stage whose model is trained."""
+    measurement = measure(model)
+    sizes = {name: int(values.size) for name, values in kernels(model).items()}  # what is left of them
+    verdicts = tuple(judge_model(promise, measurement, sizes) for promise in record["promises"])
+    for verdict in verdicts:
+        if not verdict.kept:
+            raise PromiseBroken(
+                f"Stage {record['name']!r} promised {verdict.kind} of {_bound(verdict)} in every kernel. "
+                f"Received: {verdict.measured:.4g} over all of them. Its technique does not keep what it says."
+            )
+    outputs = _predict(context, model, record["name"])
+    labels = context.recipe.data.test.labels
+    whole = StageRecord(
+        **record,
+        seconds=round(time.monotonic() - started, 1),
+        accuracy=float((outputs.argmax(-1) == labels).mean()),
+        num_examples=len(labels),
+        measurement=measurement,
+        kernel_sizes=sizes,
+        verdicts=verdicts,
+    )
+    _save(context.store, folder, model, outputs, whole)
+    return whole
+
+
+def _bound(verdict: Verdict) -> str:
+    return f"at {'most' if verdict.kind in (CLUSTERS, LEVELS) else 'least'} {verdict.promised:.4g}"
+
+
+def _needs(fit: Fit) -> tuple[str, ...]:
+    """Names of earlier stages whose models a fit asks for: the teacher, when there is one."""
+    return getattr(fit, "needs", ())
+
+
+def _predict(context: RunContext, model: Any, label: str) -> np.ndarray:
+    import numpy as np
+
+    data = context.recipe.data
+    answer = keras.backend.function(model.inputs, model.outputs)
+    outputs = []
+    with context.progress.task(f"{label}: test", len(data.test)) as advance:
+        for begin in range(0, len(data.test), BATCH_SIZE):
+            outputs.append(answer([data.model_inputs(data.test.inputs[begin : begin + BATCH_SIZE])])[0])
+            advance(begin + BATCH_SIZE, "")
+    return np.concatenate(outputs)
+
+
+def _save(store: Store, folder: str, model: Any, outputs: np.ndarray, record: StageRecord) -> None:
+    import numpy as np
+
+    with store.writing(folder) as partial:
+        partial.mkdir()
+        save_model(model, partial / f"model{model_suffix(model)}")
+        np.save(partial / "outputs.npy", outputs)
+        (partial / "stage.json").write_text(json.dumps(to_json(record), indent=2), encoding="utf-8")
+
+
+class _Watched:
+    """A fit whose progress is told, and whose history is kept."""
+
+    def __init__(self, fit: Fit, advance: Callable[[int, str], None]):
+        self.fit, self.advance = fit, advance
+        self.history: dict[str, list[float]] = {}
+        self.done = 0
+
+    @property
+    def steps(self) -> int:
+        return self.fit.steps
+
+    def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
+        watching = keras.callbacks.LambdaCallback(on_train_batch_end=self._batch, on_epoch_end=self._epoch)
+        return self.fit(model, [*callbacks, watching])
+
+    def _batch(self, batch: int, logs: Mapping[str, float]) -> None:
+        self.done += 1
+        if self.done % 20 == 0 or self.done == self.steps:
+            self.advance(self.done, ", ".join(f"{name} {value:.3f}" for name, value in logs.items()))
+
+    def _epoch(self, epoch: int, logs: Mapping[str, float]) -> None:
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(round(float(value), 5))
