@@ -15,7 +15,7 @@ _DEPTHWISE = "tfmot accepts depthwise kernels and does not prune them"
 def pruning_support(model: Any) -> dict[str, Support]:
     """By layer, whether magnitude pruning takes it.
 
-    >>> from ..core.keras import keras
+    >>> from tfcompress.backend.tensorflow import keras
     >>> inputs = keras.Input((8, 8, 3))
     >>> model = keras.Model(inputs, keras.layers.DepthwiseConv2D(3, name="depthwise")(inputs))
     >>> pruning_support(model)["depthwise"].answer

@@ -26,7 +26,7 @@ class _NoTraining:
 def layerwise_support(model: Any) -> tuple[Support, Mapping[str, str]]:
     """Whether `QuantizeAware` takes `model`, and by layer why it stays in float.
 
-    >>> from ..core.keras import keras
+    >>> from tfcompress.backend.tensorflow import keras
     >>> inputs = keras.Input((5, 4))
     >>> model = keras.Model(inputs, keras.layers.SimpleRNN(3, name="memory")(keras.layers.Dense(4)(inputs)))
     >>> support, left = layerwise_support(model)
