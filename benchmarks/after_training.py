@@ -38,7 +38,7 @@ class Row:
 
     title: str
     accuracy: float
-    equal_answers: float
+    top_1_agreement: float
     mean_squared_difference: float
     largest_difference: float
     seconds: float  # of the method, not of the export
@@ -99,7 +99,7 @@ def measured(title: str, model: Any, per_channel: bool, data: tfc.Data, exact: n
         sys.exit(f"{title}: {finding.reason}")
     agreement = finding.agreement["keras"]
     squared = float(((finding.outputs - exact) ** 2).mean())
-    return Row(title, finding.accuracy, agreement.equal_answers, squared, agreement.largest_difference, seconds)
+    return Row(title, finding.accuracy, agreement.top_1_agreement, squared, agreement.largest_difference, seconds)
 
 
 def measure_all(model: Any, data: tfc.Data, options: argparse.Namespace) -> tuple[float, list[Row]]:
@@ -134,9 +134,9 @@ def print_table(accuracy: float, rows: list[Row], data: tfc.Data) -> None:
     print(f"{'int8':34} " + " ".join(f"{head:>{size}}" for head, size in heads))
     for row in rows:
         of_accuracy = won_back(accuracy, plain.accuracy, row.accuracy)
-        of_answers = won_back(1.0, plain.equal_answers, row.equal_answers)
+        of_answers = won_back(1.0, plain.top_1_agreement, row.top_1_agreement)
         print(
-            f"{row.title:34} {row.accuracy:9.2%} {of_accuracy:9.0%} {row.equal_answers:8.2%} {of_answers:9.0%} "
+            f"{row.title:34} {row.accuracy:9.2%} {of_accuracy:9.0%} {row.top_1_agreement:8.2%} {of_answers:9.0%} "
             f"{row.mean_squared_difference:8.4f} {row.largest_difference:8.2f} {row.seconds:7.1f} s"
         )
 

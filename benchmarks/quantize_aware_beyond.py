@@ -205,7 +205,7 @@ def measured(name: str, options: argparse.Namespace, folder: Path) -> tuple[str,
     file = tfc.Int8().convert(aware, data, folder / f"{name}-int8.tflite")
     answers = outputs_of(aware, data)
     finding = tfc.CpuXnnpack(min_agreement=0).run(file, data, {"aware": answers})
-    agreement = finding.agreement["aware"].equal_answers
+    agreement = finding.agreement["aware"].top_1_agreement
     labels = data.test.labels
     in_float = ", ".join(f"{count} {op}" for op, count in sorted(float_ops(file.path).items())) or "none"
     accuracies = [(outputs_of(plain, data).argmax(-1) == labels).mean(), (answers.argmax(-1) == labels).mean()]

@@ -1,4 +1,4 @@
-"""The floors between the rooms, read off the imports: nobody reaches up, nobody reaches across, and nothing goes round."""
+"""The floors between the rooms, read off the imports: nobody reaches up or across, and nothing goes round."""
 
 import ast
 import re
@@ -48,7 +48,7 @@ MODULES = {module_of(path): path for path in FILES}
 def imports(path):
     """The dotted names that a file imports, wherever in it: by `import`, by `from`, or written as a string.
 
-    A string counts where Python's import system takes it: in `import_module`, after `-m`, and as a name of ours in full.
+    A string counts where Python's import system takes it: in `import_module`, after `-m`, and as our name in full.
     """
     package = module_of(path).split(".")
     if path.name != "__init__.py":
@@ -142,7 +142,9 @@ def test_a_folder_can_be_looked_over(folder):
     assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MOST_FILES
 
 
-@pytest.mark.parametrize("room", sorted({path.relative_to(PACKAGE).parts[0] for path in FILES if path.parent != PACKAGE}))
+@pytest.mark.parametrize(
+    "room", sorted({path.relative_to(PACKAGE).parts[0] for path in FILES if path.parent != PACKAGE})
+)
 def test_no_file_name_twice_in_a_room(room):
     names = [path.name for path in (PACKAGE / room).rglob("*.py") if path.name != "__init__.py"]
     assert sorted(set(names)) == sorted(names)

@@ -1,6 +1,6 @@
 """python -m tfcompress.recipe NAME: compresses a model by a recipe, checks the exported files, and writes a report.
 
-Everything up to the first stage comes without TensorFlow, so that help and mistakes are told at once.
+Everything up to the first stage comes without TensorFlow, so that help and mistakes come at once.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", metavar="N", help="seed of every random number")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting of the recipe; may be repeated")
     add("--strategy", metavar="S", default="none", help=STRATEGY)
-    add("--fresh", action="store_true", help="start over; what was made is moved to earlier/ in the run folder")
+    add("--fresh", action="store_true", help="start over; earlier results are moved to earlier/ in the run folder")
     add("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
@@ -167,7 +167,7 @@ def _execute(
     described = {field.name: describe(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
     _tell_changes(store.read_json("recipe.json"), described, progress)
     progress.say(f"{file.name}: {len(recipe.stages)} stages, results in {folder}")
-    recipe.data.require()  # missing data is told before TensorFlow's seconds of start-up
+    recipe.data.require()  # missing data is reported before TensorFlow's seconds of start-up
     store.write_json("recipe.json", {"recipe": file.name, "settings": described})
     start_quietly()
     command = shlex.join(["python", "-m", "tfcompress.recipe", *sys.argv[1:]])

@@ -13,7 +13,7 @@ from tfcompress.running.report import HEADINGS
 
 PASSED = Finding("cpu-xnnpack", "pass", accuracy=0.975, num_examples=360, latency=Latency(0.25, 0.5, 1000, 1))
 NO_GPU = Finding("gpu", "not run", "no driver [GL] was found", "Run scripts/install_software_gpu.")
-WRONG = Finding("cpu-builtin", "fail", "50.0% of its answers equal those of keras")
+WRONG = Finding("cpu-builtin", "fail", "top-1 agreement with keras is 50.0%")
 
 
 def report(*findings):
@@ -70,7 +70,7 @@ def test_what_was_not_run_is_told_once_with_what_to_do(printed):
 
 def test_failures_are_told_and_the_verdict_is_fail(printed):
     text = printed(80, PASSED, WRONG)
-    assert "Fails: a.tflite: cpu-builtin: 50.0% of its answers equal those of keras\n" in text
+    assert "Fails: a.tflite: cpu-builtin: top-1 agreement with keras is 50.0%\n" in text
     assert "Verdict: fail." in text
 
 

@@ -20,7 +20,7 @@ def test_a_good_file_passes_with_all_its_figures(kind, cnn):
     assert found.check == kind().name
     assert found.num_examples == len(cnn.data.test)
     assert found.accuracy == np.mean(cnn.keras_outputs.argmax(-1) == cnn.data.test.labels)
-    assert found.agreement["keras"].equal_answers == 1
+    assert found.agreement["keras"].top_1_agreement == 1
     assert found.agreement["keras"].largest_difference < 1e-5
     assert 0 < found.latency.median_ms <= found.latency.p90_ms
     assert (found.latency.num_threads, found.num_ops) == (1, 3)
@@ -76,7 +76,7 @@ def test_too_slow_fails_and_says_so(cnn):
 def test_other_answers_fail(cnn):
     found = CpuBuiltin().run(cnn.artifact, cnn.data, {"keras": -cnn.keras_outputs})
     assert found.status == "fail"
-    assert "0.0% of its answers equal those of keras, fewer than 90.0%" in found.reason
+    assert "top-1 agreement with keras is 0.0%, below 90.0%" in found.reason
     assert found.accuracy is not None  # the figures are told all the same
 
 

@@ -15,7 +15,7 @@ PASSED = Finding(
     "cpu-xnnpack", "pass", "", "", "a CPU", 360, 0.975, {"keras": Agreement(0.9972, 0.5)}, LATENCY, 2**20, 7, 6
 )
 BUILTIN = Finding("cpu-builtin", "pass", accuracy=0.975, num_examples=360, agreement={"cpu": Agreement(1.0, 0.0)})
-WRONG = Finding("cpu-builtin", "fail", "50.0% of its answers equal those of keras")
+WRONG = Finding("cpu-builtin", "fail", "top-1 agreement with keras is 50.0%")
 NO_GPU = Finding("gpu", "not run", "no driver was found", "Run scripts/install_software_gpu.")
 REFUSED = Finding("gpu", "fail", "refused", refusals=(Refusal("GATHER", "not supported"), Refusal("X", "neither")))
 
@@ -142,7 +142,7 @@ def test_markdown_says_why_the_verdict_is_fail():
     why = text.partition("## Why the verdict is fail")[2].partition("## Checks")[0].split("\n- ")[1:]
     assert [line.strip() for line in why] == [
         "baseline: promised sparsity >= 0.5, measured 0.25",
-        "tflite/baseline-float32.tflite: cpu-builtin: 50.0% of its answers equal those of keras",
+        "tflite/baseline-float32.tflite: cpu-builtin: top-1 agreement with keras is 50.0%",
     ]
 
 

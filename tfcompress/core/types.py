@@ -195,10 +195,10 @@ class Latency:
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """How two runs of one model compare: the share of equal answers, and the largest difference of an output."""
+    """How two runs of one model compare over the same examples."""
 
-    equal_answers: float
-    largest_difference: float
+    top_1_agreement: float  # the share of examples whose largest output is the same
+    largest_difference: float  # of an output
 
 
 @dataclasses.dataclass(frozen=True)

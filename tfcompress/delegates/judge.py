@@ -21,7 +21,7 @@ def agreement(outputs: np.ndarray, others: np.ndarray) -> Agreement:
     """How two runs over the same examples compare.
 
     >>> agreement(np.array([[1.0, 2.0], [3.0, 0.0]]), np.array([[1.0, 2.5], [0.0, 3.0]]))
-    Agreement(equal_answers=0.5, largest_difference=3.0)
+    Agreement(top_1_agreement=0.5, largest_difference=3.0)
     """
     first, second = outputs.reshape(len(outputs), -1), np.asarray(others).reshape(len(others), -1)
     if first.shape != second.shape:
@@ -40,7 +40,7 @@ def finding(
       seen: what the child saw.
       labels: the right answers, shape (N,).
       against: outputs (N, classes) of other runs of the model, by name.
-      min_agreement: the share of answers that must equal those of each run in `against`.
+      min_agreement: the least top-1 agreement with each run in `against`.
       device: what it ran on.
 
     Returns:
@@ -80,8 +80,8 @@ def _objection(outputs: np.ndarray, compared: Mapping[str, Agreement], min_agree
     if num_bad:
         return f"{num_bad} of {len(outputs)} examples have an output that is not a finite number"
     differing = [
-        f"{found.equal_answers:.1%} of its answers equal those of {name}, fewer than {min_agreement:.1%}"
+        f"top-1 agreement with {name} is {found.top_1_agreement:.1%}, below {min_agreement:.1%}"
         for name, found in compared.items()
-        if found.equal_answers < min_agreement
+        if found.top_1_agreement < min_agreement
     ]
     return "; ".join(differing)

@@ -29,7 +29,7 @@ class StageRecord:
     promises: tuple[Promise, ...]  # in force after this stage: its own, and those of earlier stages
     verdicts: tuple[Verdict, ...]  # one a promise
     history: Mapping[str, Sequence[float]]  # of training, by epoch
-    remarks: tuple[str, ...] = ()  # what its technique has to say about this model, a sentence each
+    remarks: tuple[str, ...] = ()  # of its technique about this model, a sentence each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Report:
     def failures(self) -> tuple[str, ...]:
         """Why the verdict is "fail", a line each.
 
-        A GPU that refuses an operation is told in the table, not held against the file: the CPU runs it. Wrong answers
-        count wherever they come from.
+        A GPU that refuses an operation is named in the table and fails nothing, as the CPU runs the file. Wrong
+        outputs fail it wherever they come from.
         """
         broken = [
             f"{owner}: promised {verdict.kind} {'<=' if verdict.kind in (CLUSTERS, LEVELS) else '>='} "

@@ -1,4 +1,4 @@
-"""What was gained and lost, for people (report.md) and for programs (report.json)."""
+"""The report of a run: sizes, accuracy, speed and checks of each file, for people (report.md) and programs (.json)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _row(file: FileRecord, stage: StageRecord) -> tuple[str, ...]:
 
 
 def _first(file: FileRecord) -> Finding | None:
-    """What the first check saw: the CPU as phones run it."""
+    """The finding of the first check: the CPU as phones run it."""
     return next(iter(file.findings.values()), None)
 
 
@@ -126,8 +126,8 @@ def _legend(report: Report) -> str:
 
 def _checks(file: FileRecord) -> str:
     headings = (
-        *("check", "status", "accuracy", "same answers as Keras", "largest difference to Keras", "same answers as CPU"),
-        *("median ms (p90), threads", "peak memory", "ops run here", "where"),
+        *("check", "status", "accuracy", "top-1 agreement with Keras", "largest difference from Keras"),
+        *("top-1 agreement with CPU", "median ms (p90), threads", "peak memory", "ops run here", "where"),
     )
     table = markdown_table(headings, [_check_row(finding) for finding in file.findings.values()])
     notes = [
@@ -150,9 +150,9 @@ def _check_row(finding: Finding) -> tuple[str, ...]:
         finding.check,
         finding.status,
         "-" if finding.accuracy is None else f"{finding.accuracy:.2%} of {finding.num_examples:,}",
-        _same(keras),
+        _agreement(keras),
         "-" if keras is None else f"{keras.largest_difference:.2g}",
-        _same(cpu),
+        _agreement(cpu),
         "-" if latency is None else f"{latency.median_ms:.3f} ({latency.p90_ms:.3f}), {latency.num_threads}",
         "-" if finding.peak_memory_bytes is None else f"{finding.peak_memory_bytes / 2**20:.1f} MiB",
         "-" if finding.num_delegated_ops is None else f"{finding.num_delegated_ops} of {finding.num_ops}",
@@ -160,8 +160,8 @@ def _check_row(finding: Finding) -> tuple[str, ...]:
     )
 
 
-def _same(agreement: Agreement | None) -> str:
-    return "-" if agreement is None else f"{agreement.equal_answers:.2%}"
+def _agreement(agreement: Agreement | None) -> str:
+    return "-" if agreement is None else f"{agreement.top_1_agreement:.2%}"
 
 
 def _training(stage: StageRecord) -> tuple[str, ...]:
@@ -176,7 +176,7 @@ def _remark(stage: str, text: str) -> str:
 
 
 def _promises(report: Report) -> str:
-    judged = [
+    held = [
         *(
             (f"{stage.name} (Keras)", _what(promise.kind, promise.kernels), verdict)
             for stage in report.stages
@@ -184,7 +184,7 @@ def _promises(report: Report) -> str:
         ),
         *((file.path, _what(verdict.kind), verdict) for file in report.files for verdict in file.verdicts),
     ]
-    if not judged:
+    if not held:
         return "No stage promised anything."
     lines = [
         (
@@ -194,7 +194,7 @@ def _promises(report: Report) -> str:
             _share(verdict.kind, verdict.measured),
             "kept" if verdict.kept else "broken",
         )
-        for where, what, verdict in judged
+        for where, what, verdict in held
     ]
     note = "In a file zeros are counted over all of its kernels, and the promise is over all kernels of the model."
     return markdown_table(("where", "what", "promised", "measured", ""), lines) + "\n\n" + note
