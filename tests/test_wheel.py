@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import venv
 import zipfile
 from pathlib import Path
 
@@ -21,9 +22,12 @@ def unpacked(tmp_path_factory):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (wheel,) = folder.glob("*.whl")
+    # In a virtual environment without a package beside it: where type checkers look for types that a package ships.
+    venv.create(folder / "environment")
+    (packages,) = (folder / "environment").glob("lib/python*/site-packages")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "packages")
-    return folder / "packages"
+        archive.extractall(packages)
+    return packages
 
 
 def test_holds_every_module(unpacked):
@@ -50,3 +54,16 @@ def test_finds_its_recipes_from_another_folder(unpacked, tmp_path):
     done = subprocess.run(plan, **options)
     assert done.returncode == 0, done.stderr
     assert "1. baseline" in done.stdout
+
+
+def test_brings_its_types(unpacked, tmp_path):
+    text = "import tfcompress as tfc\nreveal_type(tfc.PruneChannels(0.5))\nreveal_type(tfc.criteria.L1())\ntfc.Prun\n"
+    (tmp_path / "mine.py").write_text(text)
+    python = unpacked.parents[2] / "bin" / "python"
+    command = [sys.executable, "-m", "mypy", "--python-executable", str(python), "--no-incremental", "mine.py"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert [line.partition(": ")[2] for line in done.stdout.splitlines()[:-1]] == [
+        'note: Revealed type is "tfcompress.pruning.channels.PruneChannels"',
+        'note: Revealed type is "tfcompress.pruning.channel_criteria.L1"',
+        'error: Module has no attribute "Prun"  [attr-defined]',
+    ]

@@ -1,0 +1,226 @@
+# Written by scripts/stubs from the table in __init__.py: change the table, and run the script.
+
+from .core.errors import ConversionFailed
+from .core.errors import DataUnavailable
+from .core.errors import InvalidValue
+from .core.errors import NoBetterThanChance
+from .core.errors import NothingHappened
+from .core.errors import TfcompressError
+from .core.errors import UnreadableModel
+from .core.errors import UnsupportedModel
+from .core.settings import Settings
+from .core.settings import setting
+from .core.types import Agreement
+from .core.types import Artifact
+from .core.types import Check
+from .core.types import Data
+from .core.types import Exporter
+from .core.types import Finding
+from .core.types import Fit
+from .core.types import Latency
+from .core.types import Promise
+from .core.types import Recipe
+from .core.types import Split
+from .core.types import Stage
+from .core.types import Technique
+from .data.cifar10 import Cifar10
+from .data.digits import Digits
+from .data.folder import ImageFolder
+from .delegates.cpu import CpuBuiltin
+from .delegates.cpu import CpuReference
+from .delegates.cpu import CpuXnnpack
+from .delegates.gpu import GpuDelegate
+from .distillation import losses as losses
+from .distillation.distilled import DistilledFit
+from .distillation.distilled import distilled
+from .distillation.distiller import Distiller
+from .distillation.losses.outputs import SoftTargets
+from .distillation.refit import Refit
+from .distillation.refit import reconstruct
+from .distillation.teacher_cache.cache import TeacherCache
+from .export.dynamic_range import DynamicRange
+from .export.float16 import Float16
+from .export.float32 import Float32
+from .export.int16x8 import Int16x8
+from .export.int8 import Int8
+from .export.mixed_precision import MixedPrecision
+from .export.sparse import Smallest
+from .fitting import CosineDecay
+from .fitting import KerasFit
+from .fitting import OneCycle
+from .fitting import StepDecay
+from .fitting import Train
+from .fitting.augmentation.cutout import Cutout
+from .fitting.augmentation.flip import Flip
+from .fitting.augmentation.mixup import Mixup
+from .fitting.augmentation.shifted_crop import ShiftedCrop
+from .fitting.evaluate_only import EvaluateOnly
+from .fitting.evaluate_only import Unchanged
+from .measuring.measure import Measurement
+from .measuring.measure import measure
+from .models.fast_resnet import fast_resnet
+from .models.mobile_cnn import mobile_cnn
+from .models.resnet import resnet
+from .models.simple_cnn import simple_cnn
+from .models_io.loading.custom import custom_objects_from
+from .models_io.loading.door import LoadReport
+from .models_io.loading.door import load_model
+from .models_io.loading.door import load_with_report
+from .models_io.loading.model_file import ModelFile
+from .models_io.packing import load_packed
+from .models_io.packing import save_packed
+from .models_io.pretrained import Pretrained
+from .models_io.pretrained import pretrained_models
+from .models_io.saving import save_model
+from .pruning import channel_criteria as criteria
+from .pruning import loss_terms as regularizers
+from .pruning import weight_scores as scores
+from .pruning.channels import PruneChannels
+from .pruning.magnitude import PruneLowMagnitude
+from .pruning.regularized import Regularized
+from .pruning.removal.budgets import FileBytesTarget
+from .pruning.removal.budgets import LatencyTarget
+from .pruning.removal.budgets import MacsTarget
+from .pruning.removal.budgets import ParametersTarget
+from .pruning.removal.removal import remove_channels
+from .pruning.removal.removal import remove_empty
+from .pruning.schedules import Compounding
+from .pruning.schedules import ConstantSparsity
+from .pruning.schedules import PolynomialDecay
+from .pruning.sensitivity import Sensitivity
+from .pruning.sensitivity import scan
+from .pruning.tree import PruneTree
+from .pruning.tree_drawing import Branch
+from .pruning.tree_drawing import pruned_tree
+from .pruning.weights import PruneWeights
+from .quantization.activations import QuantizeActivations
+from .quantization.after_training.adaptive_rounding import AdaptiveRounding
+from .quantization.after_training.bias_correction import CorrectBias
+from .quantization.after_training.equalization import Equalize
+from .quantization.after_training.folding import FoldBatchNorm
+from .quantization.bit_allocation import BitAllocation
+from .quantization.bit_allocation import allocate_bits
+from .quantization.bit_sensitivity import QuantizationSensitivity
+from .quantization.bit_sensitivity import quantization_scan
+from .quantization.clustering import Cluster
+from .quantization.kernels import QuantizeKernels
+from .quantization.quantizers.affine import Affine
+from .quantization.quantizers.codebook import Codebook
+from .quantization.quantizers.piecewise_linear import PiecewiseLinear
+from .quantization.quantizers.quantizer import QuantizationError
+from .quantization.quantizers.quantizer import Quantizer
+from .quantization.training.aware import QuantizeAware
+
+__version__: str
+__all__ = [
+    "AdaptiveRounding",
+    "Affine",
+    "Agreement",
+    "Artifact",
+    "BitAllocation",
+    "Branch",
+    "Check",
+    "Cifar10",
+    "Cluster",
+    "Codebook",
+    "Compounding",
+    "ConstantSparsity",
+    "ConversionFailed",
+    "CorrectBias",
+    "CosineDecay",
+    "CpuBuiltin",
+    "CpuReference",
+    "CpuXnnpack",
+    "Cutout",
+    "Data",
+    "DataUnavailable",
+    "Digits",
+    "DistilledFit",
+    "Distiller",
+    "DynamicRange",
+    "Equalize",
+    "EvaluateOnly",
+    "Exporter",
+    "FileBytesTarget",
+    "Finding",
+    "Fit",
+    "Flip",
+    "Float16",
+    "Float32",
+    "FoldBatchNorm",
+    "GpuDelegate",
+    "ImageFolder",
+    "Int16x8",
+    "Int8",
+    "InvalidValue",
+    "KerasFit",
+    "Latency",
+    "LatencyTarget",
+    "LoadReport",
+    "MacsTarget",
+    "Measurement",
+    "MixedPrecision",
+    "Mixup",
+    "ModelFile",
+    "NoBetterThanChance",
+    "NothingHappened",
+    "OneCycle",
+    "ParametersTarget",
+    "PiecewiseLinear",
+    "PolynomialDecay",
+    "Pretrained",
+    "Promise",
+    "PruneChannels",
+    "PruneLowMagnitude",
+    "PruneTree",
+    "PruneWeights",
+    "QuantizationError",
+    "QuantizationSensitivity",
+    "QuantizeActivations",
+    "QuantizeAware",
+    "QuantizeKernels",
+    "Quantizer",
+    "Recipe",
+    "Refit",
+    "Regularized",
+    "Sensitivity",
+    "Settings",
+    "ShiftedCrop",
+    "Smallest",
+    "SoftTargets",
+    "Split",
+    "Stage",
+    "StepDecay",
+    "TeacherCache",
+    "Technique",
+    "TfcompressError",
+    "Train",
+    "Unchanged",
+    "UnreadableModel",
+    "UnsupportedModel",
+    "allocate_bits",
+    "criteria",
+    "custom_objects_from",
+    "distilled",
+    "fast_resnet",
+    "load_model",
+    "load_packed",
+    "load_with_report",
+    "losses",
+    "measure",
+    "mobile_cnn",
+    "pretrained_models",
+    "pruned_tree",
+    "quantization_scan",
+    "reconstruct",
+    "regularizers",
+    "remove_channels",
+    "remove_empty",
+    "resnet",
+    "save_model",
+    "save_packed",
+    "scan",
+    "scores",
+    "setting",
+    "simple_cnn",
+]
