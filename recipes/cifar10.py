@@ -17,23 +17,23 @@ class Settings(tfc.Settings):
     width: int = tfc.setting(16, "channels of the first convolution, at least 1")
     activation: str | None = tfc.setting("relu", "after each layer but the last; None gives the textbook's linear form")
     dropout: float = tfc.setting(
-        0.2, "share of features dropped while the baseline trains, a quarter of it in what is made of it; in [0, 1)"
+        0.2, "share of features dropped while the baseline trains, a quarter of it in the later stages; in [0, 1)"
     )
     teacher: str | None = tfc.setting(
-        "cifar10_fast_resnet", "a model that comes with tfcompress; None: the baseline teaches its smaller selves"
+        "cifar10_fast_resnet", "name of a pretrained model (tfc.pretrained_models()); None: the baseline is the teacher"
     )
     final_sparsity: float = tfc.setting(
         0.915, "share of zeros in the first dense layer, 96 % of all weights; in [0, 1)"
     )
     num_clusters: int = tfc.setting(16, "distinct values in that layer, 3 to 256")
-    temperature: float = tfc.setting(4.0, "softness of the teacher's answers, above 0")
+    temperature: float = tfc.setting(4.0, "logits are divided by it before they are compared, above 0")
     bfloat16: bool = tfc.setting(
         False, "products in bfloat16 while training: less time where the processor has AVX512_BF16 or AMX"
     )
 
 
 def recipe(settings: Settings) -> tfc.Recipe:
-    """A baseline trained alone, which a teacher then helps to get along with less."""
+    """Trains a baseline alone; a teacher then trains what is pruned, clustered and quantized of it."""
     data = tfc.Cifar10(settings.data_dir, num_examples=settings.num_examples)
     build = partial(
         tfc.simple_cnn,
@@ -72,7 +72,7 @@ def recipe(settings: Settings) -> tfc.Recipe:
 
 
 def given_teacher(data: tfc.Cifar10, settings: Settings) -> tuple[tfc.Stage, ...]:
-    """The stage that judges the teacher that comes along; none where the baseline teaches."""
+    """The stage that evaluates the pretrained teacher; none where the baseline is the teacher."""
     if not settings.teacher:
         return ()
     return (tfc.Stage("teacher", tfc.Unchanged(), tfc.EvaluateOnly(data), start=tfc.Pretrained(settings.teacher)),)
@@ -85,7 +85,7 @@ def fit(
     learning_rate: tfc.OneCycle | tfc.CosineDecay,
     dropout: float | None = None,
 ) -> tfc.KerasFit:
-    """Training for a share of the baseline's epochs, on pictures and their mirror images in turn."""
+    """Training for a share of the baseline's epochs, on images and their mirror images in turn."""
     return tfc.KerasFit(
         data,
         max(1, round(settings.epochs * share)),
@@ -103,7 +103,7 @@ def fit(
 def taught(
     data: tfc.Cifar10, settings: Settings, share: float, learning_rate: tfc.OneCycle | tfc.CosineDecay
 ) -> tfc.DistilledFit:
-    """The same under the teacher, whose answers to the four views of each picture are computed once and kept.
+    """The same under the teacher, whose logits of the four views of each image are computed once and cached.
 
     With a quarter of the dropout: what is left of the network has nothing to spare.
     """

@@ -16,7 +16,7 @@ class Settings(tfc.Settings):
         0.2, "share of features dropped while training; a network this small wants little of it"
     )
     parameters_left: float = tfc.setting(0.1, "share of the baseline's parameters that is left; in (0, 1)")
-    temperature: float = tfc.setting(2.0, "softness of the teacher's answers, above 0")
+    temperature: float = tfc.setting(2.0, "logits are divided by it before they are compared, above 0")
 
 
 def recipe(settings: Settings) -> tfc.Recipe:

@@ -19,7 +19,7 @@ class Settings(tfc.Settings):
     direction: str = tfc.setting(
         "student||teacher", "of the KL divergence: the textbook's, or teacher||student, the common one"
     )
-    temperature: float = tfc.setting(4.0, "softness of the teacher's answers, above 0")
+    temperature: float = tfc.setting(4.0, "logits are divided by it before they are compared, above 0")
 
 
 def recipe(settings: Settings) -> tfc.Recipe:

@@ -16,7 +16,7 @@ class Settings(tfc.Settings):
     data_dir: str | None = tfc.setting(None, "folder of prepared data sets; None: TFDS_DATA_DIR, or tfds's own default")
     parameters_left: float = tfc.setting(0.8, "share of the baseline's parameters that is left; in (0, 1)")
     bits: int = tfc.setting(4, "of the weights of all layers but the first and the last, 2 to 8")
-    temperature: float = tfc.setting(2.0, "softness of the teacher's answers, above 0")
+    temperature: float = tfc.setting(2.0, "logits are divided by it before they are compared, above 0")
     bfloat16: bool = tfc.setting(
         False, "products in bfloat16 in the baseline: less time where the processor has AVX512_BF16 or AMX"
     )
@@ -67,7 +67,7 @@ def fit(
     views: int = 0,
     bfloat16: bool = False,
 ) -> tfc.KerasFit:
-    """Training for a share of the baseline's epochs, on moved pictures and their mirror images.
+    """Training for a share of the baseline's epochs, on shifted images and their mirror images.
 
     What has lost channels trains in float32: bfloat16 is slower for widths that are no multiples of 16.
     """
@@ -87,7 +87,7 @@ def fit(
 def taught(
     data: tfc.Cifar10, settings: Settings, share: float, learning_rate: tfc.OneCycle | tfc.CosineDecay
 ) -> tfc.DistilledFit:
-    """The same under the baseline, whose answers to eight views of each picture are computed once and kept."""
+    """The same under the baseline, whose logits of eight views of each image are computed once and cached."""
     return tfc.distilled(
         fit(data, settings, share, learning_rate, weight_decay=5e-3, views=8),
         "baseline",

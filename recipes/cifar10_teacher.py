@@ -1,4 +1,4 @@
-"""CIFAR-10: a strong teacher for small students, from nothing or a further cycle; saved_models/ ships what it made."""
+"""CIFAR-10: a strong teacher for small students, from random weights or a pretrained model."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,20 +11,20 @@ class Settings(tfc.Settings):
     """Defaults that take less than an hour and a half on two cores."""
 
     epochs: int = tfc.setting(30, "passes over the examples")
-    start: str | None = tfc.setting(None, "a model that comes with tfcompress, to train on; None: from nothing")
+    start: str | None = tfc.setting(None, "name of a pretrained model to train on; None: random weights")
     learning_rate: float = tfc.setting(0.25, "the largest, above 0")
     label_smoothing: float = tfc.setting(
-        0.1, "in [0, 1): makes a better model, but one whose answers tell a student less; 0 in a last cycle mends that"
+        0.1, "in [0, 1): a better model, but a poorer teacher; a last cycle at 0 mends that"
     )
     data_dir: str | None = tfc.setting(None, "folder of prepared data sets; None: TFDS_DATA_DIR, or tfds's own default")
-    width: int = tfc.setting(32, "channels of the first convolution, at least 1, where it starts from nothing")
+    width: int = tfc.setting(32, "channels of the first convolution, at least 1; without effect where `start` is given")
     bfloat16: bool = tfc.setting(
         False, "products in bfloat16 while training: less time where the processor has AVX512_BF16 or AMX"
     )
 
 
 def recipe(settings: Settings) -> tfc.Recipe:
-    """Trains a wide residual network fast: one cycle of the rate, smoothed labels, moved and cut pictures, averages."""
+    """Trains a wide residual network by one cycle of the learning rate, smoothed labels and augmentation."""
     data = tfc.Cifar10(settings.data_dir, num_examples=settings.num_examples)
     training = tfc.KerasFit(
         data,

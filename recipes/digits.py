@@ -8,17 +8,17 @@ import tfcompress as tfc
 
 @dataclass(frozen=True)
 class Settings(tfc.Settings):
-    """A tour that takes about a minute: the pictures are 8x8 and there are 1,437 of them to train on."""
+    """A tour that takes about a minute: the images are 8x8 and there are 1,437 of them to train on."""
 
     epochs: int = tfc.setting(60, "passes over the examples in the baseline; each later stage takes half of it")
     final_sparsity: float = tfc.setting(
         0.75, "share of zeros in the first dense layer; half of that in the second convolution"
     )
-    temperature: float = tfc.setting(4.0, "softness of the teacher's answers, above 0")
+    temperature: float = tfc.setting(4.0, "logits are divided by it before they are compared, above 0")
 
 
 def recipe(settings: Settings) -> tfc.Recipe:
-    """Trains a baseline, which then teaches its own smaller selves."""
+    """Trains a baseline, which is then the teacher of what is pruned and quantized of it."""
     data = tfc.Digits(num_examples=settings.num_examples)
     fit = tfc.KerasFit(data, epochs=settings.epochs, learning_rate=tfc.CosineDecay(0.05), seed=settings.seed)
     short = tfc.KerasFit(
