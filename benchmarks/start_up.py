@@ -7,10 +7,12 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 RUNS = 7
 COMMANDS = {
     "import tensorflow": ["-c", "import tensorflow"],
+    "tfcompress --help": [str(Path(sys.executable).with_name("tfcompress")), "--help"],
     "--help": ["-m", "tfcompress.recipe", "--help"],
     "--list": ["-m", "tfcompress.recipe", "--list"],
     "cifar10 --help": ["-m", "tfcompress.recipe", "cifar10", "--help"],
@@ -36,7 +38,7 @@ def main() -> int:
     print(f"| command | median of {RUNS}, s | of import tensorflow |\n|---|---|---|")
     for name, median in medians.items():
         print(f"| {name} | {median:.3f} | {median / peer:.3f} |")
-    return 0 if medians["--help"] <= AT_MOST * peer else 1
+    return 0 if max(medians["tfcompress --help"], medians["--help"]) <= AT_MOST * peer else 1
 
 
 if __name__ == "__main__":

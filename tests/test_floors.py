@@ -28,9 +28,9 @@ MAY_IMPORT = {
     **{room: {*MODELS, "graph", "fitting", "data"} for room in METHODS},
     "inspecting": {*MODELS, "graph", "data", "delegates", "pruning", "quantization"},
     "running": {*MODELS, "data"},
-    "cli": {*GROUND, "measuring", "running"},
-    "inspect": {*GROUND, "cli", "export", "inspecting", "models_io"},
-    "recipe": {*GROUND, "cli", "running"},
+    "cli": {*MODELS, "running", "export", "inspecting"},
+    "recipe": {"cli"},
+    "inspect": {"cli"},
 }
 DOOR = "tfcompress.backend.tensorflow"
 BEHIND_THE_DOOR = {"tensorflow", "tf_keras", "tensorflow_model_optimization"}

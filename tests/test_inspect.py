@@ -12,7 +12,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, tf
-from tfcompress.inspect import main
+from tfcompress.cli.inspect import main
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "models" / "mlperf_tiny"

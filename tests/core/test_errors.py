@@ -46,7 +46,7 @@ def test_no_two_kinds_share_an_exit_code():
 
 
 def test_every_exit_code_stands_in_the_help():
-    from tfcompress.recipe import EXAMPLES
+    from tfcompress.cli.recipe import EXAMPLES
 
     told = {int(code) for code in re.findall(r"\b(\d+) [a-z]", EXAMPLES.partition("exit codes:")[2])}
     codes = {kind.exit_code for kind in CLASSES.values()} - {1}  # 1 is a bug, or a family without a code of its own

@@ -1,1 +1,1 @@
-"""What the commands share: terminal.py, errors.py (exit codes), recipe_file.py (a recipe found by name or path)."""
+"""The command line: main.py finds a subcommand, and each has a file of its name; errors.py has the exit codes."""

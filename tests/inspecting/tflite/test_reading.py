@@ -8,8 +8,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress as tfc
+from tfcompress.cli.inspect import main
 from tfcompress.core.types import Artifact, Data, Split
-from tfcompress.inspect import main
 from tfcompress.inspecting.tflite import reading
 from tfcompress.measuring.tflite import UnreadableFile
 
