@@ -30,6 +30,7 @@ import numpy as np
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
+from tfcompress.core.remarks import collecting
 from tfcompress.core.types import Data, Split
 from tfcompress.measuring import tflite
 
@@ -196,10 +197,9 @@ def measured(name: str, options: argparse.Namespace, folder: Path) -> tuple[str,
     told(f"{name}: float after {time.monotonic() - started:.0f} s")
     bits = dict(part.split("=") for of, _, part in (each.partition(":") for each in options.bits) if of == name)
     technique = tfc.QuantizeAware(per_layer_bits={layer: int(number) for layer, number in bits.items()})
-    for remark in technique.remarks(plain):
-        told(f"{name}: {remark}")
     fit = tfc.KerasFit(data, epochs=options.aware_epochs, batch_size=64, learning_rate=rate / 10)
-    aware = technique.apply(plain, fit)
+    with collecting(lambda remark: told(f"{name}: {remark}")):
+        aware = technique.apply(plain, fit)
     told(f"{name}: quantization-aware after {time.monotonic() - started:.0f} s")
     before = tfc.Float32().convert(plain, data, folder / f"{name}-float32.tflite")
     file = tfc.Int8().convert(aware, data, folder / f"{name}-int8.tflite")

@@ -15,6 +15,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.setdefault("TFDS_DATA_DIR", str(Path(__file__).parents[2] / "shared" / "data" / "tfds"))
 
 
+@pytest.fixture
+def remarks():
+    """What is remarked while a test runs, as a run would collect it."""
+    from tfcompress.core.remarks import collecting
+
+    with collecting() as said:
+        yield said
+
+
 @pytest.fixture(scope="session")
 def digits():
     import tfcompress as tfc

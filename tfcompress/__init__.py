@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "core.types": "Agreement Artifact Check Data Exporter Finding Fit Latency Promise Recipe Split Stage Technique",
     "core.settings": "Settings setting",
+    "core.remarks": "remark",
     "core.errors": "TfcompressError InvalidValue UnsupportedModel UnreadableModel NothingHappened "
     "NoBetterThanChance ConversionFailed DataUnavailable",
     "measuring.measure": "Measurement measure",

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.core.remarks import remarks_of
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def test_there_are_teachers_and_students():
 
 
 @pytest.mark.parametrize("name", tfc.pretrained_models())
-def test_it_is_small_and_knows_its_origin(name):
+def test_it_is_small_and_knows_its_origin(name, remarks):
     shipped = tfc.Pretrained(name)
     model = shipped()
     assert all((weights == weights.astype("f2")).all() for weights in model.get_weights())
@@ -34,7 +33,7 @@ def test_it_is_small_and_knows_its_origin(name):
     about = shipped.about
     assert about["command"].startswith("python -m tfcompress.recipe cifar10") and about["seconds"] < 3 * 3600
     assert len(about["history"]["loss"]) == len(about["history"]["accuracy"]) > 5
-    (remark,) = remarks_of(model)
+    (remark,) = remarks
     assert about["pixels"] in remark and about["command"] in remark and f"{about['accuracy']:.2%}" in remark
 
 

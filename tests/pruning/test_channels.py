@@ -8,7 +8,6 @@ import pytest
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import InvalidRecipe, InvalidValue, NothingHappened, UnsupportedModel
-from tfcompress.core.remarks import remarks_of
 from tfcompress.core.types import CHANNELS, Artifact, Finding, Latency
 from tfcompress.measuring.measure import measure
 
@@ -148,13 +147,13 @@ def test_bytes_and_latency_are_measured_on_files(model, data):
         tfc.PruneChannels(target=silent).apply(model, NoFit(data))
 
 
-def test_rounds_end_where_one_round_does_and_train_in_between(model):
+def test_rounds_end_where_one_round_does_and_train_in_between(model, remarks):
     fit = NoFit()
     smaller = tfc.PruneChannels(pruning_ratio=0.5, iterations=3, round_to=1, comparison="per layer").apply(model, fit)
     assert len(fit.calls) == 3
     # 64 * 5/6 = 53.3, then 53 * (4/6) / (5/6) = 42.4, then 42 * (3/6) / (4/6) = 31.5
     assert [call.get_layer("stage3_block1_conv1").filters for call in fit.calls] == [53, 42, 31]
-    assert [sentence.split(":")[0] for sentence in remarks_of(smaller)] == [f"Round {n} of 3" for n in (1, 2, 3)]
+    assert [sentence.split(":")[0] for sentence in remarks] == [f"Round {n} of 3" for n in (1, 2, 3)]
     target = tfc.PruneChannels(target=tfc.MacsTarget(0.4), iterations=2).apply(model, fit)
     assert measure(target).num_macs <= 0.4 * measure(model).num_macs
 
@@ -171,12 +170,12 @@ def test_it_promises_what_it_makes(model):
     assert promise.at_least == pytest.approx(1 - num_weights(smaller) / num_weights(model))
 
 
-def test_statistics_are_told_anew_and_it_says_what_that_did(model, data):
-    smaller = tfc.PruneChannels(num_examples=32).apply(model, NoFit(data))
-    (sentence,) = remarks_of(smaller)
-    assert "statistics of 9 batch normalizations were told anew" in sentence
-    (sentence,) = remarks_of(tfc.PruneChannels().apply(model, NoFit()))
-    assert "keeps its old statistics: the fit does not say what it trains on" in sentence
+def test_statistics_are_told_anew_and_it_says_what_that_did(model, data, remarks):
+    tfc.PruneChannels(num_examples=32).apply(model, NoFit(data))
+    tfc.PruneChannels().apply(model, NoFit())
+    with_data, without = remarks
+    assert "statistics of 9 batch normalizations were told anew" in with_data
+    assert "keeps its old statistics: the fit does not say what it trains on" in without
 
 
 CRITERIA = (

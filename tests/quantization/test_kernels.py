@@ -64,8 +64,9 @@ def test_it_says_whether_zeros_stay():
     assert tfc.QuantizeKernels(per_layer={"a": tfc.Codebook(keep_zero=False), "b": None}).keeps == frozenset()
 
 
-def test_it_tells_which_kernel_loses_most(trained):
-    (told,) = tfc.QuantizeKernels(tfc.Affine(4), per_layer={"logits": tfc.Affine(2)}).remarks(trained)
+def test_it_tells_which_kernel_loses_most(trained, remarks):
+    quantized(trained, tfc.Affine(4), per_layer={"logits": tfc.Affine(2)})
+    (told,) = remarks
     assert "(logits/kernel) to " in told
 
 

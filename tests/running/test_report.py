@@ -70,6 +70,12 @@ def test_a_row_tells_the_file():
     }
 
 
+def test_remarks_stand_with_their_stage_and_file():
+    text = to_markdown(report([file(remarks=("too few examples.",))], [stage(remarks=("a tree:\nroot",))]))
+    assert "\n- baseline float32: too few examples.\n" in text
+    assert "\n- baseline: a tree:\n\n```\nroot\n```\n" in text
+
+
 def test_there_is_a_row_a_file_in_order():
     files = [file(), file("pruned", "int8"), file("pruned", "float16")]
     assert [cells[0] for cells in rows(report(files))] == ["baseline float32", "pruned int8", "pruned float16"]

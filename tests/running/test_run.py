@@ -10,6 +10,7 @@ import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, tf
 from tfcompress.core.errors import InvalidRecipe, PromiseBroken
 from tfcompress.core.progress import Silent
+from tfcompress.core.remarks import remark
 from tfcompress.core.types import SPARSITY, Data, Finding, Promise, Recipe, Split, Stage
 from tfcompress.models_io.copying import load_model
 from tfcompress.running.run import require_order, run
@@ -236,6 +237,44 @@ def test_a_technique_that_destroys_what_it_says_it_keeps_is_found_out(store):
     with pytest.raises(PromiseBroken, match="Stage 'tuned' promised sparsity of at least 0.5"):
         run(sparse_then(Stage("tuned", Forgetful(), FIT)), store)
     assert [path.name for path in store.root.iterdir()] == ["1-pruned"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Remarking:
+    """A start, a technique and an exporter that say what they do."""
+
+    makes = keeps = frozenset()
+    mode = "remarked"
+
+    def __call__(self):
+        remark("It is built.")
+        return build()
+
+    def promises(self, model):
+        return ()
+
+    def apply(self, model, fit):
+        remark("It is begun.")
+        copy = tfc.Train().apply(model, fit)
+        remark("It is done.")
+        return copy
+
+    def convert(self, model, data, path):
+        remark("It is written.")
+        return dataclasses.replace(tfc.Float32().convert(model, data, path), mode=self.mode)
+
+
+def test_what_is_remarked_is_said_at_once_and_kept(store):
+    stages = (Stage("a", Remarking(), FIT, start=Remarking()), Stage("b", tfc.Train(), FIT))
+    remarked, told = Recipe(DATA, stages, {"a": (Remarking(),)}, ()), Told()
+    report = run(remarked, store, progress=told)
+    of_stage = ["It is built.", "It is begun.", "It is done."]
+    assert told.lines[:3] == [f"a: {sentence}" for sentence in of_stage]
+    assert told.lines[-1] == "export a remarked: It is written."
+    assert [stage.remarks for stage in report.stages] == [tuple(of_stage), ()]
+    assert [file.remarks for file in report.files] == [("It is written.",)]
+    again = run(remarked, store)
+    assert (again.stages, again.files) == (report.stages, report.files)
 
 
 EXPORTS = {"baseline": (tfc.Float32(),)}

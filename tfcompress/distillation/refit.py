@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import keras, tf
 from ..core.errors import InvalidRecipe, NothingHappened, UnsupportedModel, expect
+from ..core.remarks import remark
 from ..core.types import SPARSITY, Fit, Promise, data_in, layers_of_fit
 from ..measuring.measure import kernels, plain_name
 from ..models_io.copying import copy_model
@@ -71,12 +72,6 @@ class Refit:
         """None."""
         return ()
 
-    def remarks(self, model: Any) -> tuple[str, ...]:
-        """Which layers with zeros are left as they are."""
-        fitted = {plain_name(layer) for layer in _layers(model)}
-        others = {name.rpartition("/")[0] for name, kernel in kernels(model).items() if (kernel == 0).any()} - fitted
-        return (f"Not refitted, as only Conv2D and Dense are: {', '.join(sorted(others))}.",) if others else ()
-
     def apply(self, model: Any, fit: Fit) -> Any:
         """Gives a refitted copy of `model`; `fit` is `distilled(KerasFit(...), teacher)`, and trains nothing.
 
@@ -131,6 +126,10 @@ def reconstruct(
     layers = _layers(refitted)
     if not layers:
         raise NothingHappened("Refit expects a Conv2D or a Dense layer. Received: a model without. Leave it out.")
+    fitted = {plain_name(layer) for layer in layers}
+    others = {name.rpartition("/")[0] for name, kernel in kernels(refitted).items() if (kernel == 0).any()} - fitted
+    if others:
+        remark(f"Not refitted, as only Conv2D and Dense are: {', '.join(sorted(others))}.")
     for layer in layers:
         whole = _same_layer(original, layer)
         rows, wanted = _rows(layer, refitted, whole, original, inputs, num_positions, seed)

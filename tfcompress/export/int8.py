@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from pathlib import Path
 from typing import Any
 
 from ..backend.tensorflow import is_quantization_aware, tf
 from ..core.errors import InvalidValue, expect
+from ..core.remarks import remark
 from ..core.types import Artifact, Data
 from .converting import chosen_examples, convert, representative_dataset
 
@@ -60,24 +62,15 @@ class Int8:
         scales = "" if self.per_channel else "_per_tensor"
         return f"int8{scales}_float_io" if self.float_inputs_and_outputs else f"int8{scales}"
 
-    def remarks(self, data: Data) -> tuple[str, ...]:
-        """What there is to say about the examples to calibrate with: that a class has less than five of them."""
-        counts = self._examples_by_class(data)
-        few = {label: count for label, count in counts.items() if count < HANDFUL}
-        if not few:
-            return ()
-        told = ", ".join(f"class {label}: {count}" for label, count in few.items())
-        return (f"calibrated with fewer than {HANDFUL} examples of some classes ({told}).",)
-
     def convert(self, model: Any, data: Data, path: Path) -> Artifact:
-        """Writes `path`, whole or not at all.
+        """Writes `path`, whole or not at all; remarks when a class has fewer than five of the calibration examples.
 
         Raises:
           ConversionFailed: with what the converter says of it.
           InvalidValue: when `stratified` would draw fewer than five examples of a class.
         """
-        if self.stratified and not is_quantization_aware(model):
-            self._require_a_handful(data)
+        if not is_quantization_aware(model):
+            self._look_at_examples(data)
 
         def configure(converter: Any) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -92,20 +85,21 @@ class Int8:
 
         return convert(model, path, self.mode, configure)
 
-    def _examples_by_class(self, data: Data) -> dict[int, int]:
-        """How many examples of each class of the training split are drawn."""
+    def _look_at_examples(self, data: Data) -> None:
+        """Remarks, or with `stratified` refuses, fewer than a handful of examples of a class."""
         import numpy as np
 
         labels = np.asarray(data.train.labels)
         drawn = chosen_examples(len(labels), self.num_representative, self.seed, labels if self.stratified else None)
-        return {int(label): int((labels[drawn] == label).sum()) for label in np.unique(labels)}
-
-    def _require_a_handful(self, data: Data) -> None:
-        counts = self._examples_by_class(data)
-        least = min(counts, key=counts.__getitem__)
-        if counts[least] < HANDFUL:
+        counts = {int(label): int((labels[drawn] == label).sum()) for label in np.unique(labels)}
+        few = {label: count for label, count in counts.items() if count < HANDFUL}
+        if few and self.stratified:
+            least = min(few, key=few.__getitem__)
             raise InvalidValue(
                 f"Int8.num_representative must give {HANDFUL} examples of each of {len(counts)} classes with "
-                f"stratified=True. Received: {self.num_representative!r}, which gives {counts[least]} of {least}. "
+                f"stratified=True. Received: {self.num_representative!r}, which gives {few[least]} of {least}. "
                 f"Use {HANDFUL * len(counts)} or more, and a training split that has them; or stratified=False."
             )
+        if few:
+            told = ", ".join(f"class {label}: {count}" for label, count in few.items())
+            remark(f"calibrated with fewer than {HANDFUL} examples of some classes ({told}).", level=logging.WARNING)

@@ -45,11 +45,11 @@ class Pretrained:
         expect(self.name in known, self, "name", "must be a model that comes with tfcompress", fix)
 
     def __call__(self) -> Any:
-        """The model, with a remark about its origin."""
+        """The model; its origin is remarked."""
         from .packing import load_packed
 
         model = load_packed(self._file)
-        remark(model, self.origin)
+        remark(self.origin)
         return model
 
     def identity(self) -> dict[str, Any]:

@@ -119,7 +119,7 @@ class PruneChannels:
         data = data_of(fit, type(self).__name__) if needs_data else data_in(fit)
         smaller = copy_model(model)
         whole = self.target.cost(_candidate(self._plan(model, data), set())) if self.target else 0.0
-        cost, said = whole, []
+        cost = whole
         for number in range(1, self.iterations + 1):
             plan = self._plan(smaller, data)
             candidate = self._candidate(plan, number, whole, cost)
@@ -130,9 +130,7 @@ class PruneChannels:
             restored = self._restore(smaller, data)
             fit(smaller)
             before, after = plan.num_channels, plan.num_channels - len(candidate.removed)
-            said.append(f"Round {number} of {self.iterations}: {after} of {before} channels are left. {restored}")
-        for sentence in said:
-            remark(smaller, sentence)
+            remark(f"Round {number} of {self.iterations}: {after} of {before} channels are left. {restored}")
         return smaller
 
     @property

@@ -158,7 +158,7 @@ class PruneTree:
             pruned = finish(trained, fit, self.remove)
         except NothingHappened:  # no filter is empty; there are zeros
             pruned = finish(trained, fit, remove=False)
-        remark(pruned, f"What went, as a tree:\n{pruned_tree(model, pruned, self.tree).draw()}")
+        remark(f"What went, as a tree:\n{pruned_tree(model, pruned, self.tree).draw()}")
         return pruned
 
     def _targets(self, model: Any) -> dict[str, Target]:

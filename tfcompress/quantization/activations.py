@@ -90,10 +90,6 @@ class QuantizeActivations:
         """None."""
         return ()
 
-    def remarks(self, model: Any) -> tuple[str, ...]:
-        """None."""
-        return ()
-
     def apply(self, model: Any, fit: Fit) -> Any:
         """Gives a copy of `model` with a layer that rounds behind each tensor of the file; `fit` tells the data alone.
 

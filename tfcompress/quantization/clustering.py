@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import is_quantization_aware, keras, tfmot
 from ..core.errors import NothingHappened, UnsupportedModel, expect
+from ..core.remarks import remark
 from ..core.selection import by_layer
 from ..core.types import CLUSTERS, SPARSITY, Fit, Promise
 from ..measuring.measure import kernel_variables, kernels, leaf_layers, num_distinct
@@ -87,12 +88,6 @@ class Cluster:
             groups.setdefault(number, []).append(f"{layer.name}/{CLUSTERED[type(layer).__name__]}")
         return tuple(Promise(CLUSTERS, kernels=tuple(names), at_most=number) for number, names in groups.items())
 
-    def remarks(self, model: Any) -> tuple[str, ...]:
-        """Which layers with kernels are not clustered."""
-        chosen = {layer.name for layer in self._chosen(model)}
-        left = [layer.name for layer in leaf_layers(model) if kernel_variables(layer) and layer.name not in chosen]
-        return (f"not clustered: {', '.join(left)}.",) if left else ()
-
     def apply(self, model: Any, fit: Fit) -> Any:
         """Gives a plain model with clustered kernels, trained by `fit`.
 
@@ -104,8 +99,12 @@ class Cluster:
 
         promises = self.promises(model)
         copy = copy_model(model)
+        left = self._left_whole(copy)
+        if left:
+            remark(f"not clustered: {', '.join(layer.name for layer in left)}.")
         clustered = self._wrapped(copy)
-        fit(clustered, callbacks=[KeptZeros(self._left_whole(copy))] if self.preserve_sparsity else [])
+        whole = [kernel for layer in left for kernel in kernel_variables(layer).values()]
+        fit(clustered, callbacks=[KeptZeros(whole)] if self.preserve_sparsity else [])
         stripped = {layer.name: layer for layer in leaf_layers(tfmot.clustering.keras.strip_clustering(clustered))}
         result = copy_model(model)
         for layer in leaf_layers(result):
@@ -151,10 +150,9 @@ class Cluster:
         return keras.models.clone_model(model, clone_function=wrap)
 
     def _left_whole(self, model: Any) -> list[Any]:
-        """Kernels of the layers that are not clustered: they train on, and tfmot does not look after their zeros."""
+        """The layers whose kernels are not clustered: they train on, and tfmot does not look after their zeros."""
         chosen = self._chosen(model)
-        layers = [layer for layer in leaf_layers(model) if layer not in chosen]
-        return [kernel for layer in layers for kernel in kernel_variables(layer).values()]
+        return [layer for layer in leaf_layers(model) if kernel_variables(layer) and layer not in chosen]
 
     def _chosen(self, model: Any) -> dict[Any, int]:
         """The layers to cluster, and into how many values."""

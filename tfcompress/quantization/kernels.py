@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import is_quantization_aware, keras
 from ..core.errors import NothingHappened, UnsupportedModel, expect
+from ..core.remarks import remark
 from ..core.selection import by_layer
 from ..core.types import SPARSITY, Fit, Promise
 from ..measuring.measure import kernel_variables, leaf_layers
@@ -77,17 +78,6 @@ class QuantizeKernels:
         """None."""
         return ()
 
-    def remarks(self, model: Any) -> tuple[str, ...]:
-        """The kernel that loses most, and the one that loses least."""
-        ratios = {
-            name: error(found, quantizer.approximate(found, axes, name)).sqnr_db
-            for name, (found, quantizer, axes) in self._chosen(model).items()
-        }
-        worst, best = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
-        return (
-            f"signal to quantization noise is from {ratios[worst]:.1f} dB ({worst}) to {ratios[best]:.1f} dB ({best}).",
-        )
-
     def apply(self, model: Any, fit: Fit) -> Any:
         """Gives a copy of `model` with quantized kernels; `fit` is not called.
 
@@ -97,6 +87,7 @@ class QuantizeKernels:
           NothingHappened: when `per_layer` leaves all layers whole.
         """
         chosen = self._chosen(model)
+        ratios = {}
         copy = copy_model(model)
         for layer in leaf_layers(copy):
             for kind, variable in kernel_variables(layer).items():
@@ -104,6 +95,11 @@ class QuantizeKernels:
                 if name in chosen:
                     found, quantizer, axes = chosen[name]
                     variable.assign(quantizer.approximate(found, axes, name))
+                    ratios[name] = error(found, variable.numpy()).sqnr_db
+        worst, best = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
+        remark(
+            f"signal to quantization noise is from {ratios[worst]:.1f} dB ({worst}) to {ratios[best]:.1f} dB ({best})."
+        )
         return copy
 
     def _chosen(self, model: Any) -> dict[str, tuple[np.ndarray, Quantizer, tuple[int, ...]]]:

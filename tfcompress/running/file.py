@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.describe import fingerprint
 from ..core.disk import output_errors
+from ..core.remarks import collecting
 from ..core.types import Artifact, Exporter, Finding
 from ..measuring import tflite
 from ..measuring.promises import judge_file
@@ -20,7 +21,7 @@ def make_file(context: RunContext, stage: StageRecord, exporter: Exporter) -> Fi
     base = f"{context.name}-{stage.name}-{exporter.mode}"
     key = fingerprint([stage.key, exporter])
     saved = context.store.read_json(f"checks/{base}.json") or {}
-    artifact = _artifact(context, stage, exporter, f"tflite/{base}.tflite", key, saved)
+    artifact, remarks = _artifact(context, stage, exporter, f"tflite/{base}.tflite", key, saved)
     contents = tflite.read(artifact.path)
     same_file = saved.get("sha256") == artifact.sha256
     record = FileRecord(
@@ -34,6 +35,7 @@ def make_file(context: RunContext, stage: StageRecord, exporter: Exporter) -> Fi
         sparsity=contents.sparsity,
         verdicts=judge_file(stage.promises, contents, stage.kernel_sizes),
         findings={},
+        remarks=remarks,
     )
     known = findings_from_json(saved) if same_file else {}
     findings = _check(context, stage, artifact, base, known)
@@ -44,15 +46,18 @@ def make_file(context: RunContext, stage: StageRecord, exporter: Exporter) -> Fi
 
 def _artifact(
     context: RunContext, stage: StageRecord, exporter: Exporter, path: str, key: str, saved: Mapping[str, Any]
-) -> Artifact:
+) -> tuple[Artifact, tuple[str, ...]]:
+    """The file, and what was remarked while it was written."""
     target = context.store.root / path
     if saved.get("key") == key and target.exists() and tflite.digest(target) == saved["sha256"]:
-        return Artifact(target, exporter.mode, saved["raw_bytes"], saved["zipped_bytes"], saved["sha256"])
+        artifact = Artifact(target, exporter.mode, saved["raw_bytes"], saved["zipped_bytes"], saved["sha256"])
+        return artifact, tuple(saved.get("remarks", ()))
     context.store.retire(path)
     label = f"export {stage.name} {exporter.mode}"
-    with context.progress.task(label, None), output_errors(context.store.root):
+    listening = collecting(lambda said: context.progress.say(f"{label}: {said}"))
+    with context.progress.task(label, None), output_errors(context.store.root), listening as remarks:
         target.parent.mkdir(parents=True, exist_ok=True)
-        return exporter.convert(context.model(stage.name), context.recipe.data, target)
+        return exporter.convert(context.model(stage.name), context.recipe.data, target), tuple(remarks)
 
 
 def _check(

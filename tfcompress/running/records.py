@@ -29,7 +29,7 @@ class StageRecord:
     promises: tuple[Promise, ...]  # in force after this stage: its own, and those of earlier stages
     verdicts: tuple[Verdict, ...]  # one a promise
     history: Mapping[str, Sequence[float]]  # of training, by epoch
-    remarks: tuple[str, ...] = ()  # of its technique about this model, a sentence each
+    remarks: tuple[str, ...] = ()  # what was said of this model while it was made, a sentence each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,7 @@ class FileRecord:
     sparsity: float
     verdicts: tuple[Verdict, ...]
     findings: Mapping[str, Finding]  # by a name for the check and its settings, in the order of the checks
+    remarks: tuple[str, ...] = ()  # what was said while it was written, a sentence each
 
     @property
     def variant(self) -> str:

@@ -140,7 +140,8 @@ def _checks(file: FileRecord) -> str:
         for finding in file.findings.values()
         for refusal in finding.refusals
     ]
-    return "\n\n".join(part for part in (f"### {file.path}", table, "\n".join([*notes, *refused])) if part)
+    remarks = [_remark(file.variant, remark) for remark in file.remarks]
+    return "\n\n".join(part for part in (f"### {file.path}", table, "\n".join([*remarks, *notes, *refused])) if part)
 
 
 def _check_row(finding: Finding) -> tuple[str, ...]:
@@ -168,11 +169,11 @@ def _training(stage: StageRecord) -> tuple[str, ...]:
     return stage.name, stage.start, stage.technique, f"{stage.steps:,}", f"{stage.seconds:.0f}"
 
 
-def _remark(stage: str, text: str) -> str:
+def _remark(what: str, text: str) -> str:
     """A remark as an item of a list; what comes after its first line is drawn as it stands."""
     sentence, _, drawing = text.partition("\n")
     block = f"\n\n```\n{drawing}\n```\n" if drawing else ""
-    return f"- {stage}: {sentence}{block}"
+    return f"- {what}: {sentence}{block}"
 
 
 def _promises(report: Report) -> str:

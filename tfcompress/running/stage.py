@@ -12,7 +12,7 @@ from ..backend.tensorflow import keras, set_seed
 from ..core.describe import describe, fingerprint, short
 from ..core.errors import PromiseBroken, WorkerLost
 from ..core.progress import Progress
-from ..core.remarks import remarks_of
+from ..core.remarks import collecting
 from ..core.types import CLUSTERS, LEVELS, Fit, Recipe, Stage
 from ..measuring.measure import kernels, measure
 from ..measuring.promises import Verdict, judge_model
@@ -113,20 +113,14 @@ def _train(context: RunContext, stage: Stage, start: str | None, key: str, folde
     started = time.monotonic()
     keras.backend.clear_session()
     set_seed(context.recipe.seed)
-    with context.team.scope():
+    with context.team.scope(), collecting(lambda said: context.progress.say(f"{stage.name}: {said}")) as remarks:
         model = context.model(start) if start else stage.start()
         promises = (*(context.records[start].promises if start else ()), *stage.technique.promises(model))
-        asked = stage.technique.remarks(model) if hasattr(stage.technique, "remarks") else ()
-        remarks = (*remarks_of(model), *asked)
-        for remark in remarks:
-            context.progress.say(f"{stage.name}: {remark}")
         needs = _needs(stage.fit)
         fit = stage.fit.resolve({name: context.model(name) for name in needs}) if needs else stage.fit
         with context.progress.task(stage.name, fit.steps) as advance:
             watched = _Watched(fit, advance)
             model = stage.technique.apply(model, watched)
-    for remark in remarks_of(model):
-        context.progress.say(f"{stage.name}: {remark}")
     record = {
         "name": stage.name,
         "key": key,
@@ -136,7 +130,7 @@ def _train(context: RunContext, stage: Stage, start: str | None, key: str, folde
         "steps": fit.steps,
         "promises": promises,
         "history": watched.history,
-        "remarks": (*remarks, *remarks_of(model)),
+        "remarks": tuple(remarks),
     }
     plain = context.team.plain(model)
     return context.team.chief_alone(lambda: _judge_and_save(context, folder, plain, record, started))

@@ -3,7 +3,6 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed
-from tfcompress.core.remarks import remarks_of
 from tfcompress.measuring.tflite import read
 from tfcompress.models_io.copying import copy_model
 from tfcompress.quantization.after_training.folding import fold
@@ -79,7 +78,7 @@ def test_outputs_differ_less_than_by_nearest_rounding(rounded, mobile, digits):
     assert ((model(inputs).numpy() - exact) ** 2).mean() < 0.8 * ((nearest - exact) ** 2).mean()
 
 
-def test_it_is_repeatable_and_leaves_the_model(mobile, fit):
+def test_it_is_repeatable_and_leaves_the_model(mobile, fit, remarks):
     before = mobile.get_weights()
     method = tfc.AdaptiveRounding(num_iterations=5, num_examples=32)
     first, second = method.apply(mobile, fit), method.apply(mobile, fit)
@@ -87,7 +86,7 @@ def test_it_is_repeatable_and_leaves_the_model(mobile, fit):
         np.testing.assert_array_equal(old, new)
     for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert "of 12 layers are rounded otherwise than to nearest" in remarks_of(first)[0]
+    assert "of 12 layers are rounded otherwise than to nearest" in remarks[0]
 
 
 def test_correlated_inputs_make_neighbours_round_against_each_other():
@@ -123,7 +122,7 @@ def test_twice_is_nothing(mobile, fit):
         method.apply(method.apply(mobile, fit), fit)
 
 
-def test_layers_it_does_not_know_are_left_and_named(digits):
+def test_layers_it_does_not_know_are_left_and_named(digits, remarks):
     inputs = keras.Input((8, 8, 1))
     shared = layers.Conv2D(1, 1, name="shared")
     x = shared(shared(inputs))
@@ -131,7 +130,7 @@ def test_layers_it_does_not_know_are_left_and_named(digits):
     x = layers.Conv2D(2, 3, activation="relu", name="known")(x)
     model = keras.Model(inputs, layers.Dense(10, activation="softmax", name="last")(layers.Flatten()(x)))
     made = tfc.AdaptiveRounding(num_iterations=2, num_examples=8).apply(model, tfc.KerasFit(digits))
-    assert "to nearest: shared, transposed." in " ".join(remarks_of(made))
+    assert "to nearest: shared, transposed." in " ".join(remarks)
     for name in ("shared", "transposed"):
         np.testing.assert_array_equal(made.get_layer(name).kernel.numpy(), model.get_layer(name).kernel.numpy())
     assert (made.get_layer("known").kernel.numpy() != model.get_layer("known").kernel.numpy()).any()

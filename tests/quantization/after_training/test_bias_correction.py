@@ -3,7 +3,6 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed
-from tfcompress.core.remarks import remarks_of
 from tfcompress.quantization.after_training.bias_correction import mean_outputs
 from tfcompress.quantization.after_training.folding import fold
 
@@ -47,7 +46,7 @@ def test_a_dense_layer_worked_by_hand():
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
-def test_means_are_those_of_the_float_model_layer_by_layer(mobile, fit, digits, per_channel):
+def test_means_are_those_of_the_float_model_layer_by_layer(mobile, fit, digits, per_channel, remarks):
     before = mobile.get_weights()
     exact = fold(mobile, "x").model
     method = tfc.CorrectBias(per_channel=per_channel, num_examples=1437)
@@ -61,7 +60,7 @@ def test_means_are_those_of_the_float_model_layer_by_layer(mobile, fit, digits, 
             assert left < 0.05 * np.abs(mean_outputs(nearest, layer.name, inputs) - wanted).max()
     for old, new in zip(before, mobile.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    assert remarks_of(made)[0].startswith("12 biases were corrected, that of ")
+    assert remarks[0].startswith("12 biases were corrected, that of ")
 
 
 def test_kernels_are_the_nearest_levels(mobile, fit):
@@ -85,11 +84,11 @@ def test_what_adaptive_rounding_leaves_can_be_corrected(mobile, fit, digits):
         assert left < 0.05 * np.abs(mean_outputs(alone, name, inputs) - wanted).max()
 
 
-def test_layers_without_a_bias_are_named(digits, fit):
+def test_layers_without_a_bias_are_named(digits, fit, remarks):
     inputs = keras.Input((8, 8, 1))
     x = layers.Flatten()(layers.Conv2D(2, 3, use_bias=False, name="bare")(inputs))
     made = tfc.CorrectBias().apply(keras.Model(inputs, layers.Dense(10, name="d")(x)), fit)
-    assert "Without a bias that could be corrected: bare." in remarks_of(made)
+    assert "Without a bias that could be corrected: bare." in remarks
     bare = keras.Model(inputs, layers.Conv2D(2, 3, use_bias=False)(inputs))
     with pytest.raises(tfc.UnsupportedModel, match="Received: layers without"):
         tfc.CorrectBias().apply(bare, fit)

@@ -3,7 +3,6 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, tf
-from tfcompress.core.remarks import remarks_of
 from tfcompress.quantization.after_training.equalization import input_ranges, output_ranges, pairs, scales
 
 layers = keras.layers
@@ -82,7 +81,7 @@ def test_answers_stay_and_ranges_become_equal(between, second):
     assert outputs.max() / outputs.min() < before.max() / before.min()
 
 
-def test_a_depthwise_model_with_batch_normalization():
+def test_a_depthwise_model_with_batch_normalization(remarks):
     model = uneven(tfc.mobile_cnn((8, 8, 1), width=4))
     before = model.get_weights()
     made = tfc.Equalize().apply(model, None)
@@ -94,7 +93,7 @@ def test_a_depthwise_model_with_batch_normalization():
         np.testing.assert_allclose(ranges, input_ranges(pair.second, len(ranges)), rtol=0.01)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    assert remarks_of(made)[0].startswith("11 of 11 pairs of layers were equalized; a channel of ")
+    assert remarks[0].startswith("11 of 11 pairs of layers were equalized; a channel of ")
 
 
 def test_what_a_branch_reads_is_left():
@@ -125,14 +124,14 @@ def test_a_channel_that_is_zero_stays_as_it_is():
         lambda: (layers.Conv2D(4, 1, activation=tf.nn.relu6, name="a"),),
     ],
 )
-def test_relu6_is_replaced_where_asked_and_else_left_and_named(relu6):
+def test_relu6_is_replaced_where_asked_and_else_left_and_named(relu6, remarks):
     model = chain(*relu6(), layers.Conv2D(3, 1, name="b"), layers.ReLU(), layers.Conv2D(2, 1, name="c"))
     left = tfc.Equalize().apply(model, None)
     assert relative_difference(model, left) < 1e-5
     np.testing.assert_array_equal(left.get_layer("a").kernel.numpy(), model.get_layer("a").kernel.numpy())
-    assert "replace_relu6=True): a -> b." in " ".join(remarks_of(left))
+    assert "replace_relu6=True): a -> b." in " ".join(remarks)
     replaced = tfc.Equalize(replace_relu6=True).apply(model, None)
-    assert "ReLU6 became ReLU in " in " ".join(remarks_of(replaced))
+    assert "ReLU6 became ReLU in " in " ".join(remarks)
     small = np.full((1, 8, 8, 3), 1e-3, "float32")  # below the bound both are the same function
     np.testing.assert_allclose(replaced(small), model(small), rtol=1e-4)
     large = 1e3 * np.random.default_rng(3).normal(size=(4, 8, 8, 3)).astype("float32")

@@ -3,7 +3,6 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
-from tfcompress.core.remarks import remarks_of
 from tfcompress.quantization.after_training.folding import fold
 
 layers = keras.layers
@@ -109,7 +108,7 @@ def test_operations_with_several_inputs_read_what_is_left():
     np.testing.assert_allclose(folded(picture)["sum"], model(picture)["sum"], atol=1e-5)
 
 
-def test_what_cannot_be_folded_stays_and_is_named():
+def test_what_cannot_be_folded_stays_and_is_named(remarks):
     inputs = keras.Input((8, 8, 3))
     shared = layers.Conv2D(3, 1, name="shared")
     x = layers.BatchNormalization(name="after_shared")(shared(shared(inputs)))
@@ -124,7 +123,7 @@ def test_what_cannot_be_folded_stays_and_is_named():
     model = unsettled(keras.Model(inputs, nested(x)))
     folded = tfc.FoldBatchNorm().apply(model, None)
     assert largest_difference(model, folded) < 1e-4
-    told = " ".join(remarks_of(folded))
+    told = " ".join(remarks)
     assert "1 BatchNormalization layers are folded" in told
     assert "after_shared comes after" not in told and "after_shared is not the only one that reads 'shared'" in told
     assert "after_norm comes after 'after_shared'" in told

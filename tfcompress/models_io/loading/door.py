@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from ...backend.search_path import without_current_folder
 from ...backend.tensorflow import is_quantization_aware, keras, tf
 from ...core.errors import InvalidValue, UnsupportedModel
+from ...core.remarks import remark
 from ...layers.twins import keras3
 from ..copying import copy_model
 from ..safe_mode.safety import require_safe
@@ -22,8 +22,6 @@ from .formats import find_facts
 from .opening import open_model
 from .replay import replay
 from .tracing import trace_model
-
-_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +87,9 @@ def load_model(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None =
     >>> [layer.name for layer in tfc.load_model(model).layers][-1]
     'answer'
     """
-    return load_with_report(path_or_model, custom_objects=custom_objects, safe_mode=safe_mode).model
+    report = load_with_report(path_or_model, custom_objects=custom_objects, safe_mode=safe_mode)
+    remark(str(report))
+    return report.model
 
 
 def load_with_report(
@@ -115,12 +115,9 @@ def load_with_report(
             facts = find_facts(Path(path_or_model))
             if safe_mode:
                 require_safe(facts.config, facts.title, facts.keras_major, custom_objects, facts.training)
-            arrival = _arrive(open_model(facts, custom_objects, safe_mode), facts.title, owned=True)
-    else:
-        origin = f"a model of Keras {_keras_major(path_or_model)} in memory"
-        arrival = _arrive(path_or_model, origin, owned=False)
-    _log.info("%s", arrival)
-    return arrival
+            return _arrive(open_model(facts, custom_objects, safe_mode), facts.title, owned=True)
+    origin = f"a model of Keras {_keras_major(path_or_model)} in memory"
+    return _arrive(path_or_model, origin, owned=False)
 
 
 @contextlib.contextmanager

@@ -113,8 +113,8 @@ class AdaptiveRounding:
                 "AdaptiveRounding expects kernels that rounding changes. Received: kernels that lie on the int8 grid "
                 "already. Use it on the float model."
             )
-        _tell(rounded, errors, not_followed(exact, {layer.name for layer in layers}))
-        say_what_is_left(folded, rounded)
+        _tell(errors, not_followed(exact, {layer.name for layer in layers}))
+        say_what_is_left(folded)
         return rounded
 
     def _round(self, exact: Any, rounded: Any, layer: Any, inputs: np.ndarray) -> tuple[float, float]:
@@ -177,16 +177,15 @@ class AdaptiveRounding:
         return np.where(options.free, options.floor + up, options.nearest)
 
 
-def _tell(rounded: Any, errors: dict[str, float], others: tuple[str, ...]) -> None:
+def _tell(errors: dict[str, float], others: tuple[str, ...]) -> None:
     best = min(errors, key=errors.__getitem__)
     kept = sum(share >= 1 for share in errors.values())
     remark(
-        rounded,
         f"{len(errors) - kept} of {len(errors)} layers are rounded otherwise than to nearest; the squared error of "
-        f"{best}'s outputs is {errors[best]:.0%} of what nearest rounding leaves.",
+        f"{best}'s outputs is {errors[best]:.0%} of what nearest rounding leaves."
     )
     if others:
-        remark(rounded, f"Left for the exporter to round to nearest: {', '.join(others)}.")
+        remark(f"Left for the exporter to round to nearest: {', '.join(others)}.")
 
 
 OVER, UNDER = 1.1, -0.1  # the sigmoid is stretched to this range and cut to [0, 1], so that it gets to both ends

@@ -117,11 +117,11 @@ class CorrectBias:
             )
         moved = {name: _correct(exact, rounded, name, inputs) for name in names}
         most = max(moved, key=moved.__getitem__)
-        remark(rounded, f"{len(names)} biases were corrected, that of {most} most: by {moved[most]:.3g} in a channel.")
+        remark(f"{len(names)} biases were corrected, that of {most} most: by {moved[most]:.3g} in a channel.")
         without = [layer.name for layer in layers if not layer.use_bias]
         if without:
-            remark(rounded, f"Without a bias that could be corrected: {', '.join(without)}.")
-        say_what_is_left(folded, rounded)
+            remark(f"Without a bias that could be corrected: {', '.join(without)}.")
+        say_what_is_left(folded)
         return rounded
 
 

@@ -201,16 +201,15 @@ class Equalize:
             made = rebuilt(made, (), {})  # nothing may remember the activations that there were
         widest = max(moved, key=moved.__getitem__)
         remark(
-            made,
             f"{len(moved)} of {len(found)} pairs of layers were equalized; a channel of {widest} was scaled most, by "
-            f"{moved[widest]:.3g}.",
+            f"{moved[widest]:.3g}."
         )
         if replaced:
-            remark(made, f"ReLU6 became ReLU in {', '.join(replaced)}.")
+            remark(f"ReLU6 became ReLU in {', '.join(replaced)}.")
         if bounded:
             told = ", ".join(pair.name for pair in bounded)
-            remark(made, f"Left as they are, for the ReLU6 between them (replace_relu6=True): {told}.")
-        say_what_is_left(folded, made)
+            remark(f"Left as they are, for the ReLU6 between them (replace_relu6=True): {told}.")
+        say_what_is_left(folded)
         return made
 
 

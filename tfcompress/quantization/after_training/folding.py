@@ -143,13 +143,13 @@ class FoldBatchNorm:
                 "FoldBatchNorm expects a BatchNormalization directly after a convolution or a dense layer. "
                 f"Received: {told}. Leave this stage out."
             )
-        remark(folded.model, f"{len(folded.gone)} BatchNormalization layers are folded into the layers before them.")
-        say_what_is_left(folded, folded.model)
+        remark(f"{len(folded.gone)} BatchNormalization layers are folded into the layers before them.")
+        say_what_is_left(folded)
         return folded.model
 
 
-def say_what_is_left(folded: Folded, model: Any) -> None:
-    """Puts a sentence on `model` about normalizations that could not be folded."""
+def say_what_is_left(folded: Folded) -> None:
+    """A remark about normalizations that could not be folded."""
     if folded.left:
         told = "; ".join(f"{name} {reason}" for name, reason in folded.left.items())
-        remark(model, f"Not folded: {told}.")
+        remark(f"Not folded: {told}.")

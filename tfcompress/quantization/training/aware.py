@@ -10,6 +10,7 @@ from typing import Any
 
 from ...backend.tensorflow import is_quantization_aware, tfmot, wrappers
 from ...core.errors import InvalidValue, UnsupportedModel, expect
+from ...core.remarks import remark
 from ...core.selection import near
 from ...core.types import CLUSTERS, INT8_RANGES, LEVELS, SPARSITY, Fit, Promise
 from ...layers.int8.kernel_quantizer import FULL_BITS
@@ -106,10 +107,6 @@ class QuantizeAware:
         levels = (Promise(LEVELS, at_most=2**number, kernels=tuple(names)) for number, names in few.items())
         return (Promise(INT8_RANGES, kernels=quantized), *levels)
 
-    def remarks(self, model: Any) -> tuple[str, ...]:
-        """Which layers of `model` stay in float, and why."""
-        return tuple(f"{name} stays in float: {reason}." for name, reason in gaps(model).items())
-
     def apply(self, model: Any, fit: Fit) -> Any:
         """Gives a quantization-aware model, trained by `fit`; a static int8 exporter then needs no calibration.
 
@@ -133,6 +130,7 @@ class QuantizeAware:
                 f"QuantizeAware expects a layer with a kernel that it can quantize. Received: {told or 'none'}. Use "
                 "Int8 after training instead: it needs no change of the model."
             )
+        remark(*(f"{name} stays in float: {reason}." for name, reason in left.items()))
         layers = [name.rpartition("/")[0] for name in kernels(model)]
         bits = self._bits([name for name in layers if name not in left])
         sparse = overall_sparsity(kernels(model)) > 0 if self.keep_sparsity is None else self.keep_sparsity
