@@ -8,6 +8,7 @@ from .core.errors import NothingHappened
 from .core.errors import TfcompressError
 from .core.errors import UnreadableModel
 from .core.errors import UnsupportedModel
+from .core.remarks import remark
 from .core.settings import Settings
 from .core.settings import setting
 from .core.types import Agreement
@@ -214,6 +215,7 @@ __all__ = [
     "quantization_scan",
     "reconstruct",
     "regularizers",
+    "remark",
     "remove_channels",
     "remove_empty",
     "resnet",
