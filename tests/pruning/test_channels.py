@@ -149,7 +149,7 @@ def test_bytes_and_latency_are_measured_on_files(model, data):
 
 def test_rounds_end_where_one_round_does_and_train_in_between(model, remarks):
     fit = NoFit()
-    smaller = tfc.PruneChannels(pruning_ratio=0.5, iterations=3, round_to=1, comparison="per layer").apply(model, fit)
+    tfc.PruneChannels(pruning_ratio=0.5, iterations=3, round_to=1, comparison="per layer").apply(model, fit)
     assert len(fit.calls) == 3
     # 64 * 5/6 = 53.3, then 53 * (4/6) / (5/6) = 42.4, then 42 * (3/6) / (4/6) = 31.5
     assert [call.get_layer("stage3_block1_conv1").filters for call in fit.calls] == [53, 42, 31]

@@ -87,7 +87,7 @@ def test_what_adaptive_rounding_leaves_can_be_corrected(mobile, fit, digits):
 def test_layers_without_a_bias_are_named(digits, fit, remarks):
     inputs = keras.Input((8, 8, 1))
     x = layers.Flatten()(layers.Conv2D(2, 3, use_bias=False, name="bare")(inputs))
-    made = tfc.CorrectBias().apply(keras.Model(inputs, layers.Dense(10, name="d")(x)), fit)
+    tfc.CorrectBias().apply(keras.Model(inputs, layers.Dense(10, name="d")(x)), fit)
     assert "Without a bias that could be corrected: bare." in remarks
     bare = keras.Model(inputs, layers.Conv2D(2, 3, use_bias=False)(inputs))
     with pytest.raises(tfc.UnsupportedModel, match="Received: layers without"):
