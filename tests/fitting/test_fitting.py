@@ -7,6 +7,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, tf
+from tfcompress.core.describe import fingerprint
 from tfcompress.core.types import Data, Split
 from tfcompress.fitting import CosineDecay, KerasFit, StepDecay, Train
 from tfcompress.measuring.measure import measure
@@ -46,6 +47,15 @@ def rows(epochs=1, seed=0, **settings):
     fit = KerasFit(OneHot(), epochs, BATCH_SIZE, learning_rate=1.0, momentum=0.0, seed=seed, **settings)
     fit(linear(), [seen])
     return seen.kernels
+
+
+def test_verbose_is_that_of_keras_and_makes_no_other_stage(capsys):
+    rows()
+    assert capsys.readouterr().out == ""
+    rows(verbose=2)
+    assert "loss: 0.6931" in capsys.readouterr().out
+    assert fingerprint(KerasFit(OneHot(), verbose=2)) == fingerprint(KerasFit(OneHot()))
+    assert fingerprint(KerasFit(OneHot(), epochs=2)) != fingerprint(KerasFit(OneHot()))
 
 
 def test_each_example_is_seen_at_most_once_an_epoch_and_full_batches_only():
@@ -267,6 +277,7 @@ def test_dropout_has_another_rate_while_a_fit_lasts(way):
     ("settings", "words"),
     [
         ({"dropout": 1.0}, "dropout must be in"),
+        ({"verbose": 3}, "verbose must be 0, 1 or 2"),
         ({"label_smoothing": 1.0}, "label_smoothing must be in"),
         ({"weights_average": 1.0}, "weights_average must be in"),
         ({"weight_decay": -1.0}, "weight_decay must be at least 0"),

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from .remarks import LOGGER
+
 Advance = Callable[[int, str], None]  # (steps done so far, a short note) -> None
 
 
@@ -17,6 +19,24 @@ class Progress(Protocol):
 
     def task(self, label: str, total: int | None) -> contextlib.AbstractContextManager[Advance]:
         """A piece of long work of `total` steps (None: not known); gives the function to tell how far it is."""
+
+
+class Logged:
+    """Writes to the logger "tfcompress", at level INFO, which `logging.basicConfig(level="INFO")` shows.
+
+    >>> with Logged().task("training", total=10) as advance:
+    ...     advance(1, "loss 2.3")
+    """
+
+    def say(self, text: str) -> None:
+        """Logs a line."""
+        LOGGER.info("%s", text)
+
+    @contextlib.contextmanager
+    def task(self, label: str, total: int | None) -> Iterator[Advance]:
+        """Logs that it begins."""
+        LOGGER.info("%s ...", label)
+        yield lambda done, note: None
 
 
 class Silent:

@@ -50,6 +50,8 @@ class KerasFit:
         processors that have AVX512_BF16 or AMX it takes less time with channels in multiples of 16, and more with
         others, as pruned networks have (benchmarks/bfloat16_training.py measures it); most other processors it leaves
         as they are. The weights differ from those of float32 training, as with another seed. Defaults to False.
+      verbose: as in Keras, 0 shows nothing, 1 a bar, 2 a line for each epoch. A run shows its own progress, and does not
+        train again for another value. Defaults to 0.
 
     Example:
 
@@ -71,6 +73,7 @@ class KerasFit:
     weight_decay: float = 0.0
     dropout: float | None = None
     bfloat16: bool = False
+    verbose: int = 0
 
     def __post_init__(self) -> None:
         expect(self.epochs >= 1, self, "epochs", "must be at least 1", "Use 10.")
@@ -85,8 +88,14 @@ class KerasFit:
         )
         mixes = [isinstance(change, Mixing) for change in self.augment]
         expect(not any(mixes[:-1]), self, "augment", "must mix examples last, and once", "Put Mixup at the end.")
+        expect(self.verbose in (0, 1, 2), self, "verbose", "must be 0, 1 or 2", "Use 1 for a bar.")
         if isinstance(self.learning_rate, int | float):
             expect(self.learning_rate > 0, self, "learning_rate", "must be above 0", "Use 0.05.")
+
+    def identity(self) -> dict[str, Any]:
+        """What makes the weights: all settings but `verbose`."""
+        settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {"type": type(self).__name__, **{name: value for name, value in settings.items() if name != "verbose"}}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -142,7 +151,7 @@ class KerasFit:
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch,
             callbacks=[*callbacks, *([average.callback()] if average else [])],
-            verbose=0,
+            verbose=self.verbose,
         )
         if average:
             average.finish()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue, UnsupportedModel
-from ..core.progress import Progress, Silent
+from ..core.progress import Logged, Progress
 from ..core.types import Data, Split
 from ..data.sampling import spread
 from ..measuring.compare import Answers, compare
@@ -77,7 +77,7 @@ def quantization_scan(
       quantizer: one that has `bits`, which are replaced. Defaults to `Affine()`, as TFLite rounds.
       activation_bits: of the one layer's output too, from 2 to 16, asymmetric over the extremes of these examples.
         Defaults to None: it stays in float.
-      progress: told how far it is. Defaults to None: nothing is told.
+      progress: where messages go. Defaults to None: the logger "tfcompress", at level INFO.
 
     Returns:
       A `QuantizationSensitivity`: a table, a plot, and what `allocate_bits` chooses by.
@@ -104,7 +104,7 @@ def quantization_scan(
     how = [data, quantizer, num_examples, activation_bits]
     kept = KeptPoints(cache, "bits", model, how, LayerAtBits, ("layer", "bits"))
     whole, points = measure_layers(
-        model, examples, bits, quantizer, activation_bits, progress or Silent(), "quantization_scan", kept
+        model, examples, bits, quantizer, activation_bits, progress or Logged(), "quantization_scan", kept
     )
     return QuantizationSensitivity(_number(whole.accuracy), _number(whole.loss), points, len(examples))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.errors import InvalidRecipe
-from ..core.progress import Progress, Silent
+from ..core.progress import Logged, Progress
 from ..core.types import FOR_GOOD, Recipe, layers_of_fit
 from .file import make_file
 from .records import Report
@@ -36,7 +36,7 @@ def run(
       title: a line that says what the recipe does, for the report.
       settings: what the recipe was made from, as JSON, for the report.
       command: what the user typed, for the report.
-      progress: who is told how far the run is. Defaults to None: nobody.
+      progress: where messages go. Defaults to None: the logger "tfcompress", at level INFO.
       strategy: "mirrored", "mirrored:N", "multi_worker" or a tf.distribute.Strategy, under which every stage trains.
         Defaults to None: one device. It is no part of what a stage is made from: a run may go on under another.
 
@@ -54,7 +54,7 @@ def run(
     started = time.monotonic()
     team = open_team(strategy)
     _require_replicas(recipe, team.num_replicas)
-    context = RunContext(recipe, store, name, progress or Silent(), team)
+    context = RunContext(recipe, store, name, progress or Logged(), team)
     for position, stage in enumerate(recipe.stages):
         do_stage(context, position + 1, stage, start_name(recipe, position))
     return team.chief_alone(lambda: _finish(context, title, settings, command, started))
