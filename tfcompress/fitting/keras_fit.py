@@ -50,8 +50,8 @@ class KerasFit:
         processors that have AVX512_BF16 or AMX it takes less time with channels in multiples of 16, and more with
         others, as pruned networks have (benchmarks/bfloat16_training.py measures it); most other processors it leaves
         as they are. The weights differ from those of float32 training, as with another seed. Defaults to False.
-      verbose: as in Keras, 0 shows nothing, 1 a bar, 2 a line for each epoch. A run shows its own progress, and does not
-        train again for another value. Defaults to 0.
+      verbose: as in Keras, 0 shows nothing, 1 a bar, 2 a line for each epoch. A run shows its own progress, and does
+        not train again for another value. Defaults to 0.
 
     Example:
 
