@@ -95,6 +95,45 @@ def test_a_technique_keeps_the_shapes_and_its_promises(value):
     assert (changed.input_shape, changed.output_shape) == (model.input_shape, model.output_shape)
 
 
+# How each technique is given something of some layers, by a selector.
+CHOOSING = {
+    **dict.fromkeys(("PruneChannels", "PruneTree", "Regularized"), lambda which: {"keep": which}),
+    **dict.fromkeys(("PruneLowMagnitude", "PruneWeights"), lambda which: {"per_layer": {which: 0.5}}),
+    **dict.fromkeys(("Cluster", "QuantizeActivations", "QuantizeKernels"), lambda which: {"per_layer": {which: None}}),
+    "QuantizeAware": lambda which: {"per_layer_bits": {which: 4}},
+}
+
+
+def test_every_technique_that_chooses_layers_is_known():
+    choosing = {
+        name_of(value)
+        for value in TECHNIQUES
+        for field in dataclasses.fields(value)
+        if str(field.type).startswith(("Selectors", "PerLayer")) or field.name == "keep" or "per_layer" in field.name
+    }
+    assert choosing == set(CHOOSING)
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+def test_layers_are_chosen_in_four_ways_which_mean_the_same(name):
+    model = tfc.mobile_cnn((8, 8, 1), width=8)
+    ways = ("logits", "logit[s]", "Dense", keras.layers.Dense, lambda layer: layer.name == "logits")
+    promises = [getattr(tfc, name)(**CHOOSING[name](way)).promises(model) for way in ways]
+    assert promises == [promises[0]] * len(ways)
+    if getattr(tfc, name)().promises(model) and name != "PruneChannels":  # which never cuts the outputs
+        assert promises[0] != getattr(tfc, name)().promises(model)
+
+
+@pytest.mark.parametrize("which", ["logit", keras.layers.LSTM, lambda layer: False], ids=["name", "class", "function"])
+@pytest.mark.parametrize("name", CHOOSING)
+def test_a_selector_that_matches_no_layer_is_an_error_that_names_the_near_misses(name, which):
+    technique, model = getattr(tfc, name)(**CHOOSING[name](which)), tfc.simple_cnn((8, 8, 1), width=8)
+    (field,) = CHOOSING[name](which)
+    near = "logits" if which == "logit" else "conv1" if not isinstance(which, type) else ""
+    with pytest.raises(tfc.InvalidValue, match=f"{name}.{field} expects .*which matches none. Near it: .*{near}"):
+        technique.apply(model, tfc.KerasFit(tfc.Digits(num_examples=32), epochs=1))
+
+
 @pytest.mark.parametrize("value", EXPORTERS, ids=name_of)
 def test_an_exporter_writes_a_file_of_batch_one_that_says_what_it_is(value, tmp_path):
     from ai_edge_litert.interpreter import Interpreter

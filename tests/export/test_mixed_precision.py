@@ -24,7 +24,7 @@ def types(path):
     [
         (tfc.MixedPrecision(), ["INT4"] * 4),
         (tfc.MixedPrecision(8), ["INT8"] * 4),
-        (tfc.MixedPrecision(4, {"conv*": 8, "logits": 16}), ["INT8", "INT8", "INT4", "FLOAT32"]),
+        (tfc.MixedPrecision(4, {"conv*": 8, "Dense": "float32"}), ["INT8", "INT8", "FLOAT32", "FLOAT32"]),
     ],
     ids=lambda value: value.mode if hasattr(value, "mode") else "",
 )
@@ -74,6 +74,8 @@ def test_without_the_extra_the_command_is_told(trained, digits, tmp_path, monkey
     [
         ({"weight_bits": 3}, "weight_bits must be 4 or 8. Received: 3"),
         ({"per_layer": {"a": 5}}, "per_layer must hold bits of"),
+        ({"per_layer": {"a": 16}}, "Use 8, or 'float32'"),
+        ({"per_layer": {3: 8}}, "per_layer must select layers by name"),
         ({"num_representative": 0}, "num_representative must be at least 1"),
     ],
 )

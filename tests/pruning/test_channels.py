@@ -222,7 +222,7 @@ def test_comparisons_share_out_differently(model, comparison):
         ({"minimum": 1.5}, "minimum must be a share below 1 or a whole number"),
         ({"iterations": 0}, "iterations must be at least 1"),
         ({"num_examples": 0}, "num_examples must be at least 1"),
-        ({"keep": "stem"}, "keep must be a tuple"),
+        ({"keep": 3}, "keep must select layers by name"),
     ],
 )
 def test_a_bad_value_names_its_field(options, words):

@@ -186,7 +186,7 @@ def test_a_model_without_what_the_term_acts_on_is_refused():
         ({"final_sparsity": 1.0}, "final_sparsity"),
         ({"threshold": 1.0}, "threshold"),
         ({"end": 1.0}, "end"),
-        ({"keep": "logits"}, "keep"),
+        ({"keep": 3}, "keep"),
     ],
 )
 def test_bad_values_name_their_field(settings, field):

@@ -198,7 +198,7 @@ def test_a_share_beyond_reach_says_the_most_possible():
         ({"levels": ()}, "levels"),
         ({"comparison": "all"}, "comparison"),
         ({"strength": -1.0}, "strength"),
-        ({"keep": "logits"}, "keep"),
+        ({"keep": (3,)}, "keep"),
     ],
 )
 def test_bad_values_name_their_field(settings, field):

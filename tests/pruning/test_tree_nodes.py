@@ -1,5 +1,7 @@
 """Scores of nodes and thresholds, on kernels small enough to work by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -59,14 +61,16 @@ def test_a_share_beyond_reach_says_the_most_possible():
         threshold_for({"a": np.array([1.0, 1.0, 2.0, np.inf])}, 0.9)
 
 
-def test_a_tree_of_the_users_is_read_from_names_and_patterns():
-    layers = {"conv1": ["conv1/kernel"], "conv2": ["conv2/kernel"], "out": ["out/kernel"]}
-    groups = groups_of({"body": {"first": ("conv1",), "second": ("conv2",)}, "head": ("o*",)}, layers)
+def test_a_tree_of_the_users_is_read_from_selectors():
+    layers = {f"{name}/kernel": SimpleNamespace(name=name) for name in ("conv1", "conv2", "out")}
+    tree = {"body": {"first": ("conv1",), "second": "conv2"}, "head": lambda layer: layer.name.startswith("o")}
+    groups = groups_of(tree, layers)
     assert groups == [
         Group(("body",), ("conv1/kernel", "conv2/kernel")),
         Group(("body", "first"), ("conv1/kernel",)),
         Group(("body", "second"), ("conv2/kernel",)),
         Group(("head",), ("out/kernel",)),
     ]
-    with pytest.raises(tfc.InvalidValue, match="'conv3' in 'body'"):
+    words = r"PruneTree.tree\['body'\] expects .*'conv3', which matches none. Near it: conv"
+    with pytest.raises(tfc.InvalidValue, match=words):
         groups_of({"body": ("conv3",)}, layers)

@@ -20,11 +20,11 @@ def made(costs, sizes, kinds=None):
     return QuantizationSensitivity(0.9, 0.1, points, num_examples=10)
 
 
-def best_by_hand(found, budget, bits=(4, 8, 16)):
+def best_by_hand(found, budget, bits=(4, 8, "float32")):
     """The least cost of all assignments that fit."""
     cost = found.sensitivities()
     fitting = [
-        sum(0.0 if each == 16 else cost[layer, each] for layer, each in zip(found.layers, choice, strict=True))
+        sum(0.0 if each == "float32" else cost[layer, each] for layer, each in zip(found.layers, choice, strict=True))
         for choice in itertools.product(bits, repeat=len(found.layers))
         if sum(kernel_bytes(size, each) for size, each in zip(found.layers.values(), choice, strict=True)) <= budget
     ]
@@ -38,7 +38,7 @@ def test_a_choice_worked_by_hand():
     assert (chosen.per_layer, chosen.num_bytes) == ({"a": 8, "b": 4}, 150)
     assert chosen.cost == pytest.approx(0.3)
     assert allocate_bits(found, 149).per_layer == {"a": 4, "b": 4}
-    assert allocate_bits(found, 800).per_layer == {"a": 16, "b": 16}
+    assert allocate_bits(found, 800).per_layer == {"a": "float32", "b": "float32"}
     assert allocate_bits(found, 800, bits=(4, 8)).per_layer == {"a": 8, "b": 8}
     assert allocate_bits(found, 1150, overhead_bytes=1000).num_bytes == 150
 
@@ -49,7 +49,7 @@ def test_no_assignment_of_random_costs_is_better(seed):
     names = "abcdef"
     costs = {name: tuple(10.0 ** -random.uniform(0, 7, 2)) for name in names}
     found = made(costs, {name: int(random.integers(1, 2_000_000)) for name in names})
-    least, most = (sum(kernel_bytes(size, bits) for size in found.layers.values()) for bits in (4, 16))
+    least, most = (sum(kernel_bytes(size, bits) for size in found.layers.values()) for bits in (4, "float32"))
     for share in (0.0, 0.05, 0.3, 0.7):
         budget = int(least + share * (most - least))
         chosen = allocate_bits(found, budget)
@@ -96,11 +96,11 @@ def test_the_choice_is_exported_and_the_file_keeps_to_the_budget(scanned, traine
 
 def test_the_choice_is_simulated_too(scanned, trained):
     chosen = allocate_bits(scanned, 20_000)
-    assert 16 in chosen.per_layer.values()
+    assert "float32" in chosen.per_layer.values()
     model = tfc.QuantizeKernels(per_layer=chosen.quantizers()).apply(trained, None)
     for layer, bits in chosen.per_layer.items():
         before, now = trained.get_layer(layer).kernel.numpy(), model.get_layer(layer).kernel.numpy()
-        expected = before if bits == 16 else tfc.Affine(bits=bits).approximate(before)
+        expected = before if bits == "float32" else tfc.Affine(bits=bits).approximate(before)
         np.testing.assert_array_equal(now, expected)
 
 
@@ -129,7 +129,7 @@ def test_the_storable_bits_are_those_that_ai_edge_quantizer_has(digits, tmp_path
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"bits": (2, 8)}, "allocate_bits.bits must be of 4, 8 and 16"),
+        ({"bits": (2, 8)}, r"allocate_bits.bits must be of \(4, 8, 'float32'\)"),
         ({"bits": ()}, "allocate_bits.bits must be of"),
         ({"by": "luck"}, "by must be one of"),
     ],

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,6 +103,9 @@ class Mixing(Protocol):
     def partners(self, num_examples: int, key: Any, indices: Any) -> tuple[Any, Any]:
         """For each of `indices` (batch,) another example, and the first one's share in [0, 1] of what is made."""
 
+
+FLOAT32: Final = "float32"
+Bits: TypeAlias = int | Literal["float32"]  # of weights in a file; FLOAT32: they stay as they are
 
 SPARSITY = "sparsity"  # zeros in kernels
 CLUSTERS = "clusters"  # few distinct values in a kernel

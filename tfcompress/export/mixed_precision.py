@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fnmatch
 import io
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..backend.tensorflow import is_quantization_aware
-from ..core.errors import ConversionFailed, InvalidValue, NothingHappened, expect
-from ..core.selection import near
-from ..core.types import Artifact, Data
+from ..core.errors import ConversionFailed, NothingHappened, expect
+from ..core.selection import PerLayer, by_layer, expect_selectors
+from ..core.types import FLOAT32, Artifact, Bits, Data
 from ..measuring import tflite
 from ..measuring.layer_map import LayerOp, layer_ops
 from ..measuring.measure import leaf_layers
 from .converting import convert, representative_dataset, write
 
-BITS = (4, 8, 16)
+STORED = {4: "INT4", 8: "INT8", FLOAT32: "FLOAT32"}  # as what a file stores weights of so many bits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,30 +33,31 @@ class MixedPrecision:
 
     Args:
       weight_bits: of every layer that `per_layer` does not name: 4 or 8. Defaults to 4.
-      per_layer: other bits, by layer name or pattern, the first match counts; 16 leaves a layer in float.
+      per_layer: other bits, 4, 8 or "float32" for a layer left in float, by selectors of layers (core/selection.py).
       num_representative: examples to calibrate with, at least 1. Defaults to 256.
       seed: of the choice of examples. Defaults to 0.
 
     Raises:
-      InvalidValue: for a value out of range, or at conversion for a pattern that matches no layer.
+      InvalidValue: for a value out of range, or at conversion for a selector that matches no layer.
 
     Example:
 
-    >>> MixedPrecision(per_layer={"stem": 8, "logits": 8}).mode
+    >>> MixedPrecision(per_layer={"stem": 8, "Dense": "float32"}).mode
     'mixed4'
 
     Reference: Google AI Edge, "AI Edge Quantizer", https://github.com/google-ai-edge/ai-edge-quantizer
     """
 
     weight_bits: int = 4
-    per_layer: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    per_layer: PerLayer[Bits] = dataclasses.field(default_factory=dict)
     num_representative: int = 256
     seed: int = 0
 
     def __post_init__(self) -> None:
-        expect(self.weight_bits in BITS[:2], self, "weight_bits", "must be 4 or 8", "Use 4.")
-        known = all(bits in BITS for bits in self.per_layer.values())
-        expect(known, self, "per_layer", f"must hold bits of {BITS}", "Use 8, or 16 for float.")
+        expect(self.weight_bits in (4, 8), self, "weight_bits", "must be 4 or 8", "Use 4.")
+        expect_selectors(self, "per_layer")
+        known = all(bits in STORED for bits in self.per_layer.values())
+        expect(known, self, "per_layer", f"must hold bits of {tuple(STORED)}", f"Use 8, or {FLOAT32!r}.")
         expect(self.num_representative >= 1, self, "num_representative", "must be at least 1", "Use 256.")
 
     @property
@@ -76,12 +76,12 @@ class MixedPrecision:
             raise ConversionFailed(
                 "MixedPrecision expects a float model. Received: a quantization-aware one. Export the stage before."
             )
-        layers = [layer.name for layer in leaf_layers(model)]
+        layers = {layer.name: layer for layer in leaf_layers(model)}
         with tempfile.TemporaryDirectory() as folder:
             plain = Path(folder) / "float32.tflite"
             convert(model, plain, "float32", lambda converter: None)
             found = layer_ops(plain, layers)
-            bits = self._bits(found)
+            bits = self._bits(found, layers)
             with _quietly():
                 content = _quantized(plain, bits, self._calibration(data))
             made = Path(folder) / "made.tflite"
@@ -89,26 +89,18 @@ class MixedPrecision:
             _require_bits(made, layers, bits)
         return write(content, path, self.mode)
 
-    def _bits(self, found: tuple[LayerOp, ...]) -> dict[LayerOp, int]:
+    def _bits(self, found: tuple[LayerOp, ...], layers: Mapping[str, Any]) -> dict[LayerOp, Bits]:
         """The bits of each operation with a kernel; those whose layer no name tells get the common ones."""
-        names = [crossing.layer for crossing in found if crossing.layer]
-        for pattern in self.per_layer:
-            if not fnmatch.filter(names, pattern):
-                raise InvalidValue(
-                    f"MixedPrecision.per_layer expects names or patterns of layers with kernels. Received: "
-                    f"{pattern!r}, which matches none. Near it: {near(pattern, names)}."
-                )
-        return {crossing: self._bits_of(crossing.layer or "") for crossing in found}
-
-    def _bits_of(self, layer: str) -> int:
-        matches = (bits for pattern, bits in self.per_layer.items() if fnmatch.fnmatch(layer, pattern))
-        return next(matches, self.weight_bits)
+        with_kernels = {op.layer: layers[op.layer] for op in found if op.layer}
+        owner, expected = "MixedPrecision.per_layer", "layers with kernels"
+        bits = by_layer(with_kernels, self.weight_bits, self.per_layer, owner, expected)
+        return {op: bits.get(op.layer, self.weight_bits) for op in found}
 
     def _calibration(self, data: Data) -> list[Any]:
         return [example[0] for example in representative_dataset(data, self.num_representative, self.seed)]
 
 
-def _quantized(plain: Path, bits: Mapping[LayerOp, int], examples: list[Any]) -> bytes:
+def _quantized(plain: Path, bits: Mapping[LayerOp, Bits], examples: list[Any]) -> bytes:
     try:
         from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
         from ai_edge_quantizer.utils import qsv_utils, tfl_interpreter_utils
@@ -123,11 +115,11 @@ def _quantized(plain: Path, bits: Mapping[LayerOp, int], examples: list[Any]) ->
         for crossing, number in bits.items():
             # An operation is found by the name of what it gives, to which the quantizer adds a semicolon.
             scope = f"^{re.escape(crossing.output)};"
-            if number < 8:
+            if number == FLOAT32:
+                recipe.add_quantization_config(scope, everything, algorithm_key="no_quantize")
+            elif number != 8:
                 op = qtyping.TFLOperationName(crossing.op)
                 recipe.add_static_config(scope, op, activation_num_bits=8, weight_num_bits=number)
-            elif number > 8:
-                recipe.add_quantization_config(scope, everything, algorithm_key="no_quantize")
         made = quantizer.Quantizer(str(plain), recipe.get_quantization_recipe())
         interpreter = tfl_interpreter_utils.create_tfl_interpreter(str(plain))
         (signature,) = interpreter.get_signature_list()
@@ -141,16 +133,15 @@ def _quantized(plain: Path, bits: Mapping[LayerOp, int], examples: list[Any]) ->
         raise ConversionFailed(f"ai-edge-quantizer could not quantize the model. Its reason: {reason}.") from error
 
 
-def _require_bits(path: Path, layers: list[str], bits: Mapping[LayerOp, int]) -> None:
+def _require_bits(path: Path, layers: Collection[str], bits: Mapping[LayerOp, Bits]) -> None:
     """Raises `NothingHappened` when a kernel in the file is not of the type that it was to have."""
-    types = {4: "INT4", 8: "INT8", 16: "FLOAT32"}
     stored = tflite.look_into(path, _kernel_types)
     for crossing, number in bits.items():
         kind = stored.get(crossing.kernel)
-        if kind != types[number]:
+        if kind != STORED[number]:
             raise NothingHappened(
-                f"MixedPrecision expects {types[number]} weights in {crossing.layer or crossing.output}. Received: "
-                f"{kind or 'no such tensor'}. ai-edge-quantizer has no {number}-bit {crossing.op}; give it other bits."
+                f"MixedPrecision expects {STORED[number]} weights in {crossing.layer or crossing.output}. Received: "
+                f"{kind or 'no such tensor'}. ai-edge-quantizer has no {crossing.op} of these; give it other bits."
             )
 
 

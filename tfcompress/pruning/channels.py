@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import InvalidValue, NothingHappened, UnsupportedModel, expect
+from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.remarks import remark
-from ..core.selection import near
+from ..core.selection import Selectors, expect_selectors, select
 from ..core.types import CHANNELS, Fit, Promise, data_in
-from ..measuring.measure import kernels
+from ..measuring.measure import kernels, leaf_layers
 from ..models_io.copying import copy_model
 from . import channel_criteria as criteria
 from .channel_criteria import NOTHING, Criterion
@@ -41,7 +40,8 @@ class PruneChannels:
         "isomorphic" ranks those of layers that are built alike. Defaults to "global".
       round_to: widths become multiples of this, as kernels for int8 like it; layers of less than twice as many
         channels may have any width. Defaults to 8; 1 for any width.
-      keep: names or patterns of layers that keep all their channels, and with them the layers coupled to them.
+      keep: selectors of layers (core/selection.py) that keep all their channels, and with them the layers coupled to
+        them. Defaults to none.
       minimum: what each layer keeps at least: so many channels, or below 1 this share of them. Defaults to 0.1.
       iterations: in how many rounds of scoring, removal and training; each trains for all of `fit`. Defaults to 1.
       num_examples: of the training split, for statistics and for criteria that need examples. Defaults to 512.
@@ -65,7 +65,7 @@ class PruneChannels:
     criterion: Criterion = criteria.L2()
     comparison: str = GLOBAL
     round_to: int = 8
-    keep: tuple[str, ...] = ()
+    keep: Selectors = ()
     minimum: float = 0.1
     iterations: int = 1
     num_examples: int = 512
@@ -82,8 +82,7 @@ class PruneChannels:
         expect(whole, self, "minimum", "must be a share below 1 or a whole number of channels", "Use 0.1.")
         expect(self.iterations >= 1, self, "iterations", "must be at least 1", "Use 1.")
         expect(self.num_examples >= 1, self, "num_examples", "must be at least 1", "Use 512.")
-        names = not isinstance(self.keep, str) and all(isinstance(name, str) for name in self.keep)
-        expect(names, self, "keep", "must be a tuple of names or patterns", 'Use ("stem",).')
+        expect_selectors(self, "keep")
 
     @property
     def makes(self) -> frozenset[str]:
@@ -113,7 +112,7 @@ class PruneChannels:
         Raises:
           UnsupportedModel: when no channel can go, or the target cannot be reached; says the least possible.
           NothingHappened: when so few were to go that none went.
-          InvalidValue: when a pattern of `keep` matches no layer.
+          InvalidValue: when a selector of `keep` matches no layer.
         """
         needs_data = self.criterion.needs != NOTHING or self._measures_files
         data = data_of(fit, type(self).__name__) if needs_data else data_in(fit)
@@ -192,19 +191,12 @@ class PruneChannels:
         return scored
 
     def _kept(self, plan: Plan) -> set[int]:
-        """The groups of layers that `keep` names."""
-        kept: set[int] = set()
+        """The groups of channels of the layers that `keep` selects."""
         made = [axis for axis in plan.graph.axes if axis.role == "makes"]
-        names = list(dict.fromkeys(axis.layer for axis in made))
-        for pattern in self.keep:
-            matches = fnmatch.filter(names, pattern)
-            if not matches:
-                raise InvalidValue(
-                    f"PruneChannels.keep expects names or patterns of layers with channels. Received: {pattern!r}, "
-                    f"which matches none. Near it: {near(pattern, names)}."
-                )
-            kept.update(int(group) for axis in made if axis.layer in matches for group in axis.groups)
-        return kept
+        every = {layer.name: layer for layer in leaf_layers(plan.model)}
+        layers = {axis.layer: every[axis.layer] for axis in made}
+        kept = select(layers, self.keep, "PruneChannels.keep", "layers with channels")
+        return {int(group) for axis in made if axis.layer in kept for group in axis.groups}
 
     def _restore(self, model: Any, data: Data | None) -> str:
         """Tells batch normalization's statistics anew; gives a sentence about what that did."""

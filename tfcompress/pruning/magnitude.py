@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
 from ..backend.tensorflow import keras, tfmot
-from ..core.errors import InvalidValue, NothingHappened, UnsupportedModel, expect
-from ..core.selection import near
+from ..core.errors import NothingHappened, UnsupportedModel, expect
+from ..core.selection import PerLayer, by_layer, expect_selectors
 from ..core.types import SPARSITY, Fit, Promise
 from ..measuring.measure import kernels, leaf_layers, zero_share
 from ..models_io.copying import copy_model
@@ -33,7 +32,7 @@ class PruneLowMagnitude:
     Args:
       final_sparsity: share of zeros in each kernel at the end, in [0, 1). Defaults to 0.75.
       schedule: how it is reached. Defaults to `PolynomialDecay()`; or `ConstantSparsity`, `Compounding`.
-      per_layer: final sparsities that differ, by layer name or pattern; 0 leaves a layer whole; the first match counts.
+      per_layer: final sparsities that differ, by selectors of layers (core/selection.py); 0 leaves a layer whole.
       block_size: (rows, columns) of the blocks that go together in Dense kernels; other kernels are pruned weight by
         weight, as tfmot knows no other way. Defaults to (1, 1).
       m_by_n: (M, N): of each N weights in a row along the input channels M are zero, chosen once, at the first step;
@@ -54,13 +53,14 @@ class PruneLowMagnitude:
 
     final_sparsity: float = 0.75
     schedule: PolynomialDecay | ConstantSparsity | Compounding = PolynomialDecay()
-    per_layer: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    per_layer: PerLayer[float] = dataclasses.field(default_factory=dict)
     block_size: tuple[int, int] = (1, 1)
     m_by_n: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         fix = "Use 0.75 to zero three quarters of each kernel."
         expect(0 <= self.final_sparsity < 1, self, "final_sparsity", "must be in [0, 1)", fix)
+        expect_selectors(self, "per_layer")
         shares = self.per_layer.values()
         expect(all(0 <= share < 1 for share in shares), self, "per_layer", "must hold sparsities in [0, 1)", fix)
         blocks = len(self.block_size) == 2 and all(isinstance(size, int) and size >= 1 for size in self.block_size)
@@ -127,25 +127,15 @@ class PruneLowMagnitude:
 
     def _sparsities(self, model: Any) -> dict[str, float]:
         """The final sparsity of each layer that can be pruned, by its name."""
-        prunable = [layer for layer in leaf_layers(model) if self._can_prune(layer)]
+        prunable = {layer.name: layer for layer in leaf_layers(model) if self._can_prune(layer)}
         if not prunable:
             found = ", ".join(sorted({type(layer).__name__ for layer in leaf_layers(model)}))
             raise UnsupportedModel(
                 f"PruneLowMagnitude expects a layer with a kernel it can prune ({', '.join(PRUNABLE)}). "
                 f"Received: {found}. Prune before quantization, and a float model."
             )
-        names = [layer.name for layer in prunable]
-        for pattern in self.per_layer:
-            if not fnmatch.filter(names, pattern):
-                raise InvalidValue(
-                    f"PruneLowMagnitude.per_layer expects names or patterns of layers that can be pruned. "
-                    f"Received: {pattern!r}, which matches none. Near it: {near(pattern, names)}."
-                )
-        return {name: self._sparsity(name) for name in names}
-
-    def _sparsity(self, name: str) -> float:
-        matches = (share for pattern, share in self.per_layer.items() if fnmatch.fnmatch(name, pattern))
-        return next(matches, self.final_sparsity)
+        owner, expected = "PruneLowMagnitude.per_layer", "layers that can be pruned"
+        return by_layer(prunable, self.final_sparsity, self.per_layer, owner, expected)
 
     def _can_prune(self, layer: Any) -> bool:
         if type(layer).__name__ not in PRUNABLE:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import keras, tf
 from ..core.errors import NothingHappened, expect
+from ..core.selection import Selectors, expect_selectors
 from ..core.types import SPARSITY, Fit, Promise
 from ..models_io.copying import copy_model
 from .loss_terms import L1, WEIGHTS, Term
@@ -46,8 +47,8 @@ class Regularized:
         that is, which needs a strength. Defaults to 0.5.
       threshold: below which relative size a unit is small, in (0, 1). Defaults to 0.1.
       end: fraction of training, in (0, 1), at which the term ends and small units go. Defaults to 0.6.
-      keep: names or patterns of layers that are neither regularised nor cut. Defaults to none. Filters of the layers
-        that make the outputs are never cut.
+      keep: selectors of layers (core/selection.py) that are neither regularised nor cut. Defaults to none. Filters of
+        the layers that make the outputs are never cut.
       remove: whether emptied channels are removed, or stay as zeros. Defaults to True.
 
     Raises:
@@ -67,7 +68,7 @@ class Regularized:
     final_sparsity: float | None = 0.5
     threshold: float = 0.1
     end: float = 0.6
-    keep: tuple[str, ...] = ()
+    keep: Selectors = ()
     remove: bool = True
 
     def __post_init__(self) -> None:
@@ -81,7 +82,7 @@ class Regularized:
             expect(0 < share < 1, self, "final_sparsity", "must be in (0, 1), or None", "Use 0.5.")
         expect(0 < self.threshold < 1, self, "threshold", "must be a relative size in (0, 1)", "Use 0.1.")
         expect(0 < self.end < 1, self, "end", "must be a fraction of training in (0, 1)", "Use 0.6.")
-        expect(not isinstance(self.keep, str), self, "keep", "must be a tuple of names", "Use ('logits',).")
+        expect_selectors(self, "keep")
 
     @property
     def makes(self) -> frozenset[str]:
@@ -104,6 +105,7 @@ class Regularized:
         """Gives a plain model with zeros, or with fewer channels, trained by `fit`.
 
         Raises:
+          InvalidValue: when a selector of `keep` matches no layer.
           UnsupportedModel: when the model has nothing that the term acts on, or is quantization-aware.
           NothingHappened: when nothing became small, or no channel could be removed since all are coupled with others.
         """

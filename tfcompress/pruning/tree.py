@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import NothingHappened, expect
 from ..core.remarks import remark
+from ..core.selection import Selectors, expect_selectors, select
 from ..core.types import SPARSITY, Fit, Promise
 from ..models_io.copying import copy_model
 from .loss_terms import LAYER, LEVELS, tree_lasso
 from .masks.chains import channel_masks
-from .masks.prunable import PRUNED_KINDS, Target, targets
+from .masks.prunable import PRUNED_KINDS, Target, layers_of, targets
 from .masks.units import filter_parts
 from .schedules import Compounding, ConstantSparsity, PolynomialDecay, asked_for
 from .tree_nodes import Group, Leaf, groups_of, root_mean_square, threshold_for, thresholds
@@ -46,13 +46,13 @@ class PruneTree:
       schedule: at which fractions of training is cut, and with `final_sparsity` to which share. Defaults to
         `Compounding(at=(0.25, 0.5))`.
       levels: which kinds of nodes may go, of "layer", "filter", "slice", "weight". Defaults to all.
-      tree: nodes of your own between model and layer: names for layers or patterns, or for such mappings again.
+      tree: nodes of your own between model and layer: names for selectors of layers, or for such mappings again.
         They may go when "layer" may. Defaults to none.
       comparison: "global": scores as they are; "per layer": divided by the root mean square of their kernel, so that
         kernels of different scale compare; layers and nodes above do not go then. Defaults to "global".
       strength: of the tree-structured group lasso, in the loss until the schedule's last share is cut: lambda * sum
         over the nodes of `levels` of sqrt(|v|) ||w_v||_2. 0: no such term. Defaults to 0.
-      keep: names or patterns of layers that are not in the tree. Defaults to none.
+      keep: selectors of layers (core/selection.py) that are not in the tree. Defaults to none.
       remove: whether emptied filters are removed, or stay as zeros. Defaults to True.
 
     Raises:
@@ -75,7 +75,7 @@ class PruneTree:
     tree: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     comparison: str = GLOBAL
     strength: float = 0.0
-    keep: tuple[str, ...] = ()
+    keep: Selectors = ()
     remove: bool = True
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ class PruneTree:
         ways = (GLOBAL, PER_LAYER)
         expect(self.comparison in ways, self, "comparison", f"must be one of {ways}", f"Use {GLOBAL!r}.")
         expect(self.strength >= 0, self, "strength", "must be at least 0", "Use 0.0 for no term.")
-        expect(not isinstance(self.keep, str), self, "keep", "must be a tuple of names", "Use ('logits',).")
+        expect_selectors(self, "keep")
 
     @property
     def makes(self) -> frozenset[str]:
@@ -111,7 +111,7 @@ class PruneTree:
         """Gives a plain model with fewer filters, and zeros in the rest, trained by `fit`.
 
         Raises:
-          InvalidValue: when `final_sparsity` is more than the tree can give.
+          InvalidValue: when `final_sparsity` is more than the tree can give, and for a selector that matches no layer.
           UnsupportedModel: when the model has no kernel, or is quantization-aware.
           NothingHappened: when no node scored under the threshold, or the schedule did not fire.
         """
@@ -162,11 +162,13 @@ class PruneTree:
         return pruned
 
     def _targets(self, model: Any) -> dict[str, Target]:
+        """The kernels in the tree, by name."""
         every = targets(model, type(self).__name__)
+        kept = select(layers_of(every), self.keep, "PruneTree.keep", "layers with kernels")
         return {
             name: target
             for name, target in every.items()
-            if target.kind in PRUNED_KINDS and not any(fnmatch.fnmatch(target.layer.name, kept) for kept in self.keep)
+            if target.kind in PRUNED_KINDS and target.layer.name not in kept
         }
 
     def _masks(self, model: Any, found: Mapping[str, Target], wanted: float | None) -> dict[str, np.ndarray]:
@@ -177,10 +179,7 @@ class PruneTree:
 
     def _thresholds(self, model: Any, found: Mapping[str, Target]) -> dict[str, np.ndarray]:
         leaves = {name: self._leaf(target) for name, target in found.items()}
-        layers: dict[str, list[str]] = {}
-        for name, target in found.items():
-            layers.setdefault(target.layer.name, []).append(name)
-        groups = groups_of(self.tree, layers)
+        groups = groups_of(self.tree, {name: target.layer for name, target in found.items()})
         levels = self.levels if self.comparison == GLOBAL else tuple(set(self.levels) - {LAYER})
         return thresholds(leaves, levels, groups, _alive(model, found, leaves, groups))
 

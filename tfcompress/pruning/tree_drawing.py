@@ -49,16 +49,14 @@ def pruned_tree(before: Any, after: Any, tree: Mapping[str, Any] | None = None) 
     """
     old, new = targets(before, "pruned_tree"), kernels(after)
     leaves = {name: _leaf(name, target, new.get(name)) for name, target in old.items()}
-    layers: dict[str, list[str]] = {}
-    for name, target in old.items():
-        layers.setdefault(target.layer.name, []).append(name)
+    layers = {name: target.layer for name, target in old.items()}
     children = _nested(tree or {}, layers, leaves)
     named = {kernel for group in groups_of(tree or {}, layers) for kernel in group.kernels}
     rest = tuple(leaf for name, leaf in leaves.items() if name not in named)
     return _parent(before.name, (*children, *rest))
 
 
-def _nested(tree: Mapping[str, Any], layers: Mapping[str, list[str]], leaves: Mapping[str, Branch]) -> list[Branch]:
+def _nested(tree: Mapping[str, Any], layers: Mapping[str, Any], leaves: Mapping[str, Branch]) -> list[Branch]:
     found = []
     for name, below in tree.items():
         if isinstance(below, Mapping):

@@ -6,12 +6,12 @@ model > (groups that the user names) > layer > filter > kernel slice > weight
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue
+from ..core.selection import select
 from .loss_terms import FILTER, LAYER, SLICE, WEIGHT
 from .weight_scores import axes_of
 
@@ -115,20 +115,21 @@ def threshold_for(least: Mapping[str, np.ndarray], sparsity: float) -> float:
     return float(values[nearest - 1] + after) / 2
 
 
-def groups_of(tree: Mapping[str, Any], layers: Mapping[str, Sequence[str]]) -> list[Group]:
-    """The nodes of a user's tree: a name stands for a mapping again, or for names and patterns of layers.
+def groups_of(tree: Mapping[str, Any], layers: Mapping[str, Any]) -> list[Group]:
+    """The nodes of a user's tree: a name stands for a mapping again, or for selectors of layers.
 
     Args:
-      tree: {"block 1": ("conv1", "conv2"), "block 2": {"left": ("conv3*",), "right": ("conv4*",)}}.
-      layers: names of layers, and of each the names of its kernels.
+      tree: {"block 1": ("conv1", "conv2"), "block 2": {"left": "conv3*", "right": keras.layers.Dense}}.
+      layers: for each kernel, by name, the layer it belongs to.
 
     Raises:
-      InvalidValue: for a pattern that matches no layer.
+      InvalidValue: for a selector that matches no layer.
     """
     return list(_groups(tree, layers, ()))
 
 
-def _groups(tree: Mapping[str, Any], layers: Mapping[str, Sequence[str]], path: tuple[str, ...]) -> Iterator[Group]:
+def _groups(tree: Mapping[str, Any], layers: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Group]:
+    by_name = {layer.name: layer for layer in layers.values()}
     for name, below in tree.items():
         here = (*path, name)
         if isinstance(below, Mapping):
@@ -139,16 +140,8 @@ def _groups(tree: Mapping[str, Any], layers: Mapping[str, Sequence[str]], path: 
             yield Group(here, tuple(own))
             yield from inner
             continue
-        kernels: list[str] = []
-        for pattern in below:
-            matched = fnmatch.filter(layers, pattern)
-            if not matched:
-                raise InvalidValue(
-                    f"PruneTree.tree expects names or patterns of layers with kernels. Received: {pattern!r} in "
-                    f"{name!r}, which matches none. There are: {', '.join(list(layers)[:8])}."
-                )
-            kernels += [kernel for layer in matched for kernel in layers[layer]]
-        yield Group(here, tuple(dict.fromkeys(kernels)))
+        chosen = select(by_name, below, f"PruneTree.tree[{name!r}]", "layers with kernels")
+        yield Group(here, tuple(kernel for kernel, layer in layers.items() if layer.name in chosen))
 
 
 def _anchor(leaf: Leaf) -> int:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue, NothingHappened, expect
+from ..core.selection import PerLayer, expect_selectors
 from ..core.types import SPARSITY, Fit, Promise
 from ..models_io.copying import copy_model
 from . import weight_scores as scores
 from .masks.masks import keep_largest, reachable
-from .masks.prunable import Target, shares, targets
+from .masks.prunable import PRUNED_KINDS, Target, named_shares, targets
 from .removal.gradients import data_of, loss_gradients
 from .schedules import Compounding, ConstantSparsity, PolynomialDecay, asked_for
 from .weight_scores import FILTER, GRADIENT, MOVEMENT, KernelStatistics, Score, group_size
@@ -40,7 +41,7 @@ class PruneWeights:
       schedule: how the share is reached. Defaults to `PolynomialDecay()`; or `ConstantSparsity`, `Compounding`.
       comparison: "per layer": each kernel gets the share; "global": all kernels together, the scores compared as
         they are. Defaults to "per layer".
-      per_layer: final sparsities that differ, by layer name or pattern; 0 leaves a layer whole; the first match counts.
+      per_layer: final sparsities that differ, by selectors of layers (core/selection.py); 0 leaves a layer whole.
         With "global" these kernels are compared within themselves, and the rest together.
 
     Raises:
@@ -59,7 +60,7 @@ class PruneWeights:
     score: Score = scores.L1()
     schedule: PolynomialDecay | ConstantSparsity | Compounding = PolynomialDecay()
     comparison: str = PER_LAYER
-    per_layer: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    per_layer: PerLayer[float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         fix = "Use 0.75 to zero three quarters of each kernel."
@@ -67,6 +68,7 @@ class PruneWeights:
         expect(isinstance(self.score, Score), self, "score", "must be a score", "Use scores.L1() for magnitude.")
         known = (PER_LAYER, GLOBAL)
         expect(self.comparison in known, self, "comparison", f"must be one of {known}", f"Use {PER_LAYER!r}.")
+        expect_selectors(self, "per_layer")
         within = all(0 <= share < 1 for share in self.per_layer.values())
         expect(within, self, "per_layer", "must hold sparsities in [0, 1)", fix)
 
@@ -160,12 +162,13 @@ class PruneWeights:
 
     def _pools(self, found: Mapping[str, Target]) -> list[tuple[list[str], float]]:
         """The kernels that are compared with each other, and the share of each pool."""
-        by_kernel = shares(found, self.final_sparsity, self.per_layer, type(self).__name__)
+        named = named_shares(found, self.per_layer, type(self).__name__)
+        common = {name: self.final_sparsity for name, target in found.items() if target.kind in PRUNED_KINDS}
+        by_kernel = {name: share for name in found if (share := named.get(name, common.get(name, 0.0))) > 0}
         if getattr(self.score, "group", None) == FILTER:
             by_kernel = {name: share for name, share in by_kernel.items() if not found[name].answers}
-        named = shares(found, -1.0, self.per_layer, type(self).__name__)
-        together = [name for name, share in by_kernel.items() if self.comparison == GLOBAL and named[name] < 0 < share]
-        pools = [([name], share) for name, share in by_kernel.items() if name not in together and share > 0]
+        together = [name for name in by_kernel if self.comparison == GLOBAL and name not in named]
+        pools = [([name], share) for name, share in by_kernel.items() if name not in together]
         return ([(together, self.final_sparsity)] if together else []) + pools
 
     def _alone(self, pool: list[str]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import keras
 from ..core.errors import NothingHappened, UnsupportedModel, expect
-from ..core.selection import by_layer
+from ..core.selection import PerLayer, by_layer, expect_selectors
 from ..core.types import CLUSTERS, LEVELS, SPARSITY, Fit, Promise
 from ..graph.output_chain import output_chains
 from ..graph.rewriting import flattened, rewritten
@@ -42,7 +42,7 @@ class QuantizeActivations:
     Args:
       quantizer: with one scale for a tensor, rounding to the nearest. Defaults to 8 bits, asymmetric, over the
         extremes.
-      per_layer: other quantizers by layer name or pattern, None to leave an output in float; the first match counts.
+      per_layer: other quantizers by selectors of layers (core/selection.py), None to leave an output in float.
       num_examples: by which ranges are chosen, at least 1. Defaults to 256.
       seed: of the choice of examples. Defaults to 0.
 
@@ -63,7 +63,7 @@ class QuantizeActivations:
     """
 
     quantizer: Affine = Affine(symmetric=False, per_channel=False)
-    per_layer: Mapping[str, Affine | None] = dataclasses.field(default_factory=dict)
+    per_layer: PerLayer[Affine | None] = dataclasses.field(default_factory=dict)
     num_examples: int = 256
     seed: int = 0
 
@@ -71,6 +71,7 @@ class QuantizeActivations:
         fix = "Use Affine(8, symmetric=False, per_channel=False)."
         kind = "must be an Affine of one scale that rounds to the nearest"
         expect(_suits(self.quantizer), self, "quantizer", kind, fix)
+        expect_selectors(self, "per_layer")
         known = all(each is None or _suits(each) for each in self.per_layer.values())
         expect(known, self, "per_layer", f"{kind.replace('be an', 'hold an')}, or None", fix)
         expect(self.num_examples >= 1, self, "num_examples", "must be at least 1", "Use 256.")
@@ -94,7 +95,7 @@ class QuantizeActivations:
         """Gives a copy of `model` with a layer that rounds behind each tensor of the file; `fit` tells the data alone.
 
         Raises:
-          InvalidValue: for a `fit` without data, and for a pattern of `per_layer` that matches no layer.
+          InvalidValue: for a `fit` without data, and for a selector of `per_layer` that matches no layer.
           UnsupportedModel: for a quantization-aware model, one whose tensors are rounded, or one without a graph.
           NothingHappened: when `per_layer` leaves all in float.
         """
@@ -107,15 +108,13 @@ class QuantizeActivations:
             )
         flat = copy_model(flattened(model))  # whose layers have no calls but its own
         ends = _ends(flat)
-        quantizers = {
-            name: each
-            for name, each in by_layer(ends, self.quantizer, self.per_layer, "QuantizeActivations").items()
-            if each is not None
-        }
+        owner, expected = "QuantizeActivations.per_layer", "layers whose outputs are tensors of the file"
+        every = by_layer(ends, self.quantizer, self.per_layer, owner, expected)
+        quantizers = {name: each for name, each in every.items() if each is not None}
         if not quantizers:
             raise NothingHappened(
                 "QuantizeActivations expects a tensor to round. Received: per_layer that leaves all of them in float "
-                f"({', '.join(ends)}). Take a pattern out."
+                f"({', '.join(ends)}). Take a selector out."
             )
         inputs = examples(fit, self.num_examples, self.seed, "QuantizeActivations")
         levels = _levels(flat, {name: ends[name] for name in quantizers}, quantizers, inputs, self.seed)

@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.errors import InvalidValue, TfcompressError, UnsupportedModel
+from ..core.types import FLOAT32, Bits
 from .bit_sensitivity import QuantizationSensitivity
 from .quantizers.affine import Affine
 from .quantizers.quantizer import Quantizer
 
-FLOAT = 16  # MixedPrecision's word for a layer that stays in float32
 # What ai-edge-quantizer 0.10 stores beside int8 activations; a kind that is not here it cannot name, or not round.
 STORABLE = {
-    **dict.fromkeys(("Conv1D", "Conv2D", "Dense"), (4, 8, FLOAT)),
-    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"), (8, FLOAT)),
-    "Conv2DTranspose": (8, FLOAT),
+    **dict.fromkeys(("Conv1D", "Conv2D", "Dense"), (4, 8, FLOAT32)),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"), (8, FLOAT32)),
+    "Conv2DTranspose": (8, FLOAT32),
 }
 AFFINE = Affine()
 _LARGEST_COST = 1e6  # that the solver sees: it calls solutions equal that differ by 1e-6
@@ -31,7 +31,7 @@ class BitAllocation:
     layers of kinds that no exporter here gives bits to one by one; they are in neither sum.
     """
 
-    per_layer: Mapping[str, int]
+    per_layer: Mapping[str, Bits]
     num_bytes: int
     cost: float
     left_out: tuple[str, ...] = ()
@@ -39,30 +39,31 @@ class BitAllocation:
     def quantizers(self, quantizer: Quantizer = AFFINE) -> dict[str, Quantizer | None]:
         """`per_layer` of `QuantizeKernels`: `quantizer` with each layer's bits, None for a layer in float.
 
-        >>> {name: each and each.bits for name, each in BitAllocation({"a": 4, "b": 16}, 0, 0.0).quantizers().items()}
+        >>> found = BitAllocation({"a": 4, "b": "float32"}, 0, 0.0)
+        >>> {name: each and each.bits for name, each in found.quantizers().items()}
         {'a': 4, 'b': None}
         """
         chosen: Any = quantizer
         given = {
-            name: None if bits == FLOAT else dataclasses.replace(chosen, bits=bits)
+            name: None if bits == FLOAT32 else dataclasses.replace(chosen, bits=bits)
             for name, bits in self.per_layer.items()
         }
         return given | dict.fromkeys(map(glob.escape, self.left_out))
 
 
-def kernel_bytes(num_weights: int, bits: int) -> int:
-    """Bytes of a kernel in a .tflite: two weights of 4 bits share one, and "16" is float32.
+def kernel_bytes(num_weights: int, bits: Bits) -> int:
+    """Bytes of a kernel in a .tflite: two weights of 4 bits share one.
 
-    >>> kernel_bytes(9, 4), kernel_bytes(9, 8), kernel_bytes(9, 16)
+    >>> kernel_bytes(9, 4), kernel_bytes(9, 8), kernel_bytes(9, "float32")
     (5, 9, 36)
     """
-    return 4 * num_weights if bits == FLOAT else -(-num_weights * bits // 8)
+    return 4 * num_weights if bits == FLOAT32 else -(-num_weights * int(bits) // 8)
 
 
 def allocate_bits(
     found: QuantizationSensitivity,
     budget_bytes: int,
-    bits: Sequence[int] = (4, 8, FLOAT),
+    bits: Sequence[Bits] = (4, 8, FLOAT32),
     by: str = "divergence",
     overhead_bytes: int = 0,
 ) -> BitAllocation:
@@ -73,9 +74,10 @@ def allocate_bits(
     layers add up is an assumption, so export what comes of it and measure.
 
     Args:
-      found: what `quantization_scan` measured, at `bits`; 16, a layer in float, costs nothing and need not be.
+      found: what `quantization_scan` measured, at `bits`; "float32", a layer left as it is, costs nothing and need
+        not be.
       budget_bytes: of all kernels together, or of the file less `overhead_bytes`.
-      bits: that a layer may have, of 4, 8 and 16 (float32). Defaults to all. Depthwise, separable and transposed
+      bits: that a layer may have, of 4, 8 and "float32". Defaults to all. Depthwise, separable and transposed
         convolutions are given no 4, which ai-edge-quantizer has not.
       by: what a layer costs: "divergence", "loss" or "noise"; see `QuantizationSensitivity`. Defaults to "divergence".
       overhead_bytes: of a file besides its kernels (scales, biases, the graph): measure it as `MixedPrecision(8)`'s
@@ -101,9 +103,10 @@ def allocate_bits(
     Reference: Yao et al., "HAWQ-V3: dyadic neural network quantization", 2021, https://arxiv.org/abs/2011.10680,
     section 3.4
     """
-    wanted = sorted(set(bits))
-    if not wanted or not set(wanted) <= {4, 8, FLOAT}:
-        raise InvalidValue(f"allocate_bits.bits must be of 4, 8 and 16. Received: {bits!r}. Use (4, 8, 16).")
+    every = (4, 8, FLOAT32)
+    if not bits or not set(bits) <= set(every):
+        raise InvalidValue(f"allocate_bits.bits must be of {every}. Received: {bits!r}. Use (4, 8).")
+    wanted = [each for each in every if each in bits]
     choices = _choices(found, wanted)
     costs = _costs(found, choices, by)
     sizes = {key: kernel_bytes(found.layers[key[0]], key[1]) for key in costs}
@@ -122,7 +125,7 @@ def allocate_bits(
     )
 
 
-def _choices(found: QuantizationSensitivity, bits: Sequence[int]) -> dict[str, list[int]]:
+def _choices(found: QuantizationSensitivity, bits: Sequence[Bits]) -> dict[str, list[Bits]]:
     """The bits that each layer may have, without the layers that may have none."""
     kinds = {point.layer: point.kind for point in found.points}
     able = {layer: [each for each in bits if each in STORABLE.get(kind, ())] for layer, kind in kinds.items()}
@@ -136,26 +139,28 @@ def _choices(found: QuantizationSensitivity, bits: Sequence[int]) -> dict[str, l
 
 
 def _costs(
-    found: QuantizationSensitivity, choices: Mapping[str, Sequence[int]], by: str
-) -> dict[tuple[str, int], float]:
+    found: QuantizationSensitivity, choices: Mapping[str, Sequence[Bits]], by: str
+) -> dict[tuple[str, Bits], float]:
     known = found.sensitivities(by)
-    missing = sorted({each for able in choices.values() for each in able if each != FLOAT} - set(found.bits))
+    missing = sorted({int(each) for able in choices.values() for each in able if each != FLOAT32} - set(found.bits))
     if missing:
         raise InvalidValue(
             f"allocate_bits.bits must have been measured. Received: {missing}, of which `found` has {found.bits}. "
             f"Use quantization_scan(..., bits={tuple(missing)})."
         )
     return {
-        (layer, each): 0.0 if each == FLOAT else known[layer, each] for layer, able in choices.items() for each in able
+        (layer, each): 0.0 if each == FLOAT32 else known[layer, int(each)]
+        for layer, able in choices.items()
+        for each in able
     }
 
 
 def _solve(
-    keys: list[tuple[str, int]],
-    costs: Mapping[tuple[str, int], float],
-    sizes: Mapping[tuple[str, int], int],
+    keys: list[tuple[str, Bits]],
+    costs: Mapping[tuple[str, Bits], float],
+    sizes: Mapping[tuple[str, Bits], int],
     budget_bytes: int,
-) -> list[tuple[str, int]]:
+) -> list[tuple[str, Bits]]:
     """One key a layer, in the order of `keys`, of least cost within the budget."""
     import numpy as np
     from scipy.optimize import Bounds, LinearConstraint, milp

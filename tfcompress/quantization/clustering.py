@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import is_quantization_aware, keras, tfmot
 from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.remarks import remark
-from ..core.selection import by_layer
+from ..core.selection import PerLayer, by_layer, expect_selectors
 from ..core.types import CLUSTERS, SPARSITY, Fit, Promise
 from ..measuring.measure import kernel_variables, kernels, leaf_layers, num_distinct
 from ..models_io.copying import copy_model
@@ -42,7 +41,7 @@ class Cluster:
       preserve_sparsity: whether zeros stay zero, in kernels that have some. Defaults to True.
       start: where centroids begin: "kmeans++"; "density", at quantiles; "linear", at equal steps, which favours large
         weights, as Deep Compression does. Defaults to "kmeans++".
-      per_layer: other numbers by layer name or pattern, None to leave a layer whole; the first match counts.
+      per_layer: other numbers by selectors of layers (core/selection.py), None to leave a layer whole.
 
     Raises:
       InvalidValue: for a value out of range.
@@ -59,11 +58,12 @@ class Cluster:
     num_clusters: int = 16
     preserve_sparsity: bool = True
     start: str = "kmeans++"
-    per_layer: Mapping[str, int | None] = dataclasses.field(default_factory=dict)
+    per_layer: PerLayer[int | None] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         fix = "Use 16."
         expect(_is_number(self.num_clusters), self, "num_clusters", "must be a whole number from 3 to 256", fix)
+        expect_selectors(self, "per_layer")
         known = all(each is None or _is_number(each) for each in self.per_layer.values())
         expect(known, self, "per_layer", "must hold whole numbers from 3 to 256, or None", fix)
         expect(
@@ -167,12 +167,14 @@ class Cluster:
                 f"Cluster expects a layer with a kernel it can cluster ({', '.join(CLUSTERED)}). Received: {found}. "
                 "QuantizeKernels(Codebook()) takes every kernel, without training."
             )
-        numbers = by_layer(layers, self.num_clusters, self.per_layer, "Cluster")
+        numbers = by_layer(
+            layers, self.num_clusters, self.per_layer, "Cluster.per_layer", "layers that can be clustered"
+        )
         chosen = {layers[name]: number for name, number in numbers.items() if number is not None}
         if not chosen:
             raise NothingHappened(
                 f"Cluster expects a layer to cluster. Received: per_layer that leaves all of them whole "
-                f"({', '.join(layers)}). Take a pattern out."
+                f"({', '.join(layers)}). Take a selector out."
             )
         return chosen
 

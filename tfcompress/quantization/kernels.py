@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import is_quantization_aware, keras
 from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.remarks import remark
-from ..core.selection import by_layer
+from ..core.selection import PerLayer, by_layer, expect_selectors
 from ..core.types import SPARSITY, Fit, Promise
 from ..measuring.measure import kernel_variables, leaf_layers
 from ..models_io.copying import copy_model
@@ -41,7 +40,7 @@ class QuantizeKernels:
     Args:
       quantizer: `Affine`, `Codebook`, `PiecewiseLinear`, or a `Quantizer` of your own. Defaults to `Affine()`, which is
         int8 as TFLite has it.
-      per_layer: other quantizers by layer name or pattern, None to leave a layer whole; the first match counts.
+      per_layer: other quantizers by selectors of layers (core/selection.py), None to leave a layer whole.
 
     Raises:
       InvalidValue: for what is no quantizer.
@@ -55,11 +54,12 @@ class QuantizeKernels:
     """
 
     quantizer: Quantizer = Affine()
-    per_layer: Mapping[str, Quantizer | None] = dataclasses.field(default_factory=dict)
+    per_layer: PerLayer[Quantizer | None] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         fix = "Use Affine(bits=4)."
         expect(isinstance(self.quantizer, Quantizer), self, "quantizer", "must be a quantizer", fix)
+        expect_selectors(self, "per_layer")
         known = all(each is None or isinstance(each, Quantizer) for each in self.per_layer.values())
         expect(known, self, "per_layer", "must hold quantizers, or None", fix)
 
@@ -82,7 +82,7 @@ class QuantizeKernels:
         """Gives a copy of `model` with quantized kernels; `fit` is not called.
 
         Raises:
-          InvalidValue: for NaN or infinity in a kernel, and for a pattern of `per_layer` that matches no layer.
+          InvalidValue: for NaN or infinity in a kernel, and for a selector of `per_layer` that matches no layer.
           UnsupportedModel: when the model has no kernel, or is quantization-aware.
           NothingHappened: when `per_layer` leaves all layers whole.
         """
@@ -115,7 +115,9 @@ class QuantizeKernels:
                 f"QuantizeKernels expects a layer with a kernel. Received: {found}. Give a model with Dense, "
                 "convolutional, recurrent or embedding layers."
             )
-        quantizers = by_layer(layers, self.quantizer, self.per_layer, "QuantizeKernels")
+        quantizers = by_layer(
+            layers, self.quantizer, self.per_layer, "QuantizeKernels.per_layer", "layers with kernels"
+        )
         chosen = {
             f"{name}/{kind}": (variable.numpy(), quantizers[name], channel_axes(layer, kind))
             for name, layer in layers.items()
@@ -125,6 +127,6 @@ class QuantizeKernels:
         if not chosen:
             raise NothingHappened(
                 "QuantizeKernels expects a kernel to quantize. Received: per_layer that leaves all of them whole "
-                f"({', '.join(layers)}). Take a pattern out."
+                f"({', '.join(layers)}). Take a selector out."
             )
         return chosen

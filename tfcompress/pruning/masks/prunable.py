@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
 from ...backend.tensorflow import is_quantization_aware, keras
-from ...core.errors import InvalidValue, UnsupportedModel
-from ...core.selection import near
+from ...core.errors import UnsupportedModel
+from ...core.selection import PerLayer, by_layer
 from ...measuring.measure import kernel_variables, leaf_layers
 
 # A depthwise kernel holds few weights and loses much by each: it is left whole unless it is named.
@@ -95,23 +94,17 @@ def answering_layers(model: Any) -> set[str]:
     return found
 
 
-def shares(found: Mapping[str, Target], final: float, per_layer: Mapping[str, float], owner: str) -> dict[str, float]:
-    """The share wanted of each kernel, by its name: the first pattern of `per_layer` that its layer matches counts.
+def layers_of(found: Mapping[str, Target]) -> dict[str, Any]:
+    """The layers that the kernels `found` belong to, by name."""
+    return {target.layer.name: target.layer for target in found.values()}
+
+
+def named_shares(found: Mapping[str, Target], per_layer: PerLayer[float], owner: str) -> dict[str, float]:
+    """The share that `per_layer` asks for of each kernel whose layer it selects.
 
     Raises:
-      InvalidValue: for a pattern that matches no layer.
+      InvalidValue: for a selector that matches no layer.
     """
-    names = list(dict.fromkeys(target.layer.name for target in found.values()))
-    for pattern in per_layer:
-        if not fnmatch.filter(names, pattern):
-            raise InvalidValue(
-                f"{owner}.per_layer expects names or patterns of layers with kernels. Received: {pattern!r}, which "
-                f"matches none. Near it: {near(pattern, names)}."
-            )
-
-    def share(target: Target) -> float:
-        by_kind = final if target.kind in PRUNED_KINDS else 0.0
-        matches = (value for pattern, value in per_layer.items() if fnmatch.fnmatch(target.layer.name, pattern))
-        return next(matches, by_kind)
-
-    return {name: share(target) for name, target in found.items()}
+    by_name = by_layer(layers_of(found), None, per_layer, f"{owner}.per_layer", "layers with kernels")
+    shares = {name: by_name[target.layer.name] for name, target in found.items()}
+    return {name: share for name, share in shares.items() if share is not None}

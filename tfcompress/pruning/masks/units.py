@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...backend.tensorflow import keras, tf
 from ...core.errors import UnsupportedModel
+from ...core.selection import Selectors, select
 from ...measuring.measure import leaf_layers
 from ..loss_terms import FILTERS, SCALES, WEIGHTS
 from .chains import channel_masks, followers, producer
-from .prunable import PRUNED_KINDS, Target, targets
+from .prunable import PRUNED_KINDS, Target, layers_of, targets
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 class Units:
     """Weights, filters or channels of one layer: `values` gives what the term is called with.
 
+    `layers` are the layer, and for a scale the one whose filters it scales, too: what is cut of the one goes of both.
     `parts` are the (variable, axis) that a channel's mask is laid on; for single weights the one variable, axis None.
     """
 
     name: str
+    layers: tuple[str, ...]
     values: Callable[[], Any]
     parts: tuple[tuple[Any, int | None], ...]
 
@@ -36,16 +38,20 @@ class Units:
         return list(channel_masks(keep, list(self.parts)))
 
 
-def units(model: Any, acts_on: str, keep: Collection[str], owner: str) -> list[Units]:
-    """All units of `model` but those of layers whose names match a pattern of `keep`.
+def units(model: Any, acts_on: str, keep: Selectors, owner: str) -> list[Units]:
+    """All units of `model` but those of layers that `keep` selects.
 
     Raises:
+      InvalidValue: for a selector that matches no layer with a kernel or, where scales are acted on, a scale.
       UnsupportedModel: when there are none.
     """
     found = targets(model, owner)
     makers = {WEIGHTS: _weights, FILTERS: _filters, SCALES: lambda _: _scales(model)}
     made = makers[acts_on](found)
-    chosen = [unit for unit in made if not any(fnmatch.fnmatch(unit.name.split("/")[0], name) for name in keep)]
+    named = {*layers_of(found), *(name for unit in made for name in unit.layers)}
+    layers = {layer.name: layer for layer in leaf_layers(model) if layer.name in named}
+    kept = select(layers, keep, f"{owner}.keep", "layers with kernels or scales")
+    chosen = [unit for unit in made if not set(unit.layers) & set(kept)]
     if not chosen:
         types = ", ".join(sorted({type(layer).__name__ for layer in leaf_layers(model)}))
         needed = {
@@ -54,15 +60,15 @@ def units(model: Any, acts_on: str, keep: Collection[str], owner: str) -> list[U
             SCALES: "a BatchNormalization with a scale",
         }[acts_on]
         raise UnsupportedModel(
-            f"{owner} expects a layer with {needed}. Received: {types}, of which {list(keep)} are kept. "
-            "Use another term, or keep fewer layers."
+            f"{owner} expects a layer with {needed}. Received: {types}, and keep selects {len(kept)} layers of "
+            f"{len(layers)}. Use another term, or keep fewer layers."
         )
     return chosen
 
 
 def _weights(found: Mapping[str, Target]) -> list[Units]:
     return [
-        Units(name, lambda target=target: target.variable, ((target.variable, None),))
+        Units(name, (target.layer.name,), lambda target=target: target.variable, ((target.variable, None),))
         for name, target in found.items()
         if target.kind in PRUNED_KINDS
     ]
@@ -70,7 +76,7 @@ def _weights(found: Mapping[str, Target]) -> list[Units]:
 
 def _filters(found: Mapping[str, Target]) -> list[Units]:
     return [
-        Units(name, lambda target=target: filter_matrix(target), tuple(filter_parts(target)))
+        Units(name, (target.layer.name,), lambda target=target: filter_matrix(target), tuple(filter_parts(target)))
         for name, target in found.items()
         if target.has_filters and not target.answers
     ]
@@ -103,5 +109,6 @@ def _scales(model: Any) -> list[Units]:
             target = by_layer.get(before.name) if before is not None else None
             # With the filter everything that follows it goes, this layer included.
             whole = filter_parts(target) if target is not None else [*parts, *followers(layer)]
-            made.append(Units(f"{layer.name}/gamma", lambda layer=layer: layer.gamma, tuple(whole)))
+            names = (layer.name,) if target is None else (layer.name, target.layer.name)
+            made.append(Units(f"{layer.name}/gamma", names, lambda layer=layer: layer.gamma, tuple(whole)))
     return made

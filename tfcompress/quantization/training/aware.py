@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from typing import Any
 
 from ...backend.tensorflow import is_quantization_aware, tfmot, wrappers
-from ...core.errors import InvalidValue, UnsupportedModel, expect
+from ...core.errors import UnsupportedModel, expect
 from ...core.remarks import remark
-from ...core.selection import near
+from ...core.selection import PerLayer, by_layer, expect_selectors
 from ...core.types import CLUSTERS, INT8_RANGES, LEVELS, SPARSITY, Fit, Promise
 from ...layers.int8.kernel_quantizer import FULL_BITS
 from ...layers.int8.preserving import CLUSTERS as CLUSTERS_KEPT
@@ -52,11 +51,11 @@ class QuantizeAware:
         clusters then share a gradient, not a level). What is trained is used, and exported, rounded to the nearest.
         Defaults to "nearest".
       seed: of stochastic rounding. Defaults to 0.
-      per_layer_bits: bits of the kernels of some layers, from 2 to 8, by layer name or pattern, the first match counts;
-        the file stores up to 4 bits as int4, more as int8. Defaults to 8 everywhere.
+      per_layer_bits: bits of the kernels of some layers, from 2 to 8, by selectors of layers (core/selection.py); the
+        file stores up to 4 bits as int4, more as int8. Defaults to 8 everywhere.
 
     Raises:
-      InvalidValue: for a value out of range, or when applied for a pattern that matches no layer.
+      InvalidValue: for a value out of range, or when applied for a selector that matches no layer.
 
     Example:
 
@@ -72,7 +71,7 @@ class QuantizeAware:
     keep_clusters: bool | None = None
     rounding: str = "nearest"
     seed: int = 0
-    per_layer_bits: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    per_layer_bits: PerLayer[int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for field in ("keep_sparsity", "keep_clusters"):
@@ -81,6 +80,7 @@ class QuantizeAware:
         known = self.rounding in ("nearest", "stochastic")
         expect(known, self, "rounding", "must be 'nearest' or 'stochastic'", "Use 'nearest'.")
         expect(isinstance(self.seed, int) and self.seed >= 0, self, "seed", "must be a whole number from 0", "Use 0.")
+        expect_selectors(self, "per_layer_bits")
         known = all(type(bits) is int and 2 <= bits <= FULL_BITS for bits in self.per_layer_bits.values())
         expect(known, self, "per_layer_bits", "must hold whole numbers from 2 to 8", 'Use {"conv2": 4}.')
 
@@ -99,7 +99,7 @@ class QuantizeAware:
         """The ranges, of all kernels but those of layers that stay in float, and at most 2^bits levels of a scale."""
         left = gaps(model)
         quantized = tuple(name for name in kernels(model) if name.rpartition("/")[0] not in left)
-        bits = self._bits([name.rpartition("/")[0] for name in quantized])
+        bits = self._bits(model, left)
         few: dict[int, list[str]] = {}
         for name in quantized:
             if name.rpartition("/")[0] in bits:
@@ -131,8 +131,7 @@ class QuantizeAware:
                 "Int8 after training instead: it needs no change of the model."
             )
         remark(*(f"{name} stays in float: {reason}." for name, reason in left.items()))
-        layers = [name.rpartition("/")[0] for name in kernels(model)]
-        bits = self._bits([name for name in layers if name not in left])
+        bits = self._bits(model, left)
         sparse = overall_sparsity(kernels(model)) > 0 if self.keep_sparsity is None else self.keep_sparsity
         aware = _quantize(copy_model(model), sparse)
         preserve(aware, self._kept(aware, sparse, bits))
@@ -141,19 +140,12 @@ class QuantizeAware:
         settle(aware)
         return aware
 
-    def _bits(self, layers: Sequence[str]) -> dict[str, int]:
-        """Of `layers`, whose kernels are quantized, the bits of each that is not to have eight."""
-        names = list(dict.fromkeys(layers))
-        for pattern in self.per_layer_bits:
-            if not fnmatch.filter(names, pattern):
-                raise InvalidValue(
-                    f"QuantizeAware.per_layer_bits expects names or patterns of layers whose kernels are quantized. "
-                    f"Received: {pattern!r}, which matches none. Near it: {near(pattern, names)}."
-                )
-        found = {}
-        for name in names:
-            matches = (bits for pattern, bits in self.per_layer_bits.items() if fnmatch.fnmatch(name, pattern))
-            found[name] = next(matches, FULL_BITS)
+    def _bits(self, model: Any, left: Collection[str]) -> dict[str, int]:
+        """The bits of each layer that is not to have eight; those `left` in float are not chosen from."""
+        layers = {plain_name(layer): layer for layer in leaf_layers(model) if kernel_variables(layer)}
+        quantized = {name: layer for name, layer in layers.items() if name not in left}
+        owner, expected = "QuantizeAware.per_layer_bits", "layers whose kernels are quantized"
+        found = by_layer(quantized, FULL_BITS, self.per_layer_bits, owner, expected)
         return {name: bits for name, bits in found.items() if bits != FULL_BITS}
 
     def _kept(self, aware: Any, sparse: bool, bits: Mapping[str, int]) -> dict[str, list[str]]:
