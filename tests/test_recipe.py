@@ -168,6 +168,16 @@ def test_missing_data_without_network_is_told_within_seconds(run, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_missing_extra_is_told_before_anything_is_trained(run, tmp_path):
+    (tmp_path / "poison" / "sitecustomize.py").write_text("import sys\nsys.modules['sklearn'] = None\n")
+    done = run("digits")
+    assert done.returncode == 80
+    assert done.stderr.splitlines()[-1] == (
+        "tfcompress: Digits needs scikit-learn. Received: none. Run: pip install 'tfcompress[digits]'."
+    )
+    assert run("digits", "--plan").returncode == 0
+
+
 @pytest.mark.parametrize("arguments", [["digit"], ["digits", "--set", "x=1"]])
 def test_debug_shows_the_traceback(run, arguments):
     assert "Traceback" not in run(*arguments).stderr

@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 
@@ -7,7 +5,7 @@ import tfcompress as tfc
 from tfcompress.core.errors import ConversionFailed, InvalidValue
 from tfcompress.measuring import tflite
 
-pytest.importorskip("ai_edge_quantizer", reason="not run: tfcompress[edge] is not installed")
+pytest.importorskip("litert_quantizer", reason="not run: tfcompress[edge] is not installed")
 
 
 def types(path):
@@ -61,12 +59,6 @@ def test_a_pattern_that_matches_nothing_is_an_error(trained, digits, tmp_path):
     with pytest.raises(InvalidValue, match="'conv9', which matches none. Near it: conv"):
         tfc.MixedPrecision(per_layer={"conv9": 8}).convert(trained, digits, tmp_path / "file.tflite")
     assert not list(tmp_path.iterdir())
-
-
-def test_without_the_extra_the_command_is_told(trained, digits, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
-    with pytest.raises(ConversionFailed, match=r"pip install 'tfcompress\[edge\]'"):
-        tfc.MixedPrecision().convert(trained, digits, tmp_path / "file.tflite")
 
 
 @pytest.mark.parametrize(

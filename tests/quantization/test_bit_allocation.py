@@ -77,7 +77,7 @@ def test_a_budget_out_of_reach_says_the_least_possible(scanned):
 
 
 def test_the_choice_is_exported_and_the_file_keeps_to_the_budget(scanned, trained, digits, tmp_path):
-    pytest.importorskip("ai_edge_quantizer", reason="not run: tfcompress[edge] is not installed")
+    pytest.importorskip("litert_quantizer", reason="not run: tfcompress[edge] is not installed")
     eight = tfc.MixedPrecision(8).convert(trained, digits, tmp_path / "eight.tflite")
     overhead = eight.raw_bytes - sum(scanned.layers.values())
     budget = int(0.75 * eight.raw_bytes)
@@ -116,8 +116,8 @@ def test_layers_get_only_bits_that_the_exporter_stores():
         allocate_bits(made({"c": (0.5, 0.1)}, {"c": 100}, kinds), 1000)
 
 
-def test_the_storable_bits_are_those_that_ai_edge_quantizer_has(digits, tmp_path):
-    pytest.importorskip("ai_edge_quantizer", reason="not run: tfcompress[edge] is not installed")
+def test_the_storable_bits_are_those_that_litert_quantizer_has(digits, tmp_path):
+    pytest.importorskip("litert_quantizer", reason="not run: tfcompress[edge] is not installed")
     model = tfc.mobile_cnn((8, 8, 1), width=4)
     data = tfc.Digits(num_examples=32)
     found = quantization_scan(model, data, bits=(4, 8))

@@ -42,7 +42,7 @@ examples:
   {prog} model.keras --against photos/ --bits 4                   where 4 bits would
 
 exit codes: 0 all is well; 2 command line; 12 value out of range; 40 model unsupported; 43 model file unreadable;
-130 interrupted; 141 the reader of the output went away
+80 optional package missing; 130 interrupted; 141 the reader of the output went away
 """
 BROKEN_PIPE_EXIT_CODE = 141  # 128 + SIGPIPE, as shells have it
 

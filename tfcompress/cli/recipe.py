@@ -42,7 +42,7 @@ The same command again continues an interrupted run; a finished stage is not rep
 exit codes: 0 all is well; 2 command line; 10 unknown recipe; 11 unknown setting; 12 value out of range; 13 recipe in
 disorder; 20 data unavailable; 21 data corrupt; 30 output not writable; 31 disk full; 40 model unsupported; 41 nothing
 happened; 42 promise broken; 43 model file unreadable; 44 model no better than chance; 50 conversion failed; 60 a file
-failed a check; 70 another worker lost; 130 interrupted
+failed a check; 70 another worker lost; 80 optional package missing; 130 interrupted
 """
 STRATEGY = (
     "where to train: none; mirrored, on all GPUs of this machine (mirrored:N: on N of them; without GPUs the CPU is "

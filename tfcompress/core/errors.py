@@ -21,7 +21,8 @@ TfcompressError                1   (also: any error that is none of these, a bug
 ├── NoBetterThanChance        44   a model that guesses on the data it is given
 ├── ConversionFailed          50   the TFLite converter gave up
 ├── VerdictFailed             60   an exported file failed a check
-└── WorkerLost                70   of several processes that train together one has gone
+├── WorkerLost                70   of several processes that train together one has gone
+└── MissingExtra              80   an optional package is not installed (an ImportError in Python)
 Interrupted                  130   Ctrl-C (a KeyboardInterrupt)
 ```
 """
@@ -145,6 +146,12 @@ class WorkerLost(TfcompressError):
     """Of several processes that train together one has gone, or sees another run folder."""
 
     exit_code = 70
+
+
+class MissingExtra(TfcompressError, ImportError):
+    """An optional package is not installed."""
+
+    exit_code = 80
 
 
 INTERRUPTED_EXIT_CODE = 130

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..backend.tensorflow import prepare_environment
 from ..core.errors import DataCorrupt, DataUnavailable, expect
+from ..core.extras import require_extra
 from ..core.types import Data, Split
 
 SOURCE = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -70,6 +71,7 @@ class Cifar10(Data):
         """Reads the training and the test split; downloads them when they are not there.
 
         Raises:
+          MissingExtra: tensorflow-datasets is not installed.
           DataUnavailable: not there, and no network.
           DataCorrupt: there, but not readable or not whole.
         """
@@ -94,7 +96,11 @@ class Cifar10(Data):
         return next(parts), next(parts)
 
     def require(self) -> None:
-        """Makes sure that the prepared folder or the network is there. Raises `DataUnavailable` within seconds."""
+        """Makes sure that the prepared folder or the network is there. Raises `DataUnavailable` within seconds.
+
+        Raises `MissingExtra` when tensorflow-datasets is not installed.
+        """
+        require_extra("cifar10", "Cifar10")
         if self._prepared() is not None:
             return
         import requests

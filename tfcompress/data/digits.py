@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..core.errors import expect
+from ..core.extras import require_extra
 from ..core.types import Data, Split
 
 
@@ -42,8 +43,13 @@ class Digits(Data):
         """Examples to train on."""
         return min(1437, self.num_examples or 1437)
 
+    def require(self) -> None:
+        """Raises `MissingExtra` when scikit-learn is not installed."""
+        require_extra("digits", "Digits")
+
     def load(self) -> tuple[Split, Split]:
-        """Reads the training and the test split."""
+        """Reads the training and the test split. Raises `MissingExtra`."""
+        self.require()
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
 

@@ -1,4 +1,4 @@
-"""Mixed precision: weights of 2, 4 or 8 bits layer by layer, by ai-edge-quantizer, an extra (`tfcompress[edge]`)."""
+"""Mixed precision: weights of 2, 4 or 8 bits layer by layer, by litert-quantizer, an extra (`tfcompress[edge]`)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import ConversionFailed, NothingHappened, expect
+from ..core.extras import require_extra
 from ..core.selection import PerLayer, by_layer, expect_selectors
 from ..core.types import FLOAT32, Artifact, Bits, Data
 from ..measuring import tflite
@@ -45,7 +46,7 @@ class MixedPrecision:
     >>> MixedPrecision(per_layer={"stem": 8, "Dense": "float32"}).mode
     'mixed4'
 
-    Reference: Google AI Edge, "AI Edge Quantizer", https://github.com/google-ai-edge/ai-edge-quantizer
+    Reference: Google AI Edge, "LiteRT Quantizer", https://github.com/google-ai-edge/LiteRT
     """
 
     weight_bits: int = 4
@@ -69,9 +70,11 @@ class MixedPrecision:
         """Writes `path`, whole or not at all.
 
         Raises:
-          ConversionFailed: when ai-edge-quantizer is not installed, or fails.
+          MissingExtra: when litert-quantizer is not installed.
+          ConversionFailed: when it fails.
           NothingHappened: when a layer did not get the bits that it was given.
         """
+        require_extra("edge", "MixedPrecision")
         if is_quantization_aware(model):
             raise ConversionFailed(
                 "MixedPrecision expects a float model. Received: a quantization-aware one. Export the stage before."
@@ -101,13 +104,9 @@ class MixedPrecision:
 
 
 def _quantized(plain: Path, bits: Mapping[LayerOp, Bits], examples: list[Any]) -> bytes:
-    try:
-        from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
-        from ai_edge_quantizer.utils import qsv_utils, tfl_interpreter_utils
-    except ImportError as error:
-        raise ConversionFailed(
-            f"MixedPrecision needs ai-edge-quantizer. Received: none ({error}). Run: pip install 'tfcompress[edge]'."
-        ) from error
+    from litert_quantizer import calibrator, qtyping, quantizer, recipe_manager
+    from litert_quantizer.utils import qsv_utils, tfl_interpreter_utils
+
     try:
         everything = qtyping.TFLOperationName.ALL_SUPPORTED
         recipe = recipe_manager.RecipeManager()
@@ -130,7 +129,7 @@ def _quantized(plain: Path, bits: Mapping[LayerOp, Bits], examples: list[Any]) -
         return bytes(made.quantize(watch.get_model_qsvs(), enable_progress_report=False).quantized_model)
     except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
         reason = " ".join(str(error).split())
-        raise ConversionFailed(f"ai-edge-quantizer could not quantize the model. Its reason: {reason}.") from error
+        raise ConversionFailed(f"litert-quantizer could not quantize the model. Its reason: {reason}.") from error
 
 
 def _require_bits(path: Path, layers: Collection[str], bits: Mapping[LayerOp, Bits]) -> None:
@@ -141,7 +140,7 @@ def _require_bits(path: Path, layers: Collection[str], bits: Mapping[LayerOp, Bi
         if kind != STORED[number]:
             raise NothingHappened(
                 f"MixedPrecision expects {STORED[number]} weights in {crossing.layer or crossing.output}. Received: "
-                f"{kind or 'no such tensor'}. ai-edge-quantizer has no {crossing.op} of these; give it other bits."
+                f"{kind or 'no such tensor'}. litert-quantizer has no {crossing.op} of these; give it other bits."
             )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import tf
 from ..core.errors import InvalidValue
+from ..core.extras import require_extra
 from ..core.types import Data
 from ..data.sampling import spread
 from ..measuring.outputs import logits_from
@@ -228,7 +229,11 @@ class Sensitivity:
         return "\n".join([head, *lines, note])
 
     def plot(self, path: Path | str) -> None:
-        """Draws accuracy against sparsity, a line a layer, into a file; its name's end says the format (.png, .svg)."""
+        """Draws accuracy against sparsity, a line a layer, into a file; its name's end says the format (.png, .svg).
+
+        Raises `MissingExtra` when matplotlib is not installed.
+        """
+        require_extra("plots", "Sensitivity.plot")
         from matplotlib.figure import Figure  # only for the plot, and without its global state
 
         figure = Figure(figsize=(8, 5), layout="constrained")

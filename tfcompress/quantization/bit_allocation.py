@@ -13,7 +13,7 @@ from .bit_sensitivity import QuantizationSensitivity
 from .quantizers.affine import Affine
 from .quantizers.quantizer import Quantizer
 
-# What ai-edge-quantizer 0.10 stores beside int8 activations; a kind that is not here it cannot name, or not round.
+# What litert-quantizer 0.11 stores beside int8 activations; a kind that is not here it cannot name, or not round.
 STORABLE = {
     **dict.fromkeys(("Conv1D", "Conv2D", "Dense"), (4, 8, FLOAT32)),
     **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"), (8, FLOAT32)),
@@ -78,7 +78,7 @@ def allocate_bits(
         not be.
       budget_bytes: of all kernels together, or of the file less `overhead_bytes`.
       bits: that a layer may have, of 4, 8 and "float32". Defaults to all. Depthwise, separable and transposed
-        convolutions are given no 4, which ai-edge-quantizer has not.
+        convolutions are given no 4, which litert-quantizer has not.
       by: what a layer costs: "divergence", "loss" or "noise"; see `QuantizationSensitivity`. Defaults to "divergence".
       overhead_bytes: of a file besides its kernels (scales, biases, the graph): measure it as `MixedPrecision(8)`'s
         file less its kernels' bytes. Defaults to 0.

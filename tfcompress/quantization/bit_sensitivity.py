@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue, UnsupportedModel
+from ..core.extras import require_extra
 from ..core.progress import Logged, Progress
 from ..core.types import Data, Split
 from ..data.sampling import spread
@@ -302,7 +303,11 @@ class QuantizationSensitivity:
         return "\n".join([head, *lines, f"{of} on {self.num_examples:,} training examples; {whole}"])
 
     def plot(self, path: Path | str, of: str = "accuracy") -> None:
-        """Draws `of` against bits, a line a layer, into a file; its name's end says the format (.png, .svg)."""
+        """Draws `of` against bits, a line a layer, into a file; its name's end says the format (.png, .svg).
+
+        Raises `MissingExtra` when matplotlib is not installed.
+        """
+        require_extra("plots", "QuantizationSensitivity.plot")
         from matplotlib.figure import Figure  # only for the plot, and without its global state
 
         found = self._values(of)

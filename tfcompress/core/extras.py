@@ -1,0 +1,35 @@
+"""Optional packages: an extra of tfcompress each, looked for when they are needed, and named when they are missing."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from .errors import MissingExtra
+
+# By extra (setup.cfg, options.extras_require): what is imported of it, and the name by which pip knows that.
+PACKAGES = {
+    "digits": {"sklearn": "scikit-learn"},
+    "cifar10": {
+        "tensorflow_datasets": "tensorflow-datasets",
+        "importlib_resources": "importlib_resources",  # tensorflow-datasets imports it, and does not ask for it
+        "requests": "requests",
+    },
+    "plots": {"matplotlib": "matplotlib"},
+    "edge": {"litert_quantizer": "litert-quantizer"},
+}
+
+
+def require_extra(extra: str, owner: str) -> None:
+    """Raises `MissingExtra` unless the packages of an extra are installed. Imports none of them.
+
+    Args:
+      extra: a key of `PACKAGES`.
+      owner: what needs them, for the message.
+
+    >>> require_extra("digits", "Digits")
+    """
+    missing = [name for module, name in PACKAGES[extra].items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise MissingExtra(
+            f"{owner} needs {', '.join(missing)}. Received: none. Run: pip install 'tfcompress[{extra}]'."
+        )
