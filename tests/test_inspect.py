@@ -172,7 +172,7 @@ def test_json_is_one_object_with_everything(run, int8):
     told = json.loads(run(int8, "--json").stdout)
     assert {"kind", "format", "file", "raw_bytes", "zipped_bytes", "totals", "operators", "tensors", "gpu"} <= set(told)
     assert (told["kind"], told["format"], told["raw_bytes"]) == ("tflite", 1, int8.stat().st_size)
-    assert told["gpu"]["answer"] == told["operators"][0]["gpu"]["answer"] == "not asked"
+    assert told["gpu"]["status"] == told["operators"][0]["gpu"]["status"] == "not asked"
 
 
 def test_a_reader_that_goes_away_is_no_bug(int8):
@@ -196,7 +196,7 @@ def test_a_keras_file_is_shown(saved, shown):
 def test_json_of_a_keras_model(saved, shown, name):
     code, out, err = shown(saved / name, "--json")
     told = json.loads(out)
-    assert (code, err, told["kind"], told["qat"]["answer"]) == (0, "", "keras", "yes")
+    assert (code, err, told["kind"], told["qat"]["status"]) == (0, "", "keras", "yes")
     assert told["totals"]["num_parameters"] == sum(row["num_parameters"] for row in told["layers"])
     assert told["totals"]["num_prunable_layers"] == 4
 
@@ -211,8 +211,8 @@ def test_the_gpu_is_asked_or_not_run_and_never_guessed(saved, shown):
     code, out, _ = shown(saved / "sparse.keras", "--gpu", "--json")
     gpu = json.loads(out)["gpu"]
     assert code == 0
-    assert (gpu["answer"] == "yes" and gpu["device"] and gpu["asked_of"] == "its float32 export") or (
-        gpu["answer"] == "not run" and gpu["reason"]
+    assert (gpu["status"] == "yes" and gpu["device"] and gpu["asked_of"] == "its float32 export") or (
+        gpu["status"] == "not run" and gpu["reason"]
     )
 
 
@@ -266,7 +266,7 @@ def test_against_data_in_json(saved, shown, tmp_path):
     np.savez(tmp_path / "few.npz", inputs=np.random.default_rng(0).random((4, 8, 8, 1), "float32"))
     code, out, err = shown(saved / "sparse.keras", "--against", tmp_path / "few.npz", "--bits", "3", "--json")
     told = json.loads(out)
-    assert (code, err, told["kind"], told["format"], told["answers"]) == (0, "", "errors", 1, None)
+    assert (code, err, told["kind"], told["format"], told["predictions"]) == (0, "", "errors", 1, None)
     assert (told["num_examples"], told["accuracy"], told["measured_on"]) == (4, None, "few.npz")
     assert [layer["name"] for layer in told["layers"]] == ["conv1", "conv2", "dense1", "logits"]
     assert all(layer["alone"]["bits"] == 3 and layer["alone"]["kernel_sqnr_db"] < 25 for layer in told["layers"])

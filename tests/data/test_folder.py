@@ -127,7 +127,7 @@ def test_one_picture_a_class_leaves_none_to_judge_on(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
         Image.new("L", (3, 3)).save(tmp_path / name / "a.png")
-    with pytest.raises(DataUnavailable, match="must leave pictures to test on"):
+    with pytest.raises(DataUnavailable, match="must leave images to test on"):
         ImageFolder(tmp_path).require()
 
 

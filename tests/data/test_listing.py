@@ -90,5 +90,5 @@ def test_nothing_there_is_told(tmp_path):
 
 
 def test_one_class_is_none_to_tell_apart(make):
-    with pytest.raises(DataUnavailable, match="with 1 pictures of 1 classes"):
+    with pytest.raises(DataUnavailable, match="with 1 images of 1 classes"):
         list_pictures(make("cat/a.jpg"))

@@ -71,7 +71,7 @@ def test_a_scan_measures_what_quantizing_by_hand_gives(trained):
     assert seen.kernel_sqnr_db == pytest.approx(error(*kernels).sqnr_db)
     assert seen.kernel_cosine == pytest.approx(error(*kernels).cosine)
     outputs = [each(data.model_inputs(data.train.inputs)).numpy() for each in (trained, model)]
-    assert seen.answers_sqnr_db == pytest.approx(error(*outputs).sqnr_db, abs=1e-3)
+    assert seen.predictions_sqnr_db == pytest.approx(error(*outputs).sqnr_db, abs=1e-3)
     assert all(np.array_equal(old, new) for old, new in zip(before, trained.get_weights(), strict=True))
 
 
@@ -88,7 +88,7 @@ def test_outputs_in_few_bits_hurt_too(trained):
     kernels = quantization_scan(trained, data, bits=(8,))
     outputs = quantization_scan(trained, data, bits=(8,), activation_bits=3)
     for before, now in zip(kernels.points, outputs.points, strict=True):
-        assert now.answers_sqnr_db < before.answers_sqnr_db - 5
+        assert now.predictions_sqnr_db < before.predictions_sqnr_db - 5
         assert now.kernel_sqnr_db == before.kernel_sqnr_db
 
 

@@ -89,9 +89,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--json", action="store_true", help="print one JSON object and nothing else (keys: docs/inspecting.md)")
     add("--trust", action="store_true", help="load a Keras file that holds code, which may run (safe_mode=False)")
     add("--custom", metavar="FILE", type=Path, help="a Python file that defines the model's own layers and functions")
-    add("--against", metavar="WHAT", help="tell quantization error by layer: against a .tflite of it, or on DATA alone")
-    add("--data", metavar="DATA", help="to run: digits, cifar10, a folder or CSV of pictures, an .npz (default: noise)")
-    add("--scaling", metavar="HOW", help="of pictures: 0..255, 0..1 (default), -1..1, torch or caffe")
+    add("--against", metavar="WHAT", help="show quantization error by layer: against a .tflite of it, or on DATA alone")
+    add("--data", metavar="DATA", help="to run: digits, cifar10, a folder or CSV of images, an .npz (default: noise)")
+    add("--scaling", metavar="HOW", help="of images: 0..255, 0..1 (default), -1..1, torch or caffe")
     add("--bits", metavar="N", type=int, help="of the kernels of one layer alone, 2 to 16 (default: the file's, or 8)")
     add("--num-examples", metavar="N", type=int, help="to run (default 512)")
     add("--debug", action="store_true", help="show the traceback of an error")
@@ -224,8 +224,8 @@ def _show(file: Errors | KerasFile | TfliteFile, options: argparse.Namespace) ->
     if options.json:
         from ..inspecting.tflite.reading import finite
 
-        told = {"kind": file.kind, "format": file.format, **dataclasses.asdict(file)}
-        print(json.dumps(finite(told), indent=2, allow_nan=False))
+        values = {"kind": file.kind, "format": file.format, **dataclasses.asdict(file)}
+        print(json.dumps(finite(values), indent=2, allow_nan=False))
         return
     from ..inspecting import page
     from ..inspecting.errors import error_table

@@ -76,7 +76,7 @@ class ImageFolder(Data):
     @property
     def title(self) -> str:
         """The folder's name."""
-        return f"pictures in {Path(self.source).name}"
+        return f"images in {Path(self.source).name}"
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ class ImageFolder(Data):
         if unknown:
             raise InvalidValue(
                 f"ImageFolder.classes must name every class of the data. Received: {', '.join(self.classes)}, without "
-                f"{', '.join(unknown)}. Add them in the order of the model's outputs, or take their pictures out."
+                f"{', '.join(unknown)}. Add them in the order of the model's outputs, or take their images out."
             )
         return self.classes
 
@@ -108,8 +108,8 @@ class ImageFolder(Data):
         for name, part in zip(("train", "test"), self._parts, strict=True):
             if not part:
                 raise DataUnavailable(
-                    f"data must leave pictures to {name} on. Received: {self.source}, with {len(self._pictures)} "
-                    "pictures in all. Add some, or change test_share."
+                    f"data must leave images to {name} on. Received: {self.source}, with {len(self._pictures)} "
+                    "images in all. Add some, or change test_share."
                 )
         _ = self.class_names
 

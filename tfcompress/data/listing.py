@@ -42,8 +42,8 @@ def list_pictures(source: Path) -> tuple[Picture, ...]:
     labels = {picture.label for picture in pictures}
     if len(labels) < 2:
         raise DataUnavailable(
-            f"data must hold pictures of two classes at least, a folder each ({', '.join(SUFFIXES)}). Received: "
-            f"{source}, with {len(pictures)} pictures of {len(labels)} classes. Put them as photos/CLASS/NAME.jpg."
+            f"data must hold images of two classes at least, a folder each ({', '.join(SUFFIXES)}). Received: "
+            f"{source}, with {len(pictures)} images of {len(labels)} classes. Put them as photos/CLASS/NAME.jpg."
         )
     return pictures
 
@@ -95,7 +95,7 @@ def _in_table(table: Path) -> list[Picture]:
     missing = [picture.path for picture in pictures if not picture.path.is_file()]
     if missing:
         raise DataCorrupt(
-            f"data must name pictures that are there. Received: {table}, of whose {len(pictures)} files {len(missing)} "
+            f"data must name images that are there. Received: {table}, of whose {len(pictures)} files {len(missing)} "
             f"are missing, {missing[0]} for one. Paths are relative to {table.parent}."
         )
     return pictures

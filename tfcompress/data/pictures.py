@@ -44,7 +44,7 @@ def read_pictures(paths: Sequence[Path], shape: tuple[int, int, int], resize: st
     if damaged:
         path, reason = min(damaged.items())
         raise DataCorrupt(
-            f"data must hold pictures that can be decoded. Received: {len(damaged)} of {len(paths)} that cannot, "
+            f"data must hold images that can be decoded. Received: {len(damaged)} of {len(paths)} that cannot, "
             f"{path} for one ({reason}). Mend them or take them out."
         )
     return pixels

@@ -1,4 +1,4 @@
-"""A user's own model as it came: not trained, only judged, so that what follows can be compared with it."""
+"""A user's own model as it is: evaluated and not trained, so that later stages can be compared with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH_SIZE = 32
 
 @dataclasses.dataclass(frozen=True)
 class Unchanged:
-    """Leaves the model as it is; its `Fit` may judge it.
+    """Leaves the model as it is; its `Fit` may evaluate it.
 
     >>> sorted(Unchanged().keeps), Unchanged().makes
     (['clusters', 'int8 ranges', 'sparsity'], frozenset())
@@ -50,15 +50,15 @@ class Unchanged:
 class EvaluateOnly:
     """A way of fitting that trains nothing: it makes sure that the model fits the data and does not guess.
 
-    A model that sees pixels in another range than it was trained on answers as if by chance, and all that a compression
-    then measures is noise. Chance is the share of the most frequent class; the model must be above it by two standard
+    A model that gets pixels in another range than it was trained on predicts as if by chance, and all that is then
+    measured is noise. Chance is the share of the most frequent class; the model must be above it by two standard
     errors.
 
     Args:
       data: the examples that the model is for.
       num_examples: of the test split that are looked at, at least 1. Defaults to 512.
-      known_scaling: whether the data's scaling is known to be the model's own; if not, the scalings that pictures may
-        have are all tried, and the error tells what each gives. Defaults to True.
+      known_scaling: whether the data's scaling is known to be the model's own; if not, the scalings that images may
+        have are all tried, and the error names the accuracy of each. Defaults to True.
 
     Raises:
       InvalidValue: for a value out of range.
@@ -92,25 +92,25 @@ class EvaluateOnly:
             return
         others = self._other_scalings(model, len(examples))
         best = max(others, key=others.__getitem__, default=None)
-        told = ", ".join(f"{name} {share:.1%}" for name, share in others.items())
+        by_scaling = ", ".join(f"{name} {share:.1%}" for name, share in others.items())
         if not self.known_scaling:
             raise InvalidValue(
-                "scale must be what the model was trained on, as it has no Rescaling layer that would tell. Received: "
-                f"none. Accuracy on {len(examples)} pictures: {told}. Use --set scale={best}, if that is right."
+                "scale must be what the model was trained on, as it has no Rescaling layer. Received: none. "
+                f"Accuracy on {len(examples)} images: {by_scaling}. Use --set scale={best}, if that is right."
             )
         hint = (
-            f"With other scalings: {told}. Use --set scale={best}."
+            f"With other scalings: {by_scaling}. Use --set scale={best}."
             if best is not None and others[best] > chance
             else "Look at the preprocessing (--set scale=...), and at the order of the classes (--set classes=...): "
             f"{_class_order(self.data)}."
         )
         raise NoBetterThanChance(
-            f"The model must answer better than by chance ({chance:.1%}) before it is compressed. Received: an "
+            f"The model must do better than chance ({chance:.1%}) before it is compressed. Received: an "
             f"accuracy of {accuracy:.1%} on {len(examples)} examples. {hint}"
         )
 
     def _other_scalings(self, model: Any, num_examples: int) -> dict[str, float]:
-        """Accuracy under each scaling that the data can take, where it is pictures."""
+        """Accuracy under each scaling that the data can take, where it is images."""
         if not hasattr(self.data, "with_scaling"):
             return {}
         shares = {}

@@ -43,4 +43,4 @@ def print_wrapped(out: Console, line: str) -> None:
 
 def gpu_rank(rows: Sequence[LayerRow] | Sequence[OperatorRow]) -> int:
     """A column of nothing but "not asked" is the first to go; a line below the table says it too."""
-    return 9 if all(row.gpu.answer == NOT_ASKED for row in rows) else 0
+    return 9 if all(row.gpu.status == NOT_ASKED for row in rows) else 0

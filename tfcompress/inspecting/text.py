@@ -1,4 +1,4 @@
-"""How values read: shapes, counts, shares, and what was answered, in words."""
+"""How values read: shapes, counts, shares, and what is supported, in words."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def count_text(count: int | None, nothing: str = "") -> str:
     return "?" if count is None else f"{count:,}" if count else nothing
 
 
-def answer_text(support: Support) -> str:
-    """The answer in a cell; nothing where there is nothing to do."""
-    return "" if support.answer == NOTHING_TO_DO else support.answer
+def status_text(support: Support) -> str:
+    """A status in a cell; empty where there is nothing to do."""
+    return "" if support.status == NOTHING_TO_DO else support.status
 
 
 def reasons(title: str, named: Iterable[tuple[str, Support]]) -> list[str]:
@@ -74,9 +74,9 @@ def reasons(title: str, named: Iterable[tuple[str, Support]]) -> list[str]:
     """
     groups: dict[tuple[str, str], list[str]] = {}
     for name, support in named:
-        if support.answer in (NO, PARTLY) and support.reason:
-            groups.setdefault((support.answer, support.reason), []).append(name)
-    return [f"{title} {answer}: {reason} ({names_text(names)})" for (answer, reason), names in groups.items()]
+        if support.status in (NO, PARTLY) and support.reason:
+            groups.setdefault((support.status, support.reason), []).append(name)
+    return [f"{title} {status}: {reason} ({names_text(names)})" for (status, reason), names in groups.items()]
 
 
 def names_text(names: Sequence[str]) -> str:
@@ -91,15 +91,15 @@ def names_text(names: Sequence[str]) -> str:
 
 def gpu_line(gpu: Gpu) -> str:
     """What the delegate said of the whole file, in a line."""
-    if gpu.answer == NOT_ASKED:
+    if gpu.status == NOT_ASKED:
         return "GPU not asked (--gpu)"
-    if gpu.answer == NOT_RUN:
+    if gpu.status == NOT_RUN:
         return f"GPU not run: {gpu.reason}. {gpu.fix}".rstrip()
     of = f" of {gpu.asked_of}" if gpu.asked_of else ""
-    if gpu.answer == WRONG:
+    if gpu.status == WRONG:
         return f"GPU wrong: it takes {gpu.asked_of}, on {gpu.device}, and {gpu.reason}. {gpu.fix}"
-    if gpu.answer == YES:
-        difference = "" if gpu.largest_difference is None else "; largest difference from the CPU's answers "
+    if gpu.status == YES:
+        difference = "" if gpu.largest_difference is None else "; largest difference from the CPU's outputs "
         figure = "" if gpu.largest_difference is None else f"{gpu.largest_difference:.1e}"
         all_of_them = "the one operation" if gpu.num_ops == 1 else f"all {gpu.num_ops} operations"
         return f"GPU takes {all_of_them}{of}, on {gpu.device}{difference}{figure}"

@@ -1,4 +1,4 @@
-"""What an inspection tells, as values: plain types only, so that `dataclasses.asdict` is its JSON."""
+"""What an inspection finds, as values: plain types only, so that `dataclasses.asdict` is its JSON."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ FORMAT = 1  # of the JSON; it grows by keys alone, and this number changes when 
 YES, PARTLY, NO = "yes", "partly", "no"
 NOTHING_TO_DO = "nothing to do"  # no kernel, no arithmetic
 NOT_ASKED, NOT_RUN = "not asked", "not run"
-WRONG = "wrong"  # the delegate takes all of it, and answers differently from the CPU
-UNKNOWN = "unknown"  # asked, and the answer does not tell
+WRONG = "wrong"  # the delegate takes all of it, and gives other outputs than the CPU
+UNKNOWN = "unknown"  # asked, without a clear reply
 
 
 @dataclasses.dataclass(frozen=True)
 class Support:
-    """Whether a technique or delegate would take something: one of the answers above, and why or how to find out."""
+    """Whether a technique or delegate would take something: one of the words above, and why or how to find out."""
 
-    answer: str
+    status: str
     reason: str = ""
 
 
@@ -71,7 +71,7 @@ class LayerRow:
 class Gpu:
     """What the GPU delegate said of the whole file."""
 
-    answer: str  # "yes", "no", "wrong", "not asked" or "not run"
+    status: str  # "yes", "no", "wrong", "not asked" or "not run"
     reason: str = ""
     fix: str = ""
     device: str = ""

@@ -164,8 +164,8 @@ def measure_layers(
                     kernel_cosine=kernel.cosine,
                     output_sqnr_db=output.sqnr_db,
                     output_cosine=output.cosine,
-                    answers_sqnr_db=seen.error.sqnr_db,
-                    agreement=seen.agreement,
+                    predictions_sqnr_db=seen.error.sqnr_db,
+                    top_1_agreement=seen.agreement,
                     divergence=seen.divergence,
                     accuracy=seen.accuracy,
                     loss=seen.loss,
@@ -214,7 +214,15 @@ def _number(value: float | None) -> float:
     return 0.0 if value is None else value
 
 
-FIELDS = ("accuracy", "loss", "agreement", "divergence", "kernel_sqnr_db", "output_sqnr_db", "answers_sqnr_db")
+FIELDS = (
+    "accuracy",
+    "loss",
+    "top_1_agreement",
+    "divergence",
+    "kernel_sqnr_db",
+    "output_sqnr_db",
+    "predictions_sqnr_db",
+)
 MEASURES = ("divergence", "loss", "noise")
 
 
@@ -234,8 +242,8 @@ class LayerAtBits:
     kernel_cosine: float
     output_sqnr_db: float
     output_cosine: float
-    answers_sqnr_db: float  # of the network's outputs, as it gives them
-    agreement: float | None = None  # the share of answers that stay
+    predictions_sqnr_db: float  # of the network's outputs
+    top_1_agreement: float | None = None  # with the float model
     divergence: float | None = None  # mean KL(float model || this), nats
     accuracy: float | None = None
     loss: float | None = None  # mean cross-entropy, nats
@@ -324,7 +332,7 @@ class QuantizationSensitivity:
 
     def _cost(self, point: LayerAtBits, by: str) -> float:
         if by == "noise":
-            return 10 ** (-point.answers_sqnr_db / 10) if point.answers_sqnr_db < math.inf else 0.0
+            return 10 ** (-point.predictions_sqnr_db / 10) if point.predictions_sqnr_db < math.inf else 0.0
         value: Any = point.divergence if by == "divergence" else point.loss
         return max(0.0, value - (self.loss if by == "loss" else 0.0))
 
@@ -335,6 +343,6 @@ class QuantizationSensitivity:
 
 
 def _text(value: float, of: str) -> str:
-    if of in ("accuracy", "agreement"):
+    if of in ("accuracy", "top_1_agreement"):
         return f"{value:.2%}"
     return f"{value:.1f}" if of.endswith("_db") else f"{value:.3g}"

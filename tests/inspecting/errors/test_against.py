@@ -38,8 +38,8 @@ def test_the_layer_that_was_spoilt_is_found(trained, on, tmp_path):
     assert rows["conv1"].output_sqnr_db > 100
     assert max(rows[name].output_sqnr_db for name in ("conv2", "dense1", "logits")) < 30
     outputs = [np.asarray(model(on.inputs)) for model in (trained, spoilt)]
-    assert found.answers.sqnr_db == pytest.approx(error(*outputs).sqnr_db, abs=0.01)
-    assert (found.accuracy, found.answers.accuracy) == (accuracy(trained, on), accuracy(spoilt, on))
+    assert found.predictions.sqnr_db == pytest.approx(error(*outputs).sqnr_db, abs=0.01)
+    assert (found.accuracy, found.predictions.accuracy) == (accuracy(trained, on), accuracy(spoilt, on))
     assert all(row.alone is None for row in found.layers)  # nothing is stored in integers
 
 
@@ -51,12 +51,12 @@ def test_an_int8_file_is_compared_as_it_is_stored(trained, digits, on, tmp_path,
         assert (row.alone.bits, row.alone.output_bits) == (8, 8)
         # Nothing is folded here, so that the file's kernel is the one that was simulated.
         assert row.in_file.kernel_sqnr_db == pytest.approx(row.alone.kernel_sqnr_db, abs=0.01)
-        assert row.alone.agreement > 0.95
-    assert found.answers.sqnr_db < min(row.alone.answers_sqnr_db for row in found.layers) + 1
+        assert row.alone.top_1_agreement > 0.95
+    assert found.predictions.sqnr_db < min(row.alone.predictions_sqnr_db for row in found.layers) + 1
     print_errors(found, console())
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("int8.tflite")
-    assert {"layer", "stored", "cosine", "right"} <= set(lines[3].split())
+    assert {"layer", "stored", "cosine", "accuracy"} <= set(lines[3].split())
     row = next(line.split() for line in lines if line.startswith("conv1"))
     assert row[-1] == f"{found.layers[0].alone.accuracy:.1%}"
     assert "It hurts most in" in " ".join(lines)
@@ -64,13 +64,13 @@ def test_an_int8_file_is_compared_as_it_is_stored(trained, digits, on, tmp_path,
 
 def test_on_data_alone_bits_are_tried(trained, on):
     found = errors_on(trained, "model.keras", on, 2, Silent())
-    assert (found.answers, found.accuracy) == (None, accuracy(trained, on))
+    assert (found.predictions, found.accuracy) == (None, accuracy(trained, on))
     for row in found.layers:
         kernel = trained.get_layer(row.name).kernel.numpy()
         told = error(kernel, tfc.Affine(bits=2).approximate(kernel))
         assert row.alone.kernel_sqnr_db == pytest.approx(told.sqnr_db, abs=1e-3)
         assert (row.in_file, row.num_weights, row.alone.output_bits) == (None, kernel.size, 8)
-    worst = [row.alone.answers_sqnr_db for row in found.worst(4)]
+    worst = [row.alone.predictions_sqnr_db for row in found.worst(4)]
     assert worst == sorted(worst)
     json.dumps(found.worst(1)[0].alone.accuracy)
 

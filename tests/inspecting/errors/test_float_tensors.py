@@ -128,7 +128,7 @@ def test_a_layer_that_is_two_operations_is_told_and_not_compared(tmp_path):
 
 def test_fewer_examples_are_kept_than_run(tmp_path):
     with compared(pictures(nested), tfc.Float32(), tmp_path, num_kept=3) as (tensors, found):
-        assert (tensors.num_kept, len(tensors.answers)) == (3, 8)
+        assert (tensors.num_kept, len(tensors.predictions)) == (3, 8)
         assert found["inner"].output.sqnr_db > 90
 
 

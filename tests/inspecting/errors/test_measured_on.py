@@ -79,7 +79,7 @@ def test_pictures_with_and_without_classes(model, tmp_path):
         for number in range(3):
             Image.new("L", (9, 9), 100 * number).save(tmp_path / folder / f"{number}.png")
     loose = measured_on(str(tmp_path / "loose"), model, 512)
-    assert (loose.examples.labels, loose.title) == (None, "pictures in loose")
+    assert (loose.examples.labels, loose.title) == (None, "images in loose")
     np.testing.assert_allclose(loose.inputs[:, 0, 0, 0], [0, 100 / 255, 200 / 255], atol=1e-6)
     stored = measured_on(str(tmp_path / "loose"), model, 512, scaling="0..255")
     assert stored.inputs.max() == 200
@@ -95,5 +95,5 @@ def test_models_of_several_inputs_or_any_size_are_refused():
     with pytest.raises(tfc.UnsupportedModel, match="a known shape"):
         measured_on(None, keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs)), 4)
     flat = keras.Input((4,))
-    with pytest.raises(tfc.UnsupportedModel, match="Pictures are for a model"):
+    with pytest.raises(tfc.UnsupportedModel, match="Images are for a model"):
         measured_on("tests", keras.Model(flat, keras.layers.Dense(2)(flat)), 4)

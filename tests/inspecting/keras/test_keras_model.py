@@ -31,7 +31,7 @@ def test_a_row_by_hand():
     assert (row.num_parameters, row.float32_bytes, row.num_macs) == (57, 228, 16 * 54)
     assert (row.sparsity, row.dtype) == (51 / 54, "float32")
     assert (row.kernels[0].name, row.kernels[0].distinct_values) == ("kernel", 3)  # 0, 1 and 2
-    assert (row.pruning.answer, row.qat.answer, row.gpu.answer) == ("yes", "yes", "not asked")
+    assert (row.pruning.status, row.qat.status, row.gpu.status) == ("yes", "yes", "not asked")
 
 
 def test_a_shared_layer_is_one_row_with_the_macs_of_its_calls():
@@ -65,8 +65,8 @@ def test_what_quantize_aware_leaves_in_float_is_told():
     inputs = keras.Input((5, 4))
     x = layers.Rescaling(0.5)(layers.Dense(4)(inputs))
     file = inspected(keras.Model(inputs, layers.SimpleRNN(3, name="memory")(x)))
-    assert file.qat.answer == "no"  # quantize_model stops at Rescaling, which QuantizeAware takes
-    assert (file.quantize_aware.answer, list(file.stays_in_float)) == ("partly", ["memory"])
+    assert file.qat.status == "no"  # quantize_model stops at Rescaling, which QuantizeAware takes
+    assert (file.quantize_aware.status, list(file.stays_in_float)) == ("partly", ["memory"])
 
 
 class Own(layers.Layer):
@@ -77,9 +77,9 @@ class Own(layers.Layer):
 def test_a_layer_of_a_users_own_is_a_row_like_any_other():
     inputs = keras.Input((4,))
     file = inspected(keras.Model(inputs, layers.Dense(2, name="d")(Own(name="own")(inputs))))
-    answers = {row.name: row.qat.answer for row in file.layers}
-    assert (answers["own"], answers["d"], file.qat.answer) == ("no", "yes", "no")
-    assert file.quantize_aware.answer in ("no", "partly")
+    answers = {row.name: row.qat.status for row in file.layers}
+    assert (answers["own"], answers["d"], file.qat.status) == ("no", "yes", "no")
+    assert file.quantize_aware.status in ("no", "partly")
 
 
 def test_several_outputs_have_several_shapes():

@@ -37,7 +37,7 @@ class TinyFit:
 def test_the_answer_is_what_pruning_does(one_layer, case):
     function, expected = CASES[case]
     model = one_layer(lambda x: layers.Conv2D(3, 1, name="other")(function(x)))
-    assert pruning_support(model)["it"].answer == expected
+    assert pruning_support(model)["it"].status == expected
     pruned = tfc.PruneLowMagnitude(0.5, schedule=tfc.ConstantSparsity(begin=0.0)).apply(model, TinyFit())
     shares = [zero_share(values) for name, values in kernels(pruned).items() if name.startswith("it/")]
     zeroed = [share > 0.3 for share in shares]
@@ -46,10 +46,10 @@ def test_the_answer_is_what_pruning_does(one_layer, case):
 
 def test_layers_without_kernels_have_nothing_to_do(trained):
     support = pruning_support(trained)
-    assert support["pool1"].answer == "nothing to do"
-    assert support["conv1"].answer == "yes"
+    assert support["pool1"].status == "nothing to do"
+    assert support["conv1"].status == "yes"
 
 
 def test_a_quantization_aware_model_is_too_late(aware):
-    found = next(found for found in pruning_support(aware).values() if found.answer == "no")
+    found = next(found for found in pruning_support(aware).values() if found.status == "no")
     assert "prune before" in found.reason

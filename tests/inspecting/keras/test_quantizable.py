@@ -13,7 +13,7 @@ NO_BATCH_NORMALIZATION = "a BatchNormalization that does not directly follow"
 
 def answers(model):
     support, whole = qat_support(model)
-    return {name: found.answer for name, found in support.items()}, whole.answer
+    return {name: found.status for name, found in support.items()}, whole.status
 
 
 CASES = {
@@ -71,10 +71,10 @@ def test_where_the_graph_as_a_whole_fails_the_cause_is_told_and_layers_are_unkno
             tfmot.quantization.keras.quantize_model(model)
     finally:
         keras.mixed_precision.set_global_policy("float32")
-    assert whole.answer == "no"
+    assert whole.status == "no"
     assert whole.reason.startswith("tfmot stops over the graph as a whole: TypeError: ")
     assert "float16" in whole.reason
-    assert support["it"].answer == "unknown"
+    assert support["it"].status == "unknown"
 
 
 def test_a_lambda_that_was_trusted_is_a_layer_like_any_other(one_layer):

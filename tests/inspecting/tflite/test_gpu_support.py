@@ -26,31 +26,31 @@ def a_driver():
 def test_the_one_operation_of_a_refused_kind_is_refused():
     gpu = Gpu("no", num_ops=4, num_delegated_ops=1, refusals=NO_GATHER)  # those behind it stay with it
     answers = operator_support(gpu, ["CONV_2D", "GATHER", "RESHAPE", "ADD"])
-    assert [answer.answer for answer in answers] == ["yes", "no", "yes", "yes"]
+    assert [answer.status for answer in answers] == ["yes", "no", "yes", "yes"]
     assert answers[1].reason == "GATHER: 1D only"
 
 
 def test_of_several_of_a_kind_all_or_some_are_refused():
     ops = ["GATHER", "CONV_2D", "GATHER", "ADD"]
     both = Gpu("no", num_ops=4, num_delegated_ops=2, refusals=NO_GATHER)
-    assert [answer.answer for answer in operator_support(both, ops)] == ["no", "yes", "no", "yes"]
+    assert [answer.status for answer in operator_support(both, ops)] == ["no", "yes", "no", "yes"]
     some = Gpu("no", num_ops=4, num_delegated_ops=1, refusals=NO_GATHER)
-    assert [answer.answer for answer in operator_support(some, ops)] == ["partly", "yes", "partly", "yes"]
+    assert [answer.status for answer in operator_support(some, ops)] == ["partly", "yes", "partly", "yes"]
 
 
 def test_a_failure_without_refusals_says_nothing_of_an_operation():
     answers = operator_support(Gpu("no", "it crashed"), ["ADD"])
-    assert (answers[0].answer, "it crashed" in answers[0].reason) == ("unknown", True)
+    assert (answers[0].status, "it crashed" in answers[0].reason) == ("unknown", True)
 
 
 def test_answers_that_are_not_the_cpus_are_wrong():
     gpu = Gpu("yes", largest_difference=0.9, device="a GPU", asked_of="the file")
-    assert _doubted(gpu, largest_output=1.0).answer == "wrong"
+    assert _doubted(gpu, largest_output=1.0).status == "wrong"
     assert _doubted(gpu, largest_output=10.0) == gpu  # within a tenth
     told = _doubted(gpu, largest_output=1.0)
-    assert operator_support(told, ["ADD"])[0].answer == "unknown"
-    assert layer_support(told, None, ["a"], "a")["a"].answer == "unknown"
-    assert gpu_line(told).startswith("GPU wrong: it takes the file, on a GPU, and its answers differ")
+    assert operator_support(told, ["ADD"])[0].status == "unknown"
+    assert layer_support(told, None, ["a"], "a")["a"].status == "unknown"
+    assert gpu_line(told).startswith("GPU wrong: it takes the file, on a GPU, and its outputs differ")
 
 
 def test_a_file_that_the_delegate_computes_wrongly_is_told_so(a_driver):
@@ -58,37 +58,37 @@ def test_a_file_that_the_delegate_computes_wrongly_is_told_so(a_driver):
     if not RESNET8.exists():
         pytest.skip(f"{RESNET8} is not there")
     gpu = ask_gpu(RESNET8, read_tflite(RESNET8), "the file")
-    assert (gpu.answer, "strided 1x1" in gpu.fix) == ("wrong", True)
+    assert (gpu.status, "strided 1x1" in gpu.fix) == ("wrong", True)
 
 
 @pytest.mark.parametrize("answer", ["not asked", "not run"])
 def test_what_was_not_run_is_never_an_answer(answer):
-    assert operator_support(Gpu(answer, "why"), ["ADD"])[0].answer == answer
+    assert operator_support(Gpu(answer, "why"), ["ADD"])[0].status == answer
 
 
 def test_without_a_driver_it_is_not_run_and_says_what_to_do(files, seen, monkeypatch):
     monkeypatch.setattr(driver, "obstacle", lambda: None)
     monkeypatch.setattr(driver, "find_drivers", list)
     gpu = ask_gpu(files["int8"], seen["int8"], "the file")
-    assert (gpu.answer, gpu.reason) == ("not run", "there is no Vulkan driver")
+    assert (gpu.status, gpu.reason) == ("not run", "there is no Vulkan driver")
     assert "scripts/install_software_gpu" in gpu.fix
 
 
 def test_several_inputs_are_not_run(files, seen):
     gpu = ask_gpu(files["int8"], dataclasses.replace(seen["int8"], inputs=(0, 1)), "the file")
-    assert (gpu.answer, "one input and one output" in gpu.reason) == ("not run", True)
+    assert (gpu.status, "one input and one output" in gpu.reason) == ("not run", True)
 
 
 def test_a_file_that_the_cpu_cannot_run_is_not_run(seen, tmp_path):
     (tmp_path / "broken.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(64))
     gpu = ask_gpu(tmp_path / "broken.tflite", seen["int8"], "the file")
-    assert (gpu.answer, "does not run on the CPU" in gpu.reason) == ("not run", True)
+    assert (gpu.status, "does not run on the CPU" in gpu.reason) == ("not run", True)
 
 
 @pytest.mark.parametrize("mode", ["float32", "aware"])
 def test_the_delegate_takes_a_small_cnn(a_driver, files, seen, mode):
     gpu = ask_gpu(files[mode], seen[mode], "the file")
-    assert (gpu.answer, gpu.reason) == ("yes", "")
+    assert (gpu.status, gpu.reason) == ("yes", "")
     assert gpu.device
     assert gpu.num_delegated_ops == gpu.num_ops == len(seen[mode].operators)
     assert gpu.largest_difference < (1e-4 if mode == "float32" else 0.2)
@@ -103,9 +103,9 @@ def test_a_refused_operation_is_laid_at_its_layers_door(a_driver, tmp_path):
     path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     file = read_tflite(path)
     gpu = ask_gpu(path, file, "a float32 export")
-    assert (gpu.answer, gpu.refusals[0]["op"]) == ("no", "GATHER")
+    assert (gpu.status, gpu.refusals[0]["op"]) == ("no", "GATHER")
     found = layer_support(gpu, file, [layer.name for layer in model.layers], "out")
-    answers = {name: support.answer for name, support in found.items()}
+    answers = {name: support.status for name, support in found.items()}
     assert (answers["conv"], answers["out"]) == ("yes", "yes")
     assert next(answer for name, answer in answers.items() if "gather" in name) == "no"
 

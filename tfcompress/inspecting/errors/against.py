@@ -14,7 +14,7 @@ from ...measuring.outputs import logits_from
 from ...quantization.bit_sensitivity import LayerAtBits, measure_layers
 from ...quantization.one_layer import require_float_kernels
 from ...quantization.quantizers.affine import Affine
-from .error_values import Alone, AnswersOfFile, Errors, InFile, LayerErrors
+from .error_values import Alone, Errors, FilePredictions, InFile, LayerErrors
 from .file_tensors import tensors_of
 from .float_tensors import FileError, file_errors
 from .measured_on import MeasuredOn
@@ -38,7 +38,7 @@ def errors_on(model: Any, file: str, on: MeasuredOn, bits: int | None, progress:
       file: where it came from.
       on: what to measure on.
       bits: of kernels, 2 to 16.
-      progress: told how far it is.
+      progress: shows how far it is.
     """
     whole, points = measure_layers(model, on.examples, (bits or BITS,), Affine(), OUTPUT_BITS, progress, _OWNER)
     rows = tuple(
@@ -56,7 +56,7 @@ def errors_against(model: Any, file: str, path: Path, on: MeasuredOn, bits: int 
       path: the .tflite, which a child process runs.
       on: what to measure on.
       bits: of kernels alone, 2 to 16; None for as many as the file has for each.
-      progress: told how far it is.
+      progress: shows how far it is.
 
     Raises:
       UnreadableModel: when the file does not load or run.
@@ -68,7 +68,7 @@ def errors_against(model: Any, file: str, path: Path, on: MeasuredOn, bits: int 
     with progress.task(f"running {path.name}", total=None), tensors_of(path, inputs, layers, NUM_KEPT) as tensors:
         _require_kin(path, layers, tensors)
         found = file_errors(model, tensors, inputs)
-        answers = _answers(model, path, tensors, on)
+        predictions = _predictions(model, path, tensors, on)
     wanted = {name: bits or _STORED_BITS[error.stored_as] for name, error in found.items() if _is_stored(error)}
     outputs = {_COMPUTED_BITS.get(error.computes) for error in found.values()} - {None}
     output_bits = max(outputs) if outputs else None
@@ -83,7 +83,7 @@ def errors_against(model: Any, file: str, path: Path, on: MeasuredOn, bits: int 
         )
         for name, layer in layers.items()
     )
-    return Errors(file, str(path), on.title, len(inputs), accuracy, rows, answers)
+    return Errors(file, str(path), on.title, len(inputs), accuracy, rows, predictions)
 
 
 def _require_kin(path: Path, layers: Mapping[str, Any], tensors: FileTensors) -> None:
@@ -111,19 +111,19 @@ def _each_alone(
     return whole.accuracy, {point.layer: point for point in points}
 
 
-def _answers(model: Any, path: Path, tensors: FileTensors, on: MeasuredOn) -> AnswersOfFile:
-    """What the file answers beside the float model, on all examples."""
+def _predictions(model: Any, path: Path, tensors: FileTensors, on: MeasuredOn) -> FilePredictions:
+    """The file's predictions against the float model's, on all examples."""
     import numpy as np
 
     exact = np.concatenate([np.asarray(model(batch, training=False)) for batch in on.examples])
-    if tensors.answers.size != exact.size:
+    if tensors.predictions.size != exact.size:
         raise UnsupportedModel(
-            f"--against expects a .tflite that answers as the model does, {exact.shape[1:]}. Received: {path}, which "
-            f"gives {tensors.answers.shape[1:]}. Give the file made of this model."
+            f"--against expects a .tflite with the model's output shape, {exact.shape[1:]}. Received: {path}, which "
+            f"gives {tensors.predictions.shape[1:]}. Give the file made of this model."
         )
-    given = tensors.answers.reshape(exact.shape)
-    told = compare(exact, given, on.examples.labels, logits_from(model))
-    return AnswersOfFile(told.error.sqnr_db, told.error.cosine, told.agreement, told.accuracy, tensors.num_kept)
+    given = tensors.predictions.reshape(exact.shape)
+    found = compare(exact, given, on.examples.labels, logits_from(model))
+    return FilePredictions(found.error.sqnr_db, found.error.cosine, found.agreement, found.accuracy, tensors.num_kept)
 
 
 def _alone(point: LayerAtBits, output_bits: int | None) -> Alone:
@@ -134,8 +134,8 @@ def _alone(point: LayerAtBits, output_bits: int | None) -> Alone:
         kernel_cosine=point.kernel_cosine,
         output_sqnr_db=point.output_sqnr_db,
         output_cosine=point.output_cosine,
-        answers_sqnr_db=point.answers_sqnr_db,
-        agreement=point.agreement,
+        predictions_sqnr_db=point.predictions_sqnr_db,
+        top_1_agreement=point.top_1_agreement,
         accuracy=point.accuracy,
     )
 

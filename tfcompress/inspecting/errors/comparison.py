@@ -21,7 +21,7 @@ class Comparison:
     Args:
       file: the .tflite; None to measure on `data` alone.
       data: what to run; None for random numbers. See `measured_on`.
-      scaling: of pictures. Defaults to None: "0..1".
+      scaling: of images. Defaults to None: "0..1".
       bits: of the kernels of one layer alone, from 2 to 16. Defaults to None: what the file has, or 8.
       num_examples: at least 1. Defaults to 512.
 

@@ -60,7 +60,7 @@ def _columns(errors: Errors) -> list[Column]:
 
     def measured(field: str, text: Any) -> Any:
         """Of the file where there is one, else of the layer alone."""
-        return lambda row: text(getattr(row.in_file or (None if errors.answers else row.alone), field, None))
+        return lambda row: text(getattr(row.in_file or (None if errors.predictions else row.alone), field, None))
 
     return [
         column("layer", lambda row: row.name, least=16),
@@ -71,30 +71,30 @@ def _columns(errors: Errors) -> list[Column]:
         figure("kernel cos", measured("kernel_cosine", cosine_text), rank=5),
         figure("output dB", measured("output_sqnr_db", decibels)),
         figure("cosine", measured("output_cosine", cosine_text)),
-        figure("alone: dB", alone("answers_sqnr_db", decibels)),
-        figure("same", alone("agreement", share_text)),
-        figure("right", alone("accuracy", share_text)),
+        figure("alone: dB", alone("predictions_sqnr_db", decibels)),
+        figure("top-1", alone("top_1_agreement", share_text)),
+        figure("accuracy", alone("accuracy", share_text)),
     ]
 
 
 def _lines(errors: Errors) -> list[str]:
-    lines = [_answers_line(errors), _alone_line(errors.layers), *_reasons(errors)]
+    lines = [_file_line(errors), _alone_line(errors.layers), *_reasons(errors)]
     worst = errors.worst()
     if worst:
-        told = ", ".join(f"{row.name} ({decibels(row.alone.answers_sqnr_db)} dB)" for row in worst if row.alone)
-        lines.append(f"It hurts most in {told}, by what the answers lose when this layer alone is quantized.")
+        named = ", ".join(f"{row.name} ({decibels(row.alone.predictions_sqnr_db)} dB)" for row in worst if row.alone)
+        lines.append(f"It hurts most in {named}, by the error of the predictions when this layer alone is quantized.")
     return [line for line in lines if line]
 
 
-def _answers_line(errors: Errors) -> str:
-    answers = errors.answers
-    if answers is None:
-        return "kernel and output dB: signal to noise of the kernel, and of what it then gives on the same input."
-    same = "" if answers.agreement is None else f", {share_text(answers.agreement)} of them the same class"
-    right = "" if answers.accuracy is None else f", accuracy {share_text(answers.accuracy)}"
+def _file_line(errors: Errors) -> str:
+    found = errors.predictions
+    if found is None:
+        return "kernel and output dB: SQNR of the kernel, and of what it then gives on the same input."
+    agreement = "" if found.top_1_agreement is None else f", top-1 agreement {share_text(found.top_1_agreement)}"
+    accuracy = "" if found.accuracy is None else f", accuracy {share_text(found.accuracy)}"
     return (
-        f"The file's answers: {decibels(answers.sqnr_db)} dB of signal to noise, cosine {cosine_text(answers.cosine)}"
-        f"{same}{right}. Kernel and output dB are of what the file stores and computes (on {answers.num_kept} "
+        f"The file's predictions: SQNR {decibels(found.sqnr_db)} dB, cosine {cosine_text(found.cosine)}"
+        f"{agreement}{accuracy}. Kernel and output dB are of what the file stores and computes (on {found.num_kept} "
         "examples); an output has the errors of all before it."
     )
 
@@ -107,14 +107,14 @@ def _alone_line(rows: tuple[LayerErrors, ...]) -> str:
     outputs = alone[0].output_bits
     rounded = f" and its output {outputs}" if outputs else ""
     return (
-        f"alone: the float model with this layer alone quantized (in Keras), its kernels to {bits} bits{rounded}: dB "
-        "of its answers, how many stay the same class, how many are right."
+        f"alone: the float model with this layer alone quantized (in Keras), its kernels to {bits} bits{rounded}: "
+        "SQNR of its predictions in dB, their top-1 agreement with the float model's, and their accuracy."
     )
 
 
 def _reasons(errors: Errors) -> list[str]:
     """Why a layer was not compared."""
-    if errors.answers is None:
+    if errors.predictions is None:
         return []
     groups: dict[str, list[str]] = {}
     for row in errors.layers:

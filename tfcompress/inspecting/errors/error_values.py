@@ -1,4 +1,4 @@
-"""What a comparison tells, as values: plain types only, so that `dataclasses.asdict` is its JSON."""
+"""What a comparison finds, as values: plain types only, so that `dataclasses.asdict` is its JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FORMAT = 1  # of the JSON; it grows by keys alone
 class Alone:
     """The network with this layer alone quantized, simulated in Keras: kernels of `bits`, its output of `output_bits`.
 
-    SQNR in decibels, infinite (null in JSON) where nothing differs. `answers_sqnr_db` is of the network's outputs.
+    SQNR in decibels, infinite (null in JSON) where nothing differs. `predictions_sqnr_db` is of the network's outputs.
     """
 
     bits: int
@@ -20,8 +20,8 @@ class Alone:
     kernel_cosine: float
     output_sqnr_db: float  # the layer's own output, by its kernels alone
     output_cosine: float
-    answers_sqnr_db: float
-    agreement: float | None
+    predictions_sqnr_db: float
+    top_1_agreement: float | None
     accuracy: float | None
 
 
@@ -41,7 +41,7 @@ class InFile:
 
 @dataclasses.dataclass(frozen=True)
 class LayerErrors:
-    """A layer with kernels; `in_file` is None without a file, or where no name in it tells the layer."""
+    """A layer with kernels; `in_file` is None without a file, or where no name in it is the layer's."""
 
     name: str
     type: str
@@ -51,12 +51,12 @@ class LayerErrors:
 
 
 @dataclasses.dataclass(frozen=True)
-class AnswersOfFile:
-    """The file's answers beside the float model's, on the same examples."""
+class FilePredictions:
+    """The file's predictions against the float model's, on the same examples."""
 
     sqnr_db: float
     cosine: float
-    agreement: float | None
+    top_1_agreement: float | None
     accuracy: float | None
     num_kept: int  # examples whose tensors were compared, operation by operation
 
@@ -71,11 +71,11 @@ class Errors:
     num_examples: int
     accuracy: float | None  # the float model's; None without labels
     layers: tuple[LayerErrors, ...]
-    answers: AnswersOfFile | None
+    predictions: FilePredictions | None
     kind: str = "errors"
     format: int = FORMAT
 
     def worst(self, count: int = 3) -> list[LayerErrors]:
-        """The layers that, alone, change the answers most."""
+        """The layers that, alone, change the predictions most."""
         found = [layer for layer in self.layers if layer.alone is not None]
-        return sorted(found, key=lambda layer: layer.alone.answers_sqnr_db if layer.alone else 0.0)[:count]
+        return sorted(found, key=lambda layer: layer.alone.predictions_sqnr_db if layer.alone else 0.0)[:count]

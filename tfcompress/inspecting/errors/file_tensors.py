@@ -45,10 +45,10 @@ class FileOperation:
 
 @dataclasses.dataclass(frozen=True)
 class FileTensors:
-    """What a file gave for N examples: its answers (N, ...), and the outputs of operations for the first `num_kept`."""
+    """A file's predictions for N examples, (N, ...), and the outputs of operations for the first `num_kept`."""
 
     operations: tuple[FileOperation, ...]
-    answers: np.ndarray
+    predictions: np.ndarray
     num_kept: int
     folder: Path
 
@@ -100,7 +100,7 @@ def tensors_of(path: Path, inputs: np.ndarray, layers: Collection[str], num_kept
         if "failure" in seen:
             raise UnreadableModel(f"{path} does not run on the CPU: {seen['failure']}. Export the file again.")
         operations = tuple(FileOperation(**fields) for fields in seen["operations"])
-        yield FileTensors(operations, np.load(folder / "answers.npy"), seen["num_kept"], folder)
+        yield FileTensors(operations, np.load(folder / "predictions.npy"), seen["num_kept"], folder)
 
 
 def main(folder: Path) -> None:
@@ -129,7 +129,7 @@ def _look(path: Path, layers: list[str], num_kept: int, folder: Path) -> dict[st
     ends = interpreter.get_input_details(), interpreter.get_output_details()
     if [len(details) for details in ends] != [1, 1]:
         return {"unlike": f"it has {len(ends[0])} inputs and {len(ends[1])} outputs, and one of each is known"}
-    ((given,), (answer,)) = ends
+    ((given,), (output,)) = ends
     shape = (1, *(int(size) for size in given["shape"][1:]))
     if shape != (1, *inputs.shape[1:]):
         return {"unlike": f"it takes {shape[1:]}, and the Keras model {inputs.shape[1:]}"}
@@ -149,17 +149,17 @@ def _look(path: Path, layers: list[str], num_kept: int, folder: Path) -> dict[st
         )
         for index, fields in operations.items()
     }
-    takes, gives = TensorType.of(given), TensorType.of(answer)
-    answers = []
+    takes, gives = TensorType.of(given), TensorType.of(output)
+    predictions = []
     for number, example in enumerate(inputs):
         interpreter.reset_all_variables()
         interpreter.set_tensor(given["index"], quantize(example[None], takes))
         interpreter.invoke()
-        answers.append(dequantize(interpreter.get_tensor(answer["index"]), gives))
+        predictions.append(dequantize(interpreter.get_tensor(output["index"]), gives))
         if number < num_kept:
             for index, rows in kept.items():
                 rows[number] = interpreter.get_tensor(index)
-    np.save(folder / "answers.npy", np.concatenate(answers))
+    np.save(folder / "predictions.npy", np.concatenate(predictions))
     for index, fields in operations.items():
         scale, zero_point = details[index]["quantization"]
         fields |= {"scale": float(scale), "zero_point": int(zero_point)}

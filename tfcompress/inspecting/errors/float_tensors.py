@@ -66,12 +66,12 @@ def file_errors(model: Any, tensors: FileTensors, inputs: np.ndarray) -> dict[st
                     pair = sums_of(activated(values, operation.activation), found.reshape(values.shape))
                     sums[name][candidate] = sums[name].get(candidate, ErrorSums()) + pair
     return {
-        name: _told(watched.layers[name], chains.get(name, ()), operation, counts[name], sums[name], tensors)
+        name: _file_error(watched.layers[name], chains.get(name, ()), operation, counts[name], sums[name], tensors)
         for name, operation in operations.items()
     }
 
 
-def _told(
+def _file_error(
     layer: Any,
     chain: tuple[Any, ...],
     operation: FileOperation,
@@ -79,11 +79,11 @@ def _told(
     sums: Mapping[str, ErrorSums],
     tensors: FileTensors,
 ) -> FileError:
-    told = FileError(operation.op, operation.stored_as, operation.computes)
+    without = FileError(operation.op, operation.stored_as, operation.computes)
     if count > 1:
-        return dataclasses.replace(told, reason=f"is {count} operations of the file")
+        return dataclasses.replace(without, reason=f"is {count} operations of the file")
     if not sums:
-        return dataclasses.replace(told, reason="gives a tensor of another size, or is called more than once")
+        return dataclasses.replace(without, reason="gives a tensor of another size, or is called more than once")
     nearest = min(sums, key=lambda candidate: sums[candidate].noise)
     gain = None
     if nearest == "normalized":
@@ -91,7 +91,7 @@ def _told(
     kernel = in_keras_layout(operation.op, tensors.kernel(operation), layer)
     exact = None if kernel is None else _folded(layer, gain)
     error = None if exact is None or kernel is None or exact.shape != kernel.shape else sums_of(exact, kernel)
-    return dataclasses.replace(told, kernel=error, output=sums[nearest])
+    return dataclasses.replace(without, kernel=error, output=sums[nearest])
 
 
 def activated(values: np.ndarray, activation: str) -> np.ndarray:

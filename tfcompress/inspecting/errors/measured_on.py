@@ -1,4 +1,4 @@
-"""What a comparison is measured on: a data set by name, a folder of pictures, arrays in a file, or random numbers."""
+"""What a comparison is measured on: a data set by name, a folder of images, arrays in a file, or random numbers."""
 
 from __future__ import annotations
 
@@ -57,15 +57,15 @@ def measured_on(source: str | None, model: Any, num_examples: int, scaling: str 
 
     Args:
       source: "digits" or "cifar10" (their test splits), an .npz file with `inputs` and perhaps `labels`, a folder of
-        class folders or a CSV file, a folder of pictures without classes; None for random numbers in [0, 1).
+        class folders or a CSV file, a folder of images without classes; None for random numbers in [0, 1).
       model: which takes them, one input of a known shape.
       num_examples: at least 1.
-      scaling: of pictures in a folder; see `ImageFolder`.
+      scaling: of images in a folder; see `ImageFolder`.
       seed: of the draw, and of random numbers.
 
     Raises:
       DataUnavailable, DataCorrupt, InvalidValue: for what is not there, cannot be read, or does not fit the model.
-      UnsupportedModel: when the model has several inputs or outputs, or pictures of any size.
+      UnsupportedModel: when the model has several inputs or outputs, or images of any size.
     """
     import numpy as np
 
@@ -81,15 +81,15 @@ def measured_on(source: str | None, model: Any, num_examples: int, scaling: str 
     path = Path(source).expanduser()
     if path.suffix == ".npz":
         return _fitting(_arrays(path, num_examples, random), model, shape, path.name)
-    loose = _loose_pictures(path)
+    loose = _loose_images(path)
     if loose:
-        return MeasuredOn(_pictures(loose, shape, scaling, num_examples, random), f"pictures in {path.name}")
+        return MeasuredOn(_images(loose, shape, scaling, num_examples, random), f"images in {path.name}")
     if not path.is_dir() and path.suffix.lower() != ".csv":
         raise DataUnavailable(
-            f"--against and --data expect a .tflite, {', '.join(NAMED)}, an .npz file, a folder of pictures or a CSV "
+            f"--against and --data expect a .tflite, {', '.join(NAMED)}, an .npz file, a folder of images or a CSV "
             f"file that lists them. Received: {source}. There is none."
         )
-    folder = ImageFolder(path, input_shape=_picture_shape(shape), scaling=scaling, num_examples=num_examples)
+    folder = ImageFolder(path, input_shape=_image_shape(shape), scaling=scaling, num_examples=num_examples)
     return _fitting(_test_split(folder, num_examples, random), model, shape, folder.title)
 
 
@@ -154,17 +154,17 @@ def _arrays(path: Path, num_examples: int, random: np.random.Generator) -> Examp
     return Examples(_Arrays(inputs[chosen]), Split(inputs[chosen], labels[chosen]))
 
 
-def _loose_pictures(path: Path) -> list[Path]:
+def _loose_images(path: Path) -> list[Path]:
     """Pictures that lie in a folder itself."""
     found = sorted(path.iterdir()) if path.is_dir() else []
     return [each for each in found if each.suffix.lower() in SUFFIXES and each.is_file()]
 
 
-def _pictures(
+def _images(
     paths: Sequence[Path], shape: tuple[int, ...], scaling: str, num_examples: int, random: np.random.Generator
 ) -> Examples:
     """Pictures without classes, as `ImageFolder` would scale them."""
-    sized = _picture_shape(shape)
+    sized = _image_shape(shape)
     like = ImageFolder(paths[0].parent, input_shape=sized, scaling=scaling)
     pixels = read_pictures([paths[number] for number in _draw(len(paths), num_examples, random)], sized)
     if scaling == "caffe":  # which has blue first
@@ -172,10 +172,10 @@ def _pictures(
     return _without_labels(_Arrays(pixels, like.scale, like.offset), pixels)
 
 
-def _picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(shape) != 3:
         raise UnsupportedModel(
-            f"Pictures are for a model that takes (height, width, channels). Received: a model that takes {shape}. "
+            f"Images are for a model that takes (height, width, channels). Received: a model that takes {shape}. "
             "Give an .npz file."
         )
     return shape
@@ -189,7 +189,7 @@ def _fitting(examples: Examples, model: Any, shape: tuple[int, ...], title: str)
     outputs = model.output_shape
     labels = examples.labels
     if labels is not None and (len(outputs) != 2 or outputs[1] is None or outputs[1] < 2):
-        examples, labels = dataclasses.replace(examples, with_labels=False), None  # no classes: no right answers
+        examples, labels = dataclasses.replace(examples, with_labels=False), None  # no classes: no labels
     if labels is not None and (int(labels.max()) >= outputs[1] or int(labels.min()) < 0):
         raise InvalidValue(
             f"--data must have labels from 0 to {outputs[1] - 1}, as the model gives {outputs[1]} classes. Received: "

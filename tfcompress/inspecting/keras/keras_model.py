@@ -34,7 +34,7 @@ def inspect_keras(model: Any, file: str, origin: str, raw_bytes: int, largest_di
       largest_difference: from the original, as `LoadReport` tells it.
     """
     qat, whole = qat_support(model)
-    layerwise, left = layerwise_support(model) if whole.answer == NO else (whole, {})  # it takes what tfmot takes
+    layerwise, left = layerwise_support(model) if whole.status == NO else (whole, {})  # it takes what tfmot takes
     pruning, macs = pruning_support(model), macs_by_layer(model)
     rows = tuple(_row(layer, macs, pruning[layer.name], qat[layer.name]) for layer in leaf_layers(model))
     return KerasFile(
@@ -90,8 +90,8 @@ def _totals(model: Any, rows: tuple[LayerRow, ...], macs: dict[str, int | None])
         "uncounted_layers": [name for name, count in macs.items() if count is None],
         "num_weights": num_weights,
         "sparsity": zeros / num_weights if num_weights else None,
-        "num_prunable_layers": sum(row.pruning.answer != NO for row in with_kernels),
-        "num_prunable_weights": sum(sizes[row.name] for row in with_kernels if row.pruning.answer == YES),
+        "num_prunable_layers": sum(row.pruning.status != NO for row in with_kernels),
+        "num_prunable_weights": sum(sizes[row.name] for row in with_kernels if row.pruning.status == YES),
         "quantization_aware": is_quantization_aware(model),
     }
 

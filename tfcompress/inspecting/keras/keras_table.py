@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ..columns import Column
 from ..page import gpu_rank, head, print_table, print_wrapped
-from ..text import answer_text, clusters_text, count_text, gpu_line, names_text, reasons, shape_text, share_text
+from ..text import clusters_text, count_text, gpu_line, names_text, reasons, shape_text, share_text, status_text
 from ..values import NO, NOTHING_TO_DO, PARTLY, YES, KerasFile, LayerRow
 
 MOST_WORDS = 240  # characters of a reason; --json has all of it
@@ -61,9 +61,9 @@ def _layer_columns(rows: Sequence[LayerRow]) -> list[Column]:
         column("dtype", lambda row: "" if all_float32 else row.dtype, rank=3),
         figure("zeros", lambda row: share_text(row.sparsity)),
         figure("values", _layer_clusters, rank=1),
-        column("prune", lambda row: answer_text(row.pruning)),
-        column("QAT", lambda row: answer_text(row.qat)),
-        column("GPU", lambda row: answer_text(row.gpu), rank=gpu_rank(rows)),
+        column("prune", lambda row: status_text(row.pruning)),
+        column("QAT", lambda row: status_text(row.qat)),
+        column("GPU", lambda row: status_text(row.gpu), rank=gpu_rank(rows)),
     ]
 
 
@@ -105,15 +105,15 @@ def _keras_totals(file: KerasFile) -> list[str]:
             f"prune takes {totals['num_prunable_layers']} of {totals['num_layers_with_kernels']} layers with kernels, "
             f"{share_text(share)} of their weights"
         )
-    lines.append(f"QAT {_QAT_WORDS[file.qat.answer]}{file.qat.reason}")
-    if file.qat.answer == NO:
+    lines.append(f"QAT {_QAT_WORDS[file.qat.status]}{file.qat.reason}")
+    if file.qat.status == NO:
         lines.append(f"QuantizeAware, which goes layer by layer, {_layerwise(file)}")
     return [*lines, gpu_line(file.gpu)]
 
 
 def _layerwise(file: KerasFile) -> str:
     left = list(file.stays_in_float)
-    if file.quantize_aware.answer == NO:
+    if file.quantize_aware.status == NO:
         return f"cannot take it either: {textwrap.shorten(file.quantize_aware.reason, MOST_WORDS, placeholder=' ...')}"
     if left:
         return f"takes it and leaves {len(left)} of {len(file.layers)} layers in float ({names_text(left)})"

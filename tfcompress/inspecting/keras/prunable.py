@@ -18,7 +18,7 @@ def pruning_support(model: Any) -> dict[str, Support]:
     >>> from tfcompress.backend.tensorflow import keras
     >>> inputs = keras.Input((8, 8, 3))
     >>> model = keras.Model(inputs, keras.layers.DepthwiseConv2D(3, name="depthwise")(inputs))
-    >>> pruning_support(model)["depthwise"].answer
+    >>> pruning_support(model)["depthwise"].status
     'no'
     """
     aware = is_quantization_aware(model)

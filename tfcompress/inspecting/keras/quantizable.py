@@ -37,7 +37,7 @@ def qat_support(model: Any) -> tuple[dict[str, Support], Support]:
     >>> inputs = keras.Input((4,))
     >>> model = keras.Model(inputs, keras.layers.ELU(name="elu")(keras.layers.Dense(3, name="dense")(inputs)))
     >>> support, whole = qat_support(model)
-    >>> support["dense"].answer, support["elu"].answer, whole.answer
+    >>> support["dense"].status, support["elu"].status, whole.status
     ('yes', 'no', 'no')
     """
     layers = list(leaf_layers(model))
@@ -61,12 +61,12 @@ def _support(layer: Any, refused: Mapping[str, str], failure: str) -> Support:
 
 
 def _whole(support: Mapping[str, Support], failure: str) -> Support:
-    refused = [name for name, found in support.items() if found.answer == NO]
+    refused = [name for name, found in support.items() if found.status == NO]
     if failure:
         return Support(NO, failure)
     if refused:
         return Support(NO, f"quantize_model stops at {refused[0]!r}" + _and_more(len(refused) - 1))
-    partly = [name for name, found in support.items() if found.answer == PARTLY]
+    partly = [name for name, found in support.items() if found.status == PARTLY]
     return Support(PARTLY, f"float operations stay for {', '.join(map(repr, partly[:3]))}") if partly else Support(YES)
 
 

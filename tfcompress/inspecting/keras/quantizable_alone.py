@@ -30,7 +30,7 @@ def layerwise_support(model: Any) -> tuple[Support, Mapping[str, str]]:
     >>> inputs = keras.Input((5, 4))
     >>> model = keras.Model(inputs, keras.layers.SimpleRNN(3, name="memory")(keras.layers.Dense(4)(inputs)))
     >>> support, left = layerwise_support(model)
-    >>> support.answer, list(left)
+    >>> support.status, list(left)
     ('partly', ['memory'])
     """
     left = gaps(model)

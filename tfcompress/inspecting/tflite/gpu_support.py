@@ -1,4 +1,4 @@
-"""The real GPU delegate, asked about a file: whether it takes all of it, what it refuses, how its answers differ."""
+"""The real GPU delegate, asked about a file: whether it takes all of it, what it refuses, how its outputs differ."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _QUANTIZED = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
 
 @dataclasses.dataclass(frozen=True)
 class RandomInputs(Data):
-    """A few random examples for one input tensor; there are no right answers, so all labels are 0."""
+    """A few random examples for one input tensor; there are no labels, so all are 0."""
 
     tensor: TensorRow
     title: str = "random inputs"
@@ -80,20 +80,20 @@ def ask_gpu(path: Path, file: TfliteFile, asked_of: str) -> Gpu:
         return Gpu(NOT_RUN, f"the file does not run on the CPU: {on_cpu.failure}", asked_of=asked_of)
     check = GpuDelegate(time_limit_s=TIME_LIMIT_S, min_agreement=0.0)  # random inputs have no classes to agree on
     found = check.run(artifact, data, {_CPU: on_cpu.outputs})
-    return _doubted(_told(found, asked_of), float(abs(on_cpu.outputs).max()))
+    return _doubted(_from_finding(found, asked_of), float(abs(on_cpu.outputs).max()))
 
 
 def _doubted(gpu: Gpu, largest_output: float) -> Gpu:
-    """The answer, or "wrong" where the outputs are further from the CPU's than rounding to int8 takes them."""
-    if gpu.answer != YES or gpu.largest_difference is None or gpu.largest_difference <= _ROUNDING * largest_output:
+    """`gpu`, or "wrong" where the outputs are further from the CPU's than rounding to int8 takes them."""
+    if gpu.status != YES or gpu.largest_difference is None or gpu.largest_difference <= _ROUNDING * largest_output:
         return gpu
-    reason = f"its answers differ from the CPU's by up to {gpu.largest_difference:.2g}, of at most {largest_output:.2g}"
-    return dataclasses.replace(gpu, answer=WRONG, reason=reason, fix=_KNOWN_WRONG)
+    reason = f"its outputs differ from the CPU's by up to {gpu.largest_difference:.2g}, of at most {largest_output:.2g}"
+    return dataclasses.replace(gpu, status=WRONG, reason=reason, fix=_KNOWN_WRONG)
 
 
-def _told(found: Finding, asked_of: str) -> Gpu:
+def _from_finding(found: Finding, asked_of: str) -> Gpu:
     return Gpu(
-        answer={"pass": YES, "fail": NO}.get(found.status, NOT_RUN),
+        status={"pass": YES, "fail": NO}.get(found.status, NOT_RUN),
         reason=found.reason,
         fix=found.fix,
         device=found.device,
@@ -106,20 +106,20 @@ def _told(found: Finding, asked_of: str) -> Gpu:
 
 
 def operator_support(gpu: Gpu, ops: Sequence[str]) -> list[Support]:
-    """What the delegate's answer says of each operation, and no more than it says.
+    """What the delegate's reply says of each operation, and no more than it says.
 
     It names kinds of operations. Where the file has one of a kind, or as many of these kinds as stay off the GPU, each
     of them is refused; else some are. "yes" is what it has nothing against; behind a refused operation it may yet stay
     on the CPU.
 
     >>> gpu = Gpu("no", "", num_ops=3, num_delegated_ops=1, refusals=({"op": "GATHER", "reason": "1D only"},))
-    >>> [support.answer for support in operator_support(gpu, ["CONV_2D", "GATHER", "SOFTMAX"])]
+    >>> [support.status for support in operator_support(gpu, ["CONV_2D", "GATHER", "SOFTMAX"])]
     ['yes', 'no', 'yes']
     """
-    if gpu.answer == WRONG:
+    if gpu.status == WRONG:
         return [Support(UNKNOWN, gpu.reason)] * len(ops)
-    if gpu.answer != NO:
-        return [Support(gpu.answer, "" if gpu.answer == YES else gpu.reason)] * len(ops)
+    if gpu.status != NO:
+        return [Support(gpu.status, "" if gpu.status == YES else gpu.reason)] * len(ops)
     if not gpu.refusals or gpu.num_ops is None or gpu.num_delegated_ops is None:
         return [Support(UNKNOWN, f"the delegate stops at the file as a whole: {gpu.reason}")] * len(ops)
     reasons: dict[str, list[str]] = {}
@@ -137,24 +137,24 @@ def operator_support(gpu: Gpu, ops: Sequence[str]) -> list[Support]:
 
 
 def layer_support(gpu: Gpu, file: TfliteFile, layers: Sequence[str], last: str) -> dict[str, Support]:
-    """What the delegate's answer says of each layer, by the names that the exported file keeps of them.
+    """What the delegate's reply says of each layer, by the names that the exported file keeps of them.
 
     Args:
-      gpu: its answer.
+      gpu: its reply.
       file: the exported file.
       layers: the names of the model's layers.
       last: the layer that gives the model's output, whose name the converter replaces.
     """
-    if gpu.answer != NO:
+    if gpu.status != NO:
         return dict.fromkeys(layers, *operator_support(gpu, [""]))
     support = operator_support(gpu, [row.op for row in file.operators])
     found: dict[str, list[Support]] = {name: [] for name in layers}
-    for row, answer in zip(file.operators, support, strict=True):
+    for row, each in zip(file.operators, support, strict=True):
         for index in row.outputs:
             names = _named(file.tensor(index, row.graph).name, found)
             for name in names or ({last} if index in file.outputs else ()):
-                found[name].append(answer)
-    return {name: _worst(answers) for name, answers in found.items()}
+                found[name].append(each)
+    return {name: _worst(supports) for name, supports in found.items()}
 
 
 def _named(tensor: str, layers: Mapping[str, Any]) -> set[str]:
@@ -162,8 +162,8 @@ def _named(tensor: str, layers: Mapping[str, Any]) -> set[str]:
     return {plain for part in re.split("[/;:]", tensor) if (plain := part.removeprefix("quant_")) in layers}
 
 
-def _worst(answers: Sequence[Support]) -> Support:
-    if not answers:
+def _worst(found: Sequence[Support]) -> Support:
+    if not found:
         return Support(NOTHING_TO_DO, "has no operation of its own in the exported file")
     order = {NO: 0, PARTLY: 1, UNKNOWN: 2, YES: 3}
-    return min(answers, key=lambda support: order[support.answer])
+    return min(found, key=lambda support: order[support.status])

@@ -41,10 +41,10 @@ def read_tflite(path: Path, time_limit_s: float | None = None) -> TfliteFile:
         end = run_limited(command, limit_s, folder, {"PYTHONPATH": for_children()})
         if end.death:
             raise UnreadableFile(f"{path} cannot be read: its reader {end.death}. Export the file again.")
-        answer = json.loads((folder / "seen.json").read_text())
-    if "damage" in answer:
-        raise UnreadableFile(answer["damage"].replace(str(path.resolve()), str(path), 1))
-    return from_json({**answer, "file": str(path)})
+        found = json.loads((folder / "seen.json").read_text())
+    if "damage" in found:
+        raise UnreadableFile(found["damage"].replace(str(path.resolve()), str(path), 1))
+    return from_json({**found, "file": str(path)})
 
 
 def from_json(value: dict[str, Any]) -> TfliteFile:
@@ -83,12 +83,12 @@ def main(path: Path, folder: Path) -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     try:
-        answer = dataclasses.asdict(look_at(path))
+        found = dataclasses.asdict(look_at(path))
     except UnreadableFile as error:
-        answer = {"damage": " ".join(str(error).split())}
+        found = {"damage": " ".join(str(error).split())}
     except (MemoryError, RecursionError) as error:
-        answer = {"damage": f"{path} is not a whole .tflite file: reading it ends in a {type(error).__name__}."}
-    (folder / "seen.json").write_text(json.dumps(finite(answer), allow_nan=False))
+        found = {"damage": f"{path} is not a whole .tflite file: reading it ends in a {type(error).__name__}."}
+    (folder / "seen.json").write_text(json.dumps(finite(found), allow_nan=False))
 
 
 if __name__ == "__main__":

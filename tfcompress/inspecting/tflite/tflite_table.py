@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ..columns import Column
 from ..page import gpu_rank, head, print_table, print_wrapped
-from ..text import answer_text, clusters_text, count_text, gpu_line, names_text, reasons, share_text, whole_shape
+from ..text import clusters_text, count_text, gpu_line, names_text, reasons, share_text, status_text, whole_shape
 from ..values import OperatorRow, TensorRow, TfliteFile
 
 
@@ -108,7 +108,7 @@ def _operator_columns(file: TfliteFile) -> list[Column]:
         column("output's scale", lambda row: scales_text(tensor) if (tensor := output(row)) else "", rank=5),
         column("zeros", lambda row: share_text(row.sparsity), right=True),
         column("values", clusters, rank=1, right=True),
-        column("GPU", lambda row: answer_text(row.gpu), rank=gpu_rank(rows)),
+        column("GPU", lambda row: status_text(row.gpu), rank=gpu_rank(rows)),
     ]
 
 
