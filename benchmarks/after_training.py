@@ -4,9 +4,9 @@
 
 MobileCNN (depthwise convolutions, batch normalization) is trained on CIFAR-10, or loaded, and exported as int8: with a
 scale for each channel, with one for each kernel, and so again after equalization, bias correction and adaptive
-rounding, each alone and together. Every file runs on all test examples. The table has accuracy, the share of answers
-that equal the float model's, the mean squared and the largest difference of a logit, and of what the plain per-tensor
-file loses the share that is won back: of accuracy, and of equal answers.
+rounding, each alone and together. Every file runs on all test examples. The table has accuracy, top-1 agreement
+with the float model, the mean squared and the largest difference of a logit, and of what the plain per-tensor file
+loses the share that is won back: of accuracy, and of agreement.
 
 Exits with 1 unless the methods together win back at least half of what plain per-tensor quantization loses in accuracy.
 A model that loses less than `--least-loss` points does not need them, and shows nothing: then it exits with 2.
@@ -66,11 +66,11 @@ def trained(data: tfc.Data, options: argparse.Namespace) -> Any:
 
     optimizer = keras.optimizers.legacy.SGD(rate, momentum=0.9, gradient_transformers=[decayed])
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    model.fit(seen, epochs=options.epochs, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=told)])
+    model.fit(seen, epochs=options.epochs, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=say)])
     return model
 
 
-def told(epoch: int, logs: dict[str, float]) -> None:
+def say(epoch: int, logs: dict[str, float]) -> None:
     print(f"epoch {epoch + 1}: {logs['accuracy']:.1%} of the training examples", file=sys.stderr, flush=True)
 
 
@@ -134,9 +134,9 @@ def print_table(accuracy: float, rows: list[Row], data: tfc.Data) -> None:
     print(f"{'int8':34} " + " ".join(f"{head:>{size}}" for head, size in heads))
     for row in rows:
         of_accuracy = won_back(accuracy, plain.accuracy, row.accuracy)
-        of_answers = won_back(1.0, plain.top_1_agreement, row.top_1_agreement)
+        of_agreement = won_back(1.0, plain.top_1_agreement, row.top_1_agreement)
         print(
-            f"{row.title:34} {row.accuracy:9.2%} {of_accuracy:9.0%} {row.top_1_agreement:8.2%} {of_answers:9.0%} "
+            f"{row.title:34} {row.accuracy:9.2%} {of_accuracy:9.0%} {row.top_1_agreement:8.2%} {of_agreement:9.0%} "
             f"{row.mean_squared_difference:8.4f} {row.largest_difference:8.2f} {row.seconds:7.1f} s"
         )
 

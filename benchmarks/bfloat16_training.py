@@ -37,7 +37,7 @@ def ms_per_step(name: str, fit: tfc.KerasFit) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3, help="rounds; the median is told (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=3, help="rounds; the median counts (default: %(default)s)")
     options = parser.parse_args()
     start_quietly()
     data = RandomImages(num_train=2560)

@@ -3,8 +3,8 @@
 A ResNet-8 (trained here, or a model of your own) is scanned layer by layer at 4 and 8 bits. For budgets between the
 file with all kernels in 4 bits and that with all in 8, `allocate_bits` chooses the bits of each layer; as the control,
 the same budget is spent the other way round, on the layers that need it least. Each choice is exported by
-MixedPrecision and judged on the test split. Claim: at every budget the chosen file's answers are nearer to the float
-model's (signal to noise of logits) than the control's. Exits with 1 when they are not.
+MixedPrecision and evaluated on the test split. Claim: at every budget the chosen file's logits are nearer to the float
+model's (by SQNR) than the control's. Exits with 1 when they are not.
 """
 
 import argparse
@@ -55,8 +55,8 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as folder:
 
-        def judged(name: str, exporter: tfc.MixedPrecision) -> tuple[int, float]:
-            """Prints a row, and gives the file's bytes and the signal to noise of its answers."""
+        def evaluated(name: str, exporter: tfc.MixedPrecision) -> tuple[int, float]:
+            """Prints a row, and gives the file's bytes and the SQNR of its logits."""
             file = exporter.convert(model, data, Path(folder) / "file.tflite")
             finding = tfc.CpuXnnpack().run(file, data, {"float32": exact})
             if finding.outputs is None:
@@ -65,11 +65,11 @@ def main() -> int:
             print(f"| {name} | {file.raw_bytes:,} | {file.zipped_bytes:,} | {finding.accuracy:.2%} | {ratio:.1f} |")
             return file.raw_bytes, ratio
 
-        print("| bits | raw bytes | zipped | accuracy | dB of the answers |\n|---|---|---|---|---|")
-        whole, _ = judged("8 everywhere", tfc.MixedPrecision(8))
+        print("| bits | raw bytes | zipped | accuracy | dB of the logits |\n|---|---|---|---|---|")
+        whole, _ = evaluated("8 everywhere", tfc.MixedPrecision(8))
         most, fewest = (sum(kernel_bytes(size, bits) for size in found.layers.values()) for bits in (8, 4))
         overhead = whole - most
-        judged("4 everywhere", tfc.MixedPrecision(4))
+        evaluated("4 everywhere", tfc.MixedPrecision(4))
         failures = []
         for share in SHARES:
             budget = int(fewest + share * (most - fewest)) + overhead
@@ -77,10 +77,12 @@ def main() -> int:
                 tfc.allocate_bits(each, budget, bits=(4, 8), overhead_bytes=overhead)
                 for each in (found, reversed_costs(found))
             )
-            _, ratio = judged(
+            _, ratio = evaluated(
                 f"{share:.0%} of the way, by sensitivity", tfc.MixedPrecision(8, per_layer=chosen.per_layer)
             )
-            _, other = judged(f"{share:.0%} of the way, reversed", tfc.MixedPrecision(8, per_layer=control.per_layer))
+            _, other = evaluated(
+                f"{share:.0%} of the way, reversed", tfc.MixedPrecision(8, per_layer=control.per_layer)
+            )
             if ratio <= other:
                 failures.append(f"at {budget:,} bytes: {ratio:.1f} dB against {other:.1f} of the control")
     print("\n" + ("\n".join(failures) or "The choice by sensitivity is nearer to the float model at every budget."))

@@ -31,7 +31,7 @@ def _twice(x: Any, filters: int) -> Any:
 
 
 def densenet_bc(depth: int = 40, growth: int = 12) -> Any:
-    """DenseNet-BC for 32x32 pictures (Huang et al., 2017): bottlenecks, and transitions that halve the channels."""
+    """DenseNet-BC for 32x32 images (Huang et al., 2017): bottlenecks, and transitions that halve the channels."""
     x = inputs = keras.Input((32, 32, 3))
     x = layers.Conv2D(2 * growth, 3, padding="same", use_bias=False)(x)
     for block in range(3):

@@ -6,7 +6,7 @@
 
 Trains ResNet-DEPTH once (kept in --out, and taken from there the next time), then for each criterion removes channels
 until 1/SPEED-UP of the multiply-accumulates is left, trains on under a teacher (the unpruned model, or with --teacher a
-model that comes with tfcompress, whose answers are kept on disk), exports int8 and measures. --fine-tune 0 tells what
+pretrained model, whose logits are cached on disk), exports int8 and measures. --fine-tune 0 shows what
 the removal alone leaves. Random removal is the control: a criterion that does not beat it is marked. All latencies are
 of one run on one machine, a thread, taking turns, by XNNPACK and by TFLite's built-in kernels: on a processor with AMX
 the former are so fast that fewer multiplications change little. Results are kept in --out as they come; the same
@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from judging import accuracy
+from evaluation import accuracy
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
@@ -31,7 +31,7 @@ CRITERIA = ("L2", "L1", "BatchNormScale", "Taylor", "GeometricMedian", "Activati
 NUM_LATENCY_ROUNDS = 5
 KERNELS = {"XNNPACK": tfc.CpuXnnpack(min_agreement=0.0), "built-in": tfc.CpuBuiltin(min_agreement=0.0)}
 NUM_TIMED = 500  # examples; the times of a file need no more
-NUM_VIEWS = 8  # of a picture, in turn, under a teacher whose answers are kept
+NUM_VIEWS = 8  # of an image, in turn, under a teacher whose logits are cached
 DEFAULTS = {"teacher": None, "temperature": 2.0, "labels": 0.5, "peak": 0.2, "weight_decay": 5e-3, "round_to": 8}
 
 
@@ -53,7 +53,7 @@ def fit_of(
 
 
 def baseline(data: tfc.Data, options: argparse.Namespace) -> keras.Model:
-    """ResNet-DEPTH in float, trained, or taken from an earlier run or from what comes along."""
+    """ResNet-DEPTH in float, trained, or taken from an earlier run or from the pretrained models."""
     if options.baseline:
         return tfc.Pretrained(options.baseline)()
     path = options.out / f"resnet{options.depth}.keras"

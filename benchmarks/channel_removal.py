@@ -1,8 +1,8 @@
 """python benchmarks/channel_removal.py [NAME ...]: removes 30 % of the channels of many networks, and compares.
 
 From each family of coupled channels 30 % are drawn by lot. "relative difference" is the largest difference between the
-answers of the smaller model and those of the whole one with the same channels zeroed, over the largest answer; "moved"
-is, in the same terms, how far zeroing them moved the answers: were it small, the comparison could not fail. So weights
+outputs of the smaller model and those of the whole one with the same channels zeroed, over the largest output; "moved"
+is, in the same terms, how far zeroing them moved the outputs: were it small, the comparison could not fail. So weights
 are disturbed, and batch normalization has the averages of a signal. "can go" are the channels, coupled ones counted
 once, that are not pinned. The table is printed, and written to --out.
 """
@@ -49,7 +49,7 @@ HEADER = (
 
 
 def build(name: str) -> Any:
-    """A network whose answers depend on each of its channels."""
+    """A network whose outputs depend on each of its channels."""
     if name not in OWN:
         model = sized(load_with_report(loading_applications.build(name)).model)
         for weight in model.weights:  # ConvNeXt's layer scales, which else let a millionth of each branch through
@@ -63,7 +63,7 @@ def build(name: str) -> Any:
 
 
 def sized(model: Any) -> Any:
-    """`model` for pictures of 224x224 where it would take any size, so that its work can be counted."""
+    """`model` for images of 224x224 where it would take any size, so that its work can be counted."""
     if None not in model.input_shape[1:]:
         return model
     copy = keras.models.clone_model(model, input_tensors=keras.Input((224, 224, 3)))
@@ -81,7 +81,7 @@ def disturb(model: Any, random: np.random.Generator) -> None:
             weight.assign(random.normal(0, 0.1, weight.shape))
 
 
-def answers(model: Any, random: np.random.Generator) -> np.ndarray:
+def outputs(model: Any, random: np.random.Generator) -> np.ndarray:
     """Of two random examples, all outputs in a row."""
     (tensor,) = model.inputs
     shape = (2, *(length or 224 for length in tensor.shape[1:]))
@@ -109,7 +109,7 @@ def row(name: str) -> tuple[Any, ...]:
     smaller = remove_groups(model, graph, groups)
     seconds = time.perf_counter() - started
     whole, masked, small = (
-        answers(each, np.random.default_rng(1)) for each in (model, zero_groups(model, graph, groups), smaller)
+        outputs(each, np.random.default_rng(1)) for each in (model, zero_groups(model, graph, groups), smaller)
     )
     before, after = measure(model), measure(smaller)
     return (

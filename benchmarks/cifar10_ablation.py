@@ -3,7 +3,7 @@
     python benchmarks/cifar10_ablation.py --data-dir FOLDER [--bfloat16] [--seeds 0 1 2] [--set NAME=VALUE ...]
 
 Every row goes the way of recipes/cifar10.py with its settings, less what the row's name says, from the same baseline
-to an int8 file, which runs on all test examples. Bytes are zipped, as a phone downloads them; smaller is told against
+to an int8 file, which runs on all test examples. Bytes are zipped, as a phone downloads them; smaller is against
 the float32 file of the baseline. Results are kept in --out as they come; the same command goes on where it stopped.
 """
 
@@ -38,7 +38,7 @@ def with_fits(change: Callable[[Any], Any]) -> Callable[[Stages], Stages]:
 
 
 def without_flips(fit: Any) -> Any:
-    """A taught fit on the pictures as they are."""
+    """A taught fit on the images without augmentation."""
     return dataclasses.replace(fit, fit=dataclasses.replace(fit.fit, augment=()))
 
 
@@ -104,14 +104,14 @@ def main() -> None:
     file = recipe_file.load("cifar10")
     table: dict[str, list[dict[str, float]]] = {}
     for seed in options.seeds:
-        told = dict(item.split("=", 1) for item in options.settings)
-        told |= {"seed": str(seed), "bfloat16": str(options.bfloat16)}
-        told |= {"data_dir": options.data_dir} if options.data_dir else {}
-        recipe = file.recipe(file.settings(told))
+        settings = dict(item.split("=", 1) for item in options.settings)
+        settings |= {"seed": str(seed), "bfloat16": str(options.bfloat16)}
+        settings |= {"data_dir": options.data_dir} if options.data_dir else {}
+        recipe = file.recipe(file.settings(settings))
         models, stages = Models(seed), recipe.stages
         baseline = next(number for number, stage in enumerate(stages, start=1) if stage.name == "baseline")
         for title, change in {"float32 baseline": None, **VARIANTS}.items():
-            key = json.dumps([title, sorted((name, text) for name, text in told.items() if name != "data_dir")])
+            key = json.dumps([title, sorted((name, text) for name, text in settings.items() if name != "data_dir")])
             if key not in rows:
                 chosen = change(stages) if change else stages[:baseline]
                 model = models.of(chosen)[chosen[-1].name]

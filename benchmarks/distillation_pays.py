@@ -4,8 +4,8 @@
         [--losses SoftTargets ...] [--num-examples N] [--shift PIXELS] [--no-flip] [--bfloat16] [--out FOLDER]
 
 The student learns CIFAR-10 alone, then under the teacher that comes with tfcompress, once for each seed. The table
-tells the mean of the seeds' accuracies on the test split, their spread (least to largest), and the gain over learning
-alone. A teacher's answers are kept on disk for the losses that compare answers. Results are kept in --out as they come;
+gives the mean of the seeds' accuracies on the test split, their spread (least to largest), and the gain over learning
+alone. A teacher's logits are cached on disk for the losses that compare logits. Results are kept in --out as they come;
 the same command goes on where it stopped.
 """
 
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from judging import accuracy
+from evaluation import accuracy
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
@@ -81,11 +81,11 @@ def main() -> None:
     add("--epochs", type=int, default=20)
     add("--seeds", type=int, default=3)
     add("--losses", nargs="+", default=["SoftTargets"], help="names as in the table, or all (default: SoftTargets)")
-    add("--num-examples", type=int, help="train and judge on so many (default: all)")
+    add("--num-examples", type=int, help="train and evaluate on so many (default: all)")
     add("--temperature", type=float, default=4.0)
     add("--labels", type=float, default=0.1, help="student_loss_weight (default: %(default)s)")
-    add("--shift", type=int, default=0, help="of pictures, beside flips: at most so many pixels (default: %(default)s)")
-    add("--no-flip", action="store_true", help="pictures as they are, without mirror images")
+    add("--shift", type=int, default=0, help="of images, beside flips: at most so many pixels (default: %(default)s)")
+    add("--no-flip", action="store_true", help="images without mirror images")
     add("--weight-decay", type=float, default=5e-4)
     add("--bfloat16", action="store_true", help="trains in bfloat16 products, faster where there are such")
     add("--out", type=Path, default=Path("saved_models/distillation_pays"))

@@ -1,12 +1,12 @@
-"""What a distilling step costs against a step of plain fit: with the teacher's answers kept, and without.
+"""What a distilling step costs against a step of plain fit: with the teacher's logits cached, and without.
 
     python benchmarks/distilling_step.py [--repeats 5] [--at-most 1.10]
 
-SimpleCNN learns from ResNet-20 on pictures of CIFAR-10's shape (noise: speed does not depend on what is in them). The
-ways take turns in one run; a time is the shortest epoch's after the first, which traces. In "answers written" each
-epoch has a view of its own and an empty folder to begin with: what a first training costs. Also told: bytes of the
+SimpleCNN learns from ResNet-20 on images of CIFAR-10's shape (noise: speed does not depend on what is in them). The
+ways take turns in one run; a time is the shortest epoch's after the first, which traces. In "logits written" each
+epoch has a view of its own and an empty folder to begin with: what a first training costs. Also printed: bytes of the
 cache for each example and view. Exits with 1 when a step with a warm cache takes more than --at-most of a plain one, or
-an answer more than 24 bytes.
+a row of logits more than 24 bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
 from tfcompress.core.types import Data, Split
 
-NUM_EPOCHS = 6  # of a second each: on a machine that others use, the shortest of five tells what a step costs
+NUM_EPOCHS = 6  # of a second each: on a machine that others use, the shortest of five is what a step costs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,16 +93,16 @@ def main() -> int:
         ways = {
             "plain fit": plain,
             "teacher asked at each step": tfc.distilled(plain, teacher),
-            "answers kept, cache warm": tfc.distilled(plain, teacher, cache=folder),
-            "answers kept in float32, warm": tfc.distilled(plain, teacher, cache=exact(folder)),
+            "logits cached, warm": tfc.distilled(plain, teacher, cache=folder),
+            "logits cached in float32, warm": tfc.distilled(plain, teacher, cache=exact(folder)),
         }
-        ways["answers kept, cache warm"](tfc.simple_cnn((32, 32, 3)))  # fills the cache
+        ways["logits cached, warm"](tfc.simple_cnn((32, 32, 3)))  # fills the cache
         num_files = sum(path.suffix == ".rows" for path in Path(folder).rglob("*"))
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-        ways["answers kept in float32, warm"](tfc.simple_cnn((32, 32, 3)))
+        ways["logits cached in float32, warm"](tfc.simple_cnn((32, 32, 3)))
         rounds = []
         for number in range(options.repeats):
-            writing = {"answers written": tfc.distilled(augmented, teacher, cache=Path(empty) / str(number))}
+            writing = {"logits written": tfc.distilled(augmented, teacher, cache=Path(empty) / str(number))}
             rounds.append({name: seconds_per_step(fit, plain) for name, fit in {**ways, **writing}.items()})
     medians = {name: statistics.median(times[name] for times in rounds) for name in rounds[0]}
     ratios = {name: statistics.median(times[name] / times["plain fit"] for times in rounds) for name in rounds[0]}
@@ -110,7 +110,7 @@ def main() -> int:
         print(f"{name:30} {1e3 * seconds:7.2f} ms a step   {ratios[name]:.2f} of plain")
     num_bytes = size / data.num_train / num_files
     print(f"{num_bytes:.1f} bytes for each example and view at {data.num_classes} classes, float16")
-    return int(ratios["answers kept, cache warm"] > options.at_most or num_bytes > 24)
+    return int(ratios["logits cached, warm"] > options.at_most or num_bytes > 24)
 
 
 if __name__ == "__main__":

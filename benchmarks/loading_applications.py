@@ -1,9 +1,9 @@
 """python benchmarks/loading_applications.py [NAME ...]: brings architectures of keras.applications in, and compares.
 
-Each is built by Keras 3 without trained weights and without the last softmax. Left so, most of them answer every
-picture with the same numbers, and any copy with the same biases would pass. So weights are disturbed, kernels enlarged
-as the ReLUs after them want it, and batch normalization is given the averages of the signal: "spread" tells how far the
-outputs for two pictures are apart, in the same terms as the difference. The table is printed, and written to --out.
+Each is built by Keras 3 without trained weights and without the last softmax. Left so, most of them give the same
+numbers for every image, and any copy with the same biases would pass. So weights are disturbed, kernels enlarged
+as the ReLUs after them want it, and batch normalization is given the averages of the signal: "spread" is how far the
+outputs for two images are apart, in the same terms as the difference. The table is printed, and written to --out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ HEADER = (
 
 
 def build(name: str) -> Any:
-    """A Keras 3 model of `keras.applications` whose answers depend on its input."""
+    """A Keras 3 model of `keras.applications` whose outputs depend on its input."""
     keras = keras3()
     keras.utils.set_random_seed(0)
     model = getattr(keras.applications, name)(weights=None, classifier_activation=None)
@@ -57,17 +57,17 @@ def disturb(model: Any, random: np.random.Generator) -> None:
 
 
 def calibrate(model: Any, random: np.random.Generator) -> None:
-    """Gives batch normalization the averages of one batch of random pictures, as training would."""
+    """Gives batch normalization the averages of one batch of random images, as training would."""
     layers = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = 0.0
     size = [length or 224 for length in model.input_shape[1:]]
-    pictures = random.standard_normal((4, *size)).astype("float32")
+    images = random.standard_normal((4, *size)).astype("float32")
     first = model.layers[1]
     if type(first).__name__ == "Rescaling":  # as the comparison does: averages of another signal would be chaos
-        pictures = (pictures - np.float32(first.offset)) / np.float32(first.scale)
-    model(pictures, training=True)
+        images = (images - np.float32(first.offset)) / np.float32(first.scale)
+    model(images, training=True)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
 
@@ -95,7 +95,7 @@ def table(rows: list[tuple[Any, ...]]) -> str:
 
 
 def main() -> int:
-    """Prints the table; exit code 1 when a difference is above the limit, or a network too deaf to tell."""
+    """Prints the table; exit code 1 when a difference is above the limit, or a spread below its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="defaults to all fourteen")
     parser.add_argument("--out", type=Path, help="a file for the table")

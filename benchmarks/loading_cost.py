@@ -2,7 +2,7 @@
 
 Each figure is of a fresh process, as a user's is, with TensorFlow and both Keras imported: the time to build the model
 with keras, then to bring it in, from memory and from a file; and how far the process's peak of memory rises over what
-it is when the model has answered once, as TensorFlow's own working memory is no part of bringing a model in. For scale:
+it is after one prediction of the model, as TensorFlow's own working memory is no part of loading a model. For scale:
 the time in which tf_keras builds the same model.
 """
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from judging import accuracy
+from evaluation import accuracy
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
@@ -141,7 +141,7 @@ def main() -> None:
             flush=True,
         )
 
-    def told(title: str, made: Any, exporter: Any) -> None:
+    def evaluate(title: str, made: Any, exporter: Any) -> None:
         path = options.out / f"{title.replace(' ', '_').replace(',', '')}.tflite"
         if exporter is None:
             row(title, accuracy(made, data), tfc.save_packed(made, path.with_suffix(".tfcp")), "")
@@ -154,17 +154,17 @@ def main() -> None:
         return fnmatch.fnmatch(title, options.rows)
 
     for title, made, exporter in filter(lambda row: wanted(row[0]), files(model, data)):
-        told(title, made, exporter)
+        evaluate(title, made, exporter)
     for title, made in levels(model, data):
         if wanted(title := f"kernels: {title}"):
-            told(title, made, None)
+            evaluate(title, made, None)
     for title, made in simulated(model, data):
         if wanted(title := f"kernels and activations simulated, {title}"):
             found = accuracy(made, data)
             print(f"| {title} | {found:.2%} | {100 * (found - at_first):+.2f} | | | | |", flush=True)
     for title, make, exporter in trained(model, data, options):
         if wanted(title):
-            told(title, make(), exporter)
+            evaluate(title, make(), exporter)
 
 
 def _has_batch_norm(model: Any) -> bool:

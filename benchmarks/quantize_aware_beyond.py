@@ -4,12 +4,12 @@
         [--aware-epochs 4] [--save FOLDER] [--bits conv1d:conv2=4]
 
 `conv1d` (convolutions over time with BatchNormalization) and `lstm` hear spoken digits (FSDD, 3,000 recordings of six
-speakers; log-mel spectrograms made here, in NumPy); `transformer` (Embedding, a convolution that tells the order,
-two blocks of attention) tells 77 intents of customers apart (Banking77, 10,003 questions). Each is trained in float,
+speakers; log-mel spectrograms made here, in NumPy); `transformer` (Embedding, a convolution for the order,
+two blocks of attention) classifies 77 intents of customers (Banking77, 10,003 questions). Each is trained in float,
 made quantization-aware, exported by `Int8` and run on its whole test split. FOLDER holds speech/fsdd.npz and
-text/banking77_*.csv; what is missing is told and left out.
+text/banking77_*.csv; what is missing is named and left out.
 
-The table has accuracy in float, quantization-aware and of the file, the share of answers on which the last two agree,
+The table has accuracy in float, quantization-aware and of the file, the top-1 agreement of the last two,
 bytes, and the operations of the file that compute in float. Exits with 1 when a file agrees on less than 99 %.
 """
 
@@ -59,12 +59,12 @@ class SpokenDigits(Data):
         """Spectrograms of all recordings; the archive says which are the test's."""
         with np.load(self.path) as held:
             audio, ends, digits, is_test = (held[name] for name in ("audio", "offsets", "digit", "is_test"))
-        pictures = np.stack([log_mel(audio[a:b] / 32768) for a, b in zip(ends[:-1], ends[1:], strict=True)])
-        mean, deviation = pictures[~is_test].mean(), pictures[~is_test].std()
-        pictures = ((pictures - mean) / deviation).astype("float32")
+        spectrograms = np.stack([log_mel(audio[a:b] / 32768) for a, b in zip(ends[:-1], ends[1:], strict=True)])
+        mean, deviation = spectrograms[~is_test].mean(), spectrograms[~is_test].std()
+        spectrograms = ((spectrograms - mean) / deviation).astype("float32")
         order = np.random.default_rng(0).permutation(np.flatnonzero(~is_test))
         labels = digits.astype(int)
-        return Split(pictures[order], labels[order]), Split(pictures[is_test], labels[is_test])
+        return Split(spectrograms[order], labels[order]), Split(spectrograms[is_test], labels[is_test])
 
 
 def log_mel(sound: np.ndarray) -> np.ndarray:
@@ -183,7 +183,7 @@ def float_ops(path: Path) -> Counter:
 
 
 def outputs_of(model: Any, data: Data) -> np.ndarray:
-    """The model's answers on the test split, (N, classes)."""
+    """The model's outputs on the test split, (N, classes)."""
     return model.predict(data.test.inputs, batch_size=256, verbose=0)
 
 
@@ -194,27 +194,27 @@ def measured(name: str, options: argparse.Namespace, folder: Path) -> tuple[str,
     set_seed(0)
     started = time.monotonic()
     plain = tfc.Train().apply(build(data), tfc.KerasFit(data, epochs=options.epochs, batch_size=64, learning_rate=rate))
-    told(f"{name}: float after {time.monotonic() - started:.0f} s")
+    say(f"{name}: float after {time.monotonic() - started:.0f} s")
     bits = dict(part.split("=") for of, _, part in (each.partition(":") for each in options.bits) if of == name)
     technique = tfc.QuantizeAware(per_layer_bits={layer: int(number) for layer, number in bits.items()})
     fit = tfc.KerasFit(data, epochs=options.aware_epochs, batch_size=64, learning_rate=rate / 10)
-    with collecting(lambda remark: told(f"{name}: {remark}")):
+    with collecting(lambda remark: say(f"{name}: {remark}")):
         aware = technique.apply(plain, fit)
-    told(f"{name}: quantization-aware after {time.monotonic() - started:.0f} s")
+    say(f"{name}: quantization-aware after {time.monotonic() - started:.0f} s")
     before = tfc.Float32().convert(plain, data, folder / f"{name}-float32.tflite")
     file = tfc.Int8().convert(aware, data, folder / f"{name}-int8.tflite")
-    answers = outputs_of(aware, data)
-    finding = tfc.CpuXnnpack(min_agreement=0).run(file, data, {"aware": answers})
+    outputs = outputs_of(aware, data)
+    finding = tfc.CpuXnnpack(min_agreement=0).run(file, data, {"aware": outputs})
     agreement = finding.agreement["aware"].top_1_agreement
     labels = data.test.labels
     in_float = ", ".join(f"{count} {op}" for op, count in sorted(float_ops(file.path).items())) or "none"
-    accuracies = [(outputs_of(plain, data).argmax(-1) == labels).mean(), (answers.argmax(-1) == labels).mean()]
+    accuracies = [(outputs_of(plain, data).argmax(-1) == labels).mean(), (outputs.argmax(-1) == labels).mean()]
     figures = [*accuracies, finding.accuracy, agreement]
     sizes = (f"{before.raw_bytes:,}", f"{file.raw_bytes:,}", f"{file.zipped_bytes:,}")
     return (name, str(len(labels)), *(f"{figure:.2%}" for figure in figures), *sizes, in_float)
 
 
-def told(line: str) -> None:
+def say(line: str) -> None:
     """Progress, on the error stream."""
     print(line, file=sys.stderr, flush=True)
 
@@ -239,7 +239,7 @@ def main() -> int:
             if path.exists():
                 rows.append(measured(name, options, folder))
             else:
-                told(f"{name}: left out, there is no {path}")
+                say(f"{name}: left out, there is no {path}")
     titles = ("model", "n", "float", "aware", "int8 file", "agreement", "float32 B", "int8 B", "zipped B", "float ops")
     for cells in (titles, ("---",) * len(titles), *rows):
         print("| " + " | ".join(cells) + " |")

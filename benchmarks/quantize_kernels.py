@@ -3,7 +3,7 @@
 Claim: the linear modes take less than twice the time of a min-max quantization of each tensor in NumPy, of its
 kind: minimum and maximum, one scale, divide, round (or floor), add the zero point where there is one, clip, cast. Exits
 with 1 when one does not. The time of the minima and maxima alone, which no quantization can be without, stands beside
-it; modes that search for their range are told, and not judged. Times are the least of several runs: what the work takes
+it; modes that search for their range have no limit. Times are the least of several runs: what the work takes
 when nothing else runs.
 """
 
@@ -106,7 +106,9 @@ def main() -> int:
     pass_ms = least["NumPy: minimum and maximum"]
     peers_ms = {name: least[f"NumPy: {_kind(name)}"] for name in least}
     total = sum(values.size for _, values, _ in kernels)
-    print(f"MobileNetV2: {len(kernels)} kernels, {total:,} weights; least of {RUNS} runs (3 of those not judged).\n")
+    print(
+        f"MobileNetV2: {len(kernels)} kernels, {total:,} weights; least of {RUNS} runs (3 of those without a limit).\n"
+    )
     print("| what | ms | of NumPy's of its kind | of minimum and maximum |\n|---|---|---|---|")
     for name, ms in least.items():
         print(f"| {name} | {ms:.2f} | {ms / peers_ms[name]:.2f} | {ms / pass_ms:.2f} |")

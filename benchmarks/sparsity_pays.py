@@ -3,7 +3,7 @@
 SimpleCNN on digits, trained, then pruned in several patterns to equal sparsity. Of each file: raw, zipped and
 sparse-encoded bytes, whether the encoded file serves on every CPU kernel set, and the median time of one inference by
 XNNPACK of the plain and of the encoded file, one thread. Claim: zeros make zipped files smaller; nothing is claimed of
-time, which is told. Exits with 1 when a pruned file zips no smaller than the dense one of its mode.
+time, which is printed. Exits with 1 when a pruned file zips no smaller than the dense one of its mode.
 """
 
 import statistics

@@ -3,12 +3,12 @@
     python benchmarks/tflite_accuracy.py [--data-dir FOLDER] [--repeats 5] [--at-least 5]
 
 The peer is the loop of the tutorial "Post-training integer quantization" (`run_tflite_model`): `tf.lite.Interpreter`,
-and for each image set_tensor, invoke, get_tensor. Both sides start from images in memory and end with the answers of
+and for each image set_tensor, invoke, get_tensor. Both sides start from images in memory and end with predictions for
 all of them, on the same file, in the same run, taking turns. The time of tfcompress is its child's from images to
-outputs, proving that batched answers equal single ones included; starting the child is listed beside it.
+outputs, proving that batched outputs equal single ones included; starting the child is listed beside it.
 
 How much is gained depends on how much of the loop is arithmetic: that can only be spread over cores, while the cost of
-a step of the loop goes. Exits with 1 when a ratio is below `--at-least`, or when the two sides' answers differ.
+a step of the loop goes. Exits with 1 when a ratio is below `--at-least`, or when the two sides' predictions differ.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NUM_IMAGES = 10_000
 
 @dataclasses.dataclass(frozen=True)
 class RandomImages(Data):
-    """Noise of an image's shape: speed does not depend on what is in the pictures."""
+    """Noise of an image's shape: speed does not depend on what is in the images."""
 
     input_shape: tuple[int, ...] = (32, 32, 3)
     title: str = "random images"
@@ -91,7 +91,7 @@ def tutorial_loop(path: Path, images: np.ndarray) -> np.ndarray:
 
 
 def tutorial_model() -> keras.Model:
-    """The tutorial's own network, for 28 x 28 pictures in grey."""
+    """The tutorial's own network, for 28 x 28 images in grey."""
     layers = keras.layers
     inputs = keras.Input((28, 28, 1), name="image")
     x = layers.MaxPooling2D()(layers.Conv2D(12, 3, activation="relu")(inputs))
@@ -101,7 +101,7 @@ def tutorial_model() -> keras.Model:
 def measure(title: str, path: Path, data: Data, repeats: int) -> Row:
     """Both sides in turn, `repeats` times each."""
     stored = data.test.inputs
-    images = data.model_inputs(stored)  # the tutorial scales its pictures before the loop, outside the time
+    images = data.model_inputs(stored)  # the tutorial scales its images before the loop, outside the time
     job = worker.Job(str(path.resolve()), "xnnpack", data.scale, with_latency=False)
     loop_s, check_s, with_start_s = [], [], []
     for _ in range(repeats):
@@ -128,7 +128,7 @@ def images_of(data_dir: str | None) -> Data:
 
 
 def train_a_little(model: keras.Model, data: Data) -> None:
-    """Two hundred steps, so that answers are not ties of an untrained network."""
+    """Two hundred steps, so that outputs are not ties of an untrained network."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss)
     examples = data.train.head(6400)
@@ -158,7 +158,7 @@ def print_table(rows: list[Row], repeats: int) -> None:
     load = os.getloadavg()[0]  # others at work share in these figures
     cores = batching.num_usable_cores()
     print(f"{NUM_IMAGES} images, {cores} cores, load average {load:.1f}, medians of {repeats} runs in turn\n")
-    print(f"{'file':44} {'loop':>8} {'check':>8} {'ratio':>6} {'with start':>11}  different answers")
+    print(f"{'file':44} {'loop':>8} {'check':>8} {'ratio':>6} {'with start':>11}  different predictions")
     for row in rows:
         print(
             f"{row.title:44} {row.loop_s:6.3f} s {row.check_s:6.3f} s {row.ratio:5.1f}x {row.with_start_s:9.3f} s"
@@ -180,7 +180,7 @@ def main() -> int:
     print_table(rows, options.repeats)
     failed = [row.title for row in rows if row.ratio < options.at_least or row.num_different]
     if failed:
-        print(f"\nBelow {options.at_least:g}x, or with other answers: {'; '.join(failed)}")
+        print(f"\nBelow {options.at_least:g}x, or with other predictions: {'; '.join(failed)}")
     return 1 if failed else 0
 
 

@@ -81,10 +81,10 @@ class Side:
     def pruned(self) -> dict[str, Any]:
         """What one more run found."""
         print(file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
+        line = self.process.stdout.readline()
+        if not line:
             raise SystemExit(f"torch_pruning_side.py ended with exit code {self.process.wait()}.")
-        return json.loads(answer)
+        return json.loads(line)
 
     def end(self) -> None:
         """Ends the process."""
@@ -118,7 +118,7 @@ def line(found: dict[str, Any]) -> str:
     torch, (theirs, ours) = found["torch"], found["times"].values()
     macs = (torch["before"], torch["after"], found["before"], found["after"])
     cells = [found["name"], *(f"{count / 1e6:,.1f} M" for count in macs), f"{found['after'] / torch['after'] - 1:+.2%}"]
-    cells += [f"{told:.3f}" for times in (theirs, ours) for told in (statistics.median(times), min(times))]
+    cells += [f"{seconds:.3f}" for times in (theirs, ours) for seconds in (statistics.median(times), min(times))]
     return "| " + " | ".join([*cells, f"{ratio(found):.2f}x"]) + " |"
 
 

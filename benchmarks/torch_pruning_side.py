@@ -26,9 +26,9 @@ def count_macs(model: Any, inputs: Any) -> int:
     """Multiply-accumulates of convolutions and linear layers, counted as tfcompress counts them."""
     counts: list[int] = []
 
-    def count(layer: Any, given: Any, answer: Any) -> None:
+    def count(layer: Any, given: Any, output: Any) -> None:
         kernel = layer.weight.numel()
-        positions = answer.shape[2] * answer.shape[3] if answer.dim() == 4 else 1
+        positions = output.shape[2] * output.shape[3] if output.dim() == 4 else 1
         counts.append(kernel * positions)
 
     layers = [layer for layer in model.modules() if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear))]
@@ -41,7 +41,7 @@ def count_macs(model: Any, inputs: Any) -> int:
 
 
 def prune(name: str, ratio: float) -> dict[str, Any]:
-    """Removes `ratio` of each layer's channels by group magnitude; tells work before and after, and the time."""
+    """Removes `ratio` of each layer's channels by group magnitude; prints work before and after, and the time."""
     inputs = torch.randn(1, 3, 224, 224)
     model = BUILDERS[name](weights=None).eval()
     head = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]

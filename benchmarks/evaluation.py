@@ -1,4 +1,4 @@
-"""What several benchmarks ask of a classifier; imported by them, and runs nothing itself."""
+"""Evaluation of a classifier, imported by several benchmarks; runs nothing itself."""
 
 from __future__ import annotations
 
