@@ -9,17 +9,18 @@ with the reason; it is never guessed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..backend.tensorflow import is_quantization_aware, tf
+from ..backend.calls import Call, has_calls, replay
+from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import UnsupportedModel
 from .atoms import Channels
 from .layer_rules import follow
-from .trace import Call, Tracer
+from .trace import TracedCall, Tracer
 
 MAKES = "makes"  # along this axis the weight makes the channel: zero there, and the channel is zero
 TAKES = "takes"  # along this axis the weight reads the channel
@@ -186,7 +187,7 @@ def channel_graph(model: Any, find_dead: bool = False) -> ChannelGraph:
             f"channel_graph expects a float model. Received: {model.name!r}, which is quantization-aware. "
             "Remove channels before quantization."
         )
-    if not getattr(model, "_nodes_by_depth", None):
+    if not has_calls(model):
         raise UnsupportedModel(
             f"channel_graph expects a functional model. Received: {type(model).__name__} {model.name!r}. "
             "Bring it in with tfc.load_model."
@@ -213,23 +214,15 @@ def channel_graph(model: Any, find_dead: bool = False) -> ChannelGraph:
 
 
 def _walk(tracer: Tracer) -> None:
-    """Goes through the graph, call by call; the model's inputs and outputs are pinned."""
-    known: dict[int, Channels | None] = {}
-    for _, nodes in sorted(tracer.model._nodes_by_depth.items(), reverse=True):
-        for node in nodes:
-            outputs = tf.nest.flatten(node.outputs)
-            if node.is_input:
-                found = [tracer.pinned(tensor, "it is the model's input") for tensor in outputs]
-            else:
-                tensors = [x for x in tf.nest.flatten((node.call_args, node.call_kwargs)) if id(x) in known]
-                call = Call(
-                    *(node.layer, tensors, [known[id(tensor)] for tensor in tensors], outputs),
-                    *(tuple(node.call_args), dict(node.call_kwargs)),
-                )
-                found = follow(tracer, call)
-            known.update((id(tensor), channels) for tensor, channels in zip(outputs, found, strict=True))
-    for tensor in tracer.model.outputs:
-        tracer.pin(known[id(tensor)], "it is the model's output")
+    """Follows channels through the graph, call by call; those of the model's inputs and outputs are pinned."""
+
+    def again(call: Call, place: Callable[[Any], Any]) -> list[Channels | None]:
+        channels = [place(tensor) for tensor in call.inputs]
+        return follow(tracer, TracedCall(call.layer, call.args, call.kwargs, call.outputs, channels))
+
+    inputs = [tracer.pinned(tensor, "it is the model's input") for tensor in tracer.model.inputs]
+    for channels in replay(tracer.model, inputs, again):
+        tracer.pin(channels, "it is the model's output")
 
 
 def _in_order_of_appearance(count: int, listed: list[np.ndarray]) -> np.ndarray:

@@ -12,13 +12,14 @@ from .atoms import Channels
 from .normalization_rules import batch_normalization, group_normalization, layer_normalization, unit_normalization
 from .operation_rules import follow_operation
 from .shape_rules import combined, joined, product, reshaped, total
-from .trace import Call, Tracer, Untraceable, applied
+from .trace import TracedCall, Tracer, Untraceable, applied
 from .unit_rules import attention, bidirectional, embedding, recurrent
 
 Answer = list[Channels | None]
+Rule = Callable[[Tracer, TracedCall], Answer]
 
 
-def follow(tracer: Tracer, call: Call) -> Answer:
+def follow(tracer: Tracer, call: TracedCall) -> Answer:
     """The channels of a call's outputs; what is not known here is pinned, its inputs and outputs."""
     kind, home = type(call.layer).__name__, type(call.layer).__module__
     try:
@@ -34,7 +35,7 @@ def _channel_axis(layer: Any, rank: int) -> int:
     return 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1
 
 
-def _convolution(tracer: Tracer, call: Call) -> Answer:
+def _convolution(tracer: Tracer, call: TracedCall) -> Answer:
     layer = call.layer
     channels = tracer.along(call, _channel_axis(layer, call.rank))
     transposed = "Transpose" in type(layer).__name__
@@ -52,7 +53,7 @@ def _convolution(tracer: Tracer, call: Call) -> Answer:
     return _made(tracer, call, atoms, layer.kernel, out)
 
 
-def _made(tracer: Tracer, call: Call, atoms: np.ndarray, kernel: Any, out: int) -> Answer:
+def _made(tracer: Tracer, call: TracedCall, atoms: np.ndarray, kernel: Any, out: int) -> Answer:
     """The output of a layer with a kernel, a bias and an activation."""
     layer, tensor = call.layer, call.outputs[0]
     tracer.weight(layer, kernel, out, "makes", atoms)
@@ -62,7 +63,7 @@ def _made(tracer: Tracer, call: Call, atoms: np.ndarray, kernel: Any, out: int) 
     return _activated(tracer, call, Channels(axis, atoms, values), layer.activation)
 
 
-def _activated(tracer: Tracer, call: Call, channels: Channels, activation: Any) -> Answer:
+def _activated(tracer: Tracer, call: TracedCall, channels: Channels, activation: Any) -> Answer:
     if activation is None:
         return [channels]
     name = getattr(activation, "__name__", "")
@@ -72,7 +73,7 @@ def _activated(tracer: Tracer, call: Call, channels: Channels, activation: Any) 
     return [channels.valued(applied(activation, channels.values, tracer.answers))]
 
 
-def _dense(tracer: Tracer, call: Call) -> Answer:
+def _dense(tracer: Tracer, call: TracedCall) -> Answer:
     layer = call.layer
     channels = tracer.along(call, -1)
     tracer.weight(layer, layer.kernel, 0, "takes", channels.atoms)
@@ -82,7 +83,7 @@ def _dense(tracer: Tracer, call: Call) -> Answer:
     return _made(tracer, call, atoms, layer.kernel, 1)
 
 
-def _depthwise(tracer: Tracer, call: Call) -> Answer:
+def _depthwise(tracer: Tracer, call: TracedCall) -> Answer:
     layer = call.layer
     channels = tracer.along(call, _channel_axis(layer, call.rank))
     tracer.read(call, channels, layer.depthwise_kernel, -2)
@@ -98,7 +99,7 @@ def _depthwise(tracer: Tracer, call: Call) -> Answer:
     return _activated(tracer, call, Channels(channels.axis, atoms, values), layer.activation)
 
 
-def _separable(tracer: Tracer, call: Call) -> Answer:
+def _separable(tracer: Tracer, call: TracedCall) -> Answer:
     layer = call.layer
     channels = tracer.along(call, _channel_axis(layer, call.rank))
     tracer.read(call, channels, layer.depthwise_kernel, -2)
@@ -109,7 +110,7 @@ def _separable(tracer: Tracer, call: Call) -> Answer:
     return _made(tracer, call, atoms, layer.pointwise_kernel, -1)
 
 
-def _element_wise(tracer: Tracer, call: Call) -> Answer:
+def _element_wise(tracer: Tracer, call: TracedCall) -> Answer:
     """Activation layers, each channel by itself."""
     channels = call.channels[0]
     if channels is None:
@@ -119,16 +120,16 @@ def _element_wise(tracer: Tracer, call: Call) -> Answer:
     return [channels.valued(applied(tracer.function(call.layer), channels.values, tracer.answers))]
 
 
-def _softmax(tracer: Tracer, call: Call) -> Answer:
+def _softmax(tracer: Tracer, call: TracedCall) -> Answer:
     return tracer.unknown(call, f"{call} divides by a sum over several places")
 
 
-def _rescaling(tracer: Tracer, call: Call) -> Answer:
+def _rescaling(tracer: Tracer, call: TracedCall) -> Answer:
     plain = all(np.ndim(value) == 0 for value in (call.layer.scale, call.layer.offset))
     return _element_wise(tracer, call) if plain else tracer.unknown(call)
 
 
-def _prelu(tracer: Tracer, call: Call) -> Answer:
+def _prelu(tracer: Tracer, call: TracedCall) -> Answer:
     channels, layer = call.channels[0], call.layer
     if channels is None:
         return tracer.unknown(call)
@@ -137,50 +138,50 @@ def _prelu(tracer: Tracer, call: Call) -> Answer:
     return [channels.valued(np.where(channels.values == 0, 0.0, np.nan))]
 
 
-def _unchanged(tracer: Tracer, call: Call) -> Answer:
+def _unchanged(tracer: Tracer, call: TracedCall) -> Answer:
     """What treats all channels alike and leaves them in their places; what it pads or resizes keeps zeros."""
     channels = call.channels[0]
     if channels is None or call.outputs[0].shape[channels.axis] != channels.size:
         return tracer.unknown(call, f"{call} works along the axis of the channels")
     constant = np.where(channels.values == 0, 0.0, np.nan)
-    return [channels if call.outputs[0].shape == call.tensors[0].shape else channels.valued(constant)]
+    return [channels if call.outputs[0].shape == call.inputs[0].shape else channels.valued(constant)]
 
 
-def _spatial(tracer: Tracer, call: Call) -> Answer:
+def _spatial(tracer: Tracer, call: TracedCall) -> Answer:
     """Pooling, padding, resizing: along all axes but the batch and the channels."""
     channels = tracer.along(call, _channel_axis(call.layer, call.rank))
     padded = "ZeroPadding" in type(call.layer).__name__
     return [channels.valued(np.where(channels.values == 0, 0.0, np.nan)) if padded else channels]
 
 
-def _global_pooling(tracer: Tracer, call: Call) -> Answer:
+def _global_pooling(tracer: Tracer, call: TracedCall) -> Answer:
     channels = tracer.along(call, _channel_axis(call.layer, call.rank))
     return [channels.moved(channels.axis if call.layer.keepdims else 1)]
 
 
-def _flatten(tracer: Tracer, call: Call) -> Answer:
+def _flatten(tracer: Tracer, call: TracedCall) -> Answer:
     first = getattr(call.layer, "data_format", None) == "channels_first"
     return tracer.unknown(call) if first and call.rank > 2 else reshaped(tracer, call, None)
 
 
-def _reshape(tracer: Tracer, call: Call) -> Answer:
+def _reshape(tracer: Tracer, call: TracedCall) -> Answer:
     return reshaped(tracer, call, ("target_shape", -1))
 
 
-def _permute(tracer: Tracer, call: Call) -> Answer:
+def _permute(tracer: Tracer, call: TracedCall) -> Answer:
     channels = call.channels[0]
     return tracer.unknown(call) if channels is None else [channels.moved(call.layer.dims.index(channels.axis) + 1)]
 
 
-def _repeat(tracer: Tracer, call: Call) -> Answer:
+def _repeat(tracer: Tracer, call: TracedCall) -> Answer:
     return [tracer.along(call, 1).moved(2)]
 
 
-def _concatenate(tracer: Tracer, call: Call) -> Answer:
+def _concatenate(tracer: Tracer, call: TracedCall) -> Answer:
     return joined(tracer, call, call.layer.axis)
 
 
-def _time_distributed(tracer: Tracer, call: Call) -> Answer:
+def _time_distributed(tracer: Tracer, call: TracedCall) -> Answer:
     inner = call.layer.layer
     if type(inner) is not keras.layers.Dense:
         return tracer.unknown(call)
@@ -195,16 +196,18 @@ def _time_distributed(tracer: Tracer, call: Call) -> Answer:
     return _activated(tracer, call, Channels(call.rank - 1, atoms, values), inner.activation)
 
 
-def _merge(function: Callable[..., Any]) -> Callable[[Tracer, Call], Answer]:
+def _merge(function: Callable[..., Any]) -> Rule:
     return lambda tracer, call: combined(tracer, call, function)
 
 
-def _for(names: str, handler: Callable[[Tracer, Call], Answer]) -> dict[str, Callable[[Tracer, Call], Answer]]:
+def _for(
+    names: str, handler: Callable[[Tracer, TracedCall], Answer]
+) -> dict[str, Callable[[Tracer, TracedCall], Answer]]:
     return dict.fromkeys(names.split(), handler)
 
 
 _DIMENSIONS = ("1D", "2D", "3D")
-_HANDLERS: dict[str, Callable[[Tracer, Call], Answer]] = {
+_HANDLERS: dict[str, Rule] = {
     **_for("Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose", _convolution),
     **_for("DepthwiseConv1D DepthwiseConv2D", _depthwise),
     **_for("SeparableConv1D SeparableConv2D", _separable),

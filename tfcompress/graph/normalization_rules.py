@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from .atoms import Channels
-from .trace import Call, Tracer
+from .trace import TracedCall, Tracer
 
 
-def batch_normalization(tracer: Tracer, call: Call) -> list[Channels | None]:
+def batch_normalization(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     """Zero once scale and offset are zero; without a scale, once offset and moving mean are."""
     layer = call.layer
     channels = tracer.along(call, layer.axis[0] if isinstance(layer.axis, (list, tuple)) else layer.axis)
@@ -36,7 +36,7 @@ def _normalized(layer: Any, values: np.ndarray) -> np.ndarray:
     return answer + offset
 
 
-def group_normalization(tracer: Tracer, call: Call) -> list[Channels | None]:
+def group_normalization(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     """Whole groups can go: each has its own statistics."""
     layer = call.layer
     channels = tracer.along(call, layer.axis)
@@ -54,11 +54,11 @@ def group_normalization(tracer: Tracer, call: Call) -> list[Channels | None]:
     return [channels.valued(values)]
 
 
-def unit_normalization(tracer: Tracer, call: Call) -> list[Channels | None]:
+def unit_normalization(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     channels = tracer.along(call, -1)
     tracer.read(call, channels)  # a channel of zeros does not change a norm
     return [channels]
 
 
-def layer_normalization(tracer: Tracer, call: Call) -> list[Channels | None]:
+def layer_normalization(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     return tracer.unknown(call, f"{call} takes its statistics over all channels, which change when one goes")

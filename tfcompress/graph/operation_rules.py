@@ -9,7 +9,7 @@ import numpy as np
 from ..backend.tensorflow import tf
 from .atoms import Channels
 from .shape_rules import combined, joined, product, reshaped
-from .trace import Call, Tracer, applied
+from .trace import TracedCall, Tracer, applied
 
 _UNARY_NAMES = (
     "nn.relu nn.relu6 nn.silu nn.swish nn.elu nn.selu nn.gelu nn.leaky_relu nn.softplus nn.softsign nn.sigmoid nn.tanh "
@@ -27,10 +27,10 @@ _UNARY, _BINARY, _REDUCTIONS = (frozenset(names.split()) for names in (_UNARY_NA
 _PRODUCTS = frozenset({"math.multiply", "multiply"})
 
 
-def follow_operation(tracer: Tracer, call: Call) -> list[Channels | None]:
+def follow_operation(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     """The channels of an operation's output; what is not known here is pinned."""
     symbol = _symbol(call)
-    if symbol in _UNARY and len(call.tensors) == 1:
+    if symbol in _UNARY and len(call.inputs) == 1:
         return _unary(tracer, call)
     if symbol in _BINARY:
         return _binary(tracer, call)
@@ -49,17 +49,17 @@ def follow_operation(tracer: Tracer, call: Call) -> list[Channels | None]:
     return tracer.unknown(call)
 
 
-def _symbol(call: Call) -> str:
+def _symbol(call: TracedCall) -> str:
     return call.layer.symbol.removeprefix("compat.v1.")
 
 
-def _argument(call: Call, position: int, name: str, default: Any = None) -> Any:
+def _argument(call: TracedCall, position: int, name: str, default: Any = None) -> Any:
     return call.args[position] if len(call.args) > position else call.kwargs.get(name, default)
 
 
-def _with(call: Call, values: list[np.ndarray]) -> Any:
+def _with(call: TracedCall, values: list[np.ndarray]) -> Any:
     """The operation's own function on values, in the place of its tensors."""
-    given = {id(tensor): tf.constant(value, tf.float32) for tensor, value in zip(call.tensors, values, strict=True)}
+    given = {id(tensor): tf.constant(value, tf.float32) for tensor, value in zip(call.inputs, values, strict=True)}
 
     def place(value: Any) -> Any:
         return given.get(id(value), value)
@@ -68,7 +68,7 @@ def _with(call: Call, values: list[np.ndarray]) -> Any:
     return np.asarray(call.layer.function(*args, **kwargs), float)
 
 
-def _unary(tracer: Tracer, call: Call) -> list[Channels | None]:
+def _unary(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     channels = call.channels[0]
     plain = all(np.ndim(value) == 0 for value in tf.nest.flatten((call.args[1:], call.kwargs)) if value is not None)
     if channels is None or not plain:
@@ -78,23 +78,23 @@ def _unary(tracer: Tracer, call: Call) -> list[Channels | None]:
     return [channels.valued(applied(lambda values: _with(call, [values]), channels.values))]
 
 
-def _binary(tracer: Tracer, call: Call) -> list[Channels | None]:
+def _binary(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     others = [
         value
         for value in (*call.args, *(value for name, value in call.kwargs.items() if name != "name"))
-        if not any(value is tensor for tensor in call.tensors)
+        if not any(value is tensor for tensor in call.inputs)
     ]
     if any(np.ndim(value) for value in others):
         return tracer.unknown(call, f"{call} has a constant for each channel")
     if _symbol(call) in _PRODUCTS:
         return combined(tracer, call, lambda *values: product(*values, *(np.full_like(values[0], o) for o in others)))
-    if len(call.tensors) == 1:
+    if len(call.inputs) == 1:
         channels = call.channels[0]
         return [channels.valued(_with(call, [channels.values]))] if channels else tracer.unknown(call)
     return combined(tracer, call, lambda *values: _with(call, list(values)))
 
 
-def _reduction(tracer: Tracer, call: Call) -> list[Channels | None]:
+def _reduction(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     channels, axis = call.channels[0], _argument(call, 1, "axis")
     keep = bool(_argument(call, 2, "keepdims", False))
     axes = {int(a) % call.rank for a in np.ravel(axis)} if axis is not None else set(range(call.rank))
@@ -105,7 +105,7 @@ def _reduction(tracer: Tracer, call: Call) -> list[Channels | None]:
     return [channels.moved(channels.axis - (0 if keep else sum(a < channels.axis for a in axes)))]
 
 
-def _moved(tracer: Tracer, call: Call) -> list[Channels | None]:
+def _moved(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     channels, symbol, rank = call.channels[0], _symbol(call), call.rank
     if channels is None:
         return tracer.unknown(call)
@@ -125,10 +125,10 @@ def _moved(tracer: Tracer, call: Call) -> list[Channels | None]:
     return tracer.unknown(call) if axis == 0 else [channels.moved(channels.axis + (axis <= channels.axis))]
 
 
-def _split(tracer: Tracer, call: Call) -> list[Channels | None]:
+def _split(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     channels = call.channels[0]
     axis = int(_argument(call, 2, "axis", 0)) % call.rank
-    if channels is None or len(call.tensors) != 1:
+    if channels is None or len(call.inputs) != 1:
         return tracer.unknown(call)
     if axis != channels.axis:
         return [channels] * len(call.outputs)

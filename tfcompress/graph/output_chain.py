@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..backend.tensorflow import keras
-from .calls import Network
+from .network import Network
 
 
 def graphs(model: Any) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..backend.calls import Call, is_tensor, replay
 from ..backend.tensorflow import keras, tf
 from ..models_io.copying import copy_model
 
@@ -30,20 +31,20 @@ def rewritten(
         layer called on several tensors is called on their list.
       after: for a layer, an input included, the one that each of its outputs is given to, or None.
     """
-    replay = _Replay(replacement, after)
+    rewriting = _Rewriting(replacement, after)
     copy = copy_model(model)
     inputs = [
         keras.Input(batch_shape=tuple(tensor.shape), dtype=tensor.dtype, name=tensor.node.layer.name)
         for tensor in copy.inputs
     ]
-    seen = [replay.followed(tensor.node.layer, made) for tensor, made in zip(copy.inputs, inputs, strict=True)]
-    outputs = replay.run(copy, seen, "", None)
+    seen = [rewriting.followed(tensor.node.layer, made) for tensor, made in zip(copy.inputs, inputs, strict=True)]
+    outputs = rewriting.run(copy, seen, "", None)
     shaped = tf.nest.pack_sequence_as(copy._nested_outputs, outputs)
     # A copy's layers are called once: those above have nodes of the model that they come from, too.
     return copy_model(keras.Model(inputs if len(inputs) > 1 else inputs[0], shaped, name=model.name))
 
 
-class _Replay:
+class _Rewriting:
     """What has been made: the layer to use for each, and the names taken."""
 
     def __init__(self, replacement: Callable[[Any], Any | None], after: Callable[[Any], Any | None]) -> None:
@@ -53,21 +54,12 @@ class _Replay:
 
     def run(self, graph: Any, inputs: Sequence[Any], prefix: str, training: bool | None) -> list[Any]:
         """Calls all of `graph` on `inputs`; gives its outputs in order."""
-        known = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
 
-        def place(value: Any) -> Any:
-            return known.get(id(value), value)
+        def again(call: Call, place: Callable[[Any], Any]) -> Any:
+            args, kwargs = tf.nest.map_structure(place, (list(call.args), dict(call.kwargs)))
+            return self.followed(call.layer, self._call(call.layer, args, kwargs, prefix, training))
 
-        for depth in sorted(graph._nodes_by_depth, reverse=True):
-            for node in graph._nodes_by_depth[depth]:
-                if node.is_input:
-                    continue
-                args = tf.nest.map_structure(place, list(node.call_args))
-                kwargs = tf.nest.map_structure(place, dict(node.call_kwargs))
-                answers = self.followed(node.layer, self._call(node.layer, args, kwargs, prefix, training))
-                outputs = tf.nest.flatten(node.outputs)
-                known.update((id(old), new) for old, new in zip(outputs, tf.nest.flatten(answers), strict=True))
-        return [known[id(tensor)] for tensor in graph.outputs]
+        return replay(graph, inputs, again)
 
     def followed(self, layer: Any, answers: Any) -> Any:
         """What the layer gave, given to the one behind it."""
@@ -108,12 +100,8 @@ def _in_order(layer: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[A
     order = [name for name in layer._call_spec.arg_names if name in kwargs]
     others = [name for name in kwargs if name not in order]
     values = (*args, *(kwargs[name] for name in (*order, *others)))
-    return [value for value in tf.nest.flatten(values) if _is_symbolic(value)]
-
-
-def _is_symbolic(value: Any) -> bool:
-    return keras.backend.is_keras_tensor(value) if value is not None and hasattr(value, "shape") else False
+    return [value for value in tf.nest.flatten(values) if is_tensor(value)]
 
 
 def _num_tensors(args: Sequence[Any], kwargs: dict[str, Any]) -> int:
-    return sum(_is_symbolic(value) for value in tf.nest.flatten((args, list(kwargs.values()))))
+    return sum(is_tensor(value) for value in tf.nest.flatten((args, list(kwargs.values()))))

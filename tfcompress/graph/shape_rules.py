@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from .atoms import Channels
-from .trace import Call, Tracer
+from .trace import TracedCall, Tracer
 
 
-def combined(tracer: Tracer, call: Call, function: Callable[..., Any]) -> list[Channels | None]:
+def combined(tracer: Tracer, call: TracedCall, function: Callable[..., Any]) -> list[Channels | None]:
     """Element-wise arithmetic of several tensors: channels at one place are coupled, one that is spread out is pinned.
 
     `function` gives the values, of arrays of shape (2, channels) in the place of the tensors.
@@ -20,7 +20,7 @@ def combined(tracer: Tracer, call: Call, function: Callable[..., Any]) -> list[C
     output = call.outputs[0]
     full = [
         (channels, channels.axis - len(tensor.shape))
-        for channels, tensor in zip(call.channels, call.tensors, strict=True)
+        for channels, tensor in zip(call.channels, call.inputs, strict=True)
         if channels is not None and channels.size > 1
     ]
     axes = {axis for _, axis in full}
@@ -29,7 +29,7 @@ def combined(tracer: Tracer, call: Call, function: Callable[..., Any]) -> list[C
     axis = axes.pop()
     leader = full[0][0]
     values = []
-    for channels, tensor in zip(call.channels, call.tensors, strict=True):
+    for channels, tensor in zip(call.channels, call.inputs, strict=True):
         if channels is not None and channels.size > 1:
             if channels.size != leader.size:
                 return tracer.unknown(call)
@@ -56,7 +56,7 @@ def total(*values: np.ndarray) -> np.ndarray:
     return sum(values[1:], start=values[0])
 
 
-def joined(tracer: Tracer, call: Call, axis: int) -> list[Channels | None]:
+def joined(tracer: Tracer, call: TracedCall, axis: int) -> list[Channels | None]:
     """Concatenation: along the axis of the channels their lists are joined, along another one they are coupled."""
     axis = axis % call.rank
     channels = call.channels
@@ -71,14 +71,14 @@ def joined(tracer: Tracer, call: Call, axis: int) -> list[Channels | None]:
     return [channels[0].valued(np.where(same, channels[0].values, np.nan))]
 
 
-def reshaped(tracer: Tracer, call: Call, path: tuple[Any, ...] | None) -> list[Channels | None]:
+def reshaped(tracer: Tracer, call: TracedCall, path: tuple[Any, ...] | None) -> list[Channels | None]:
     """Reshaping: each new place learns its atom. Where atoms come to vary along several axes, only the last is kept
     apart, and those that share a place on it are coupled.
 
     `path` leads to the target shape in the layer's settings, and ends with what to add to an axis to find its entry
     there; None where there is no such setting.
     """
-    channels, before, after = call.channels[0], call.tensors[0].shape[1:], call.outputs[0].shape[1:]
+    channels, before, after = call.channels[0], call.inputs[0].shape[1:], call.outputs[0].shape[1:]
     if channels is None:
         return tracer.unknown(call)
     if None in before or None in after:

@@ -8,28 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from ..backend.calls import Call
 from ..backend.tensorflow import keras, tf
 from .atoms import Atoms, Channels
 
 
-@dataclasses.dataclass(frozen=True)
-class Call:
-    """A layer called in the graph: its input tensors with their channels (None: unknown), and its output tensors."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class TracedCall(Call):
+    """A call with the channels of each of its inputs (None: unknown)."""
 
-    layer: Any
-    tensors: Sequence[Any]
     channels: Sequence[Channels | None]
-    outputs: Sequence[Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
 
     @property
     def rank(self) -> int:
         """Axes of the first input, the batch included."""
-        return len(self.tensors[0].shape)
-
-    def __str__(self) -> str:
-        return f"layer {self.layer.name!r} ({type(self.layer).__name__})"
+        return len(self.inputs[0].shape)
 
 
 class Tracer:
@@ -66,16 +59,16 @@ class Tracer:
         if channels is not None:
             self.atoms.pin(channels.atoms, reason)
 
-    def unknown(self, call: Call, reason: str = "") -> list[Channels | None]:
+    def unknown(self, call: TracedCall, reason: str = "") -> list[Channels | None]:
         """Gives up on a call: its inputs and outputs are pinned, and the reason names the layer."""
         reason = reason or f"{call} is one that the graph of channels cannot follow"
         for channels in call.channels:
             self.pin(channels, reason)
         return [self.pinned(tensor, reason) for tensor in call.outputs]
 
-    def along(self, call: Call, axis: int, number: int = 0) -> Channels:
+    def along(self, call: TracedCall, axis: int, number: int = 0) -> Channels:
         """The channels of an input along `axis`; those along another one are pinned, and new ones made."""
-        channels, tensor = call.channels[number], call.tensors[number]
+        channels, tensor = call.channels[number], call.inputs[number]
         axis = axis % len(tensor.shape)
         if channels is not None and channels.axis == axis:
             return channels
@@ -119,7 +112,7 @@ class Tracer:
         settings = (f"{name}={value}" for name, value in layer.get_config().items() if name != "name")
         return self._functions.setdefault((type(layer).__name__, *settings), layer.call)
 
-    def read(self, call: Call, channels: Channels, kernel: Any = None, axis: int = 0) -> None:
+    def read(self, call: TracedCall, channels: Channels, kernel: Any = None, axis: int = 0) -> None:
         """Has a call read channels, with `kernel` along `axis`; those not 0 when zeroed are pinned."""
         zeroed, actual = channels.values
         wrong = ~(zeroed == 0)

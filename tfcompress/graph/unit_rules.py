@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from .atoms import Channels
-from .trace import Call, Tracer, applied
+from .trace import TracedCall, Tracer, applied
 
 _GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 _CANDIDATE = {"LSTM": 2, "GRU": 2, "SimpleRNN": 0}  # the gate whose zero leaves the unit's state at zero
 
 
-def embedding(tracer: Tracer, call: Call) -> list[Channels | None]:
+def embedding(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     """Each entry of a word's vector is a channel."""
     layer = call.layer
     atoms = tracer.own(layer, layer.output_dim)
@@ -22,7 +22,7 @@ def embedding(tracer: Tracer, call: Call) -> list[Channels | None]:
     return [Channels(len(call.outputs[0].shape) - 1, atoms, tracer.made(atoms, layer.embeddings, 1))]
 
 
-def recurrent(tracer: Tracer, call: Call) -> list[Channels | None]:
+def recurrent(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     """A unit goes from all gates, and from what the gates read of the step before."""
     layer = call.layer
     if not _is_plain(call):
@@ -34,7 +34,7 @@ def recurrent(tracer: Tracer, call: Call) -> list[Channels | None]:
     return [Channels(len(call.outputs[0].shape) - 1, atoms, values)]
 
 
-def bidirectional(tracer: Tracer, call: Call) -> list[Channels | None]:
+def bidirectional(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     """Unit i goes from both directions, which share their settings."""
     layer = call.layer
     forward, backward = layer.forward_layer, layer.backward_layer
@@ -53,13 +53,13 @@ def bidirectional(tracer: Tracer, call: Call) -> list[Channels | None]:
     return tracer.unknown(call)
 
 
-def _is_plain(call: Call) -> bool:
+def _is_plain(call: TracedCall) -> bool:
     layer = getattr(call.layer, "forward_layer", call.layer)
-    states = layer.return_state or layer.stateful or layer.time_major or len(call.tensors) > 1
+    states = layer.return_state or layer.stateful or layer.time_major or len(call.inputs) > 1
     return not states and len(call.outputs) == 1
 
 
-def _units(tracer: Tracer, call: Call, inner: Any, channels: Channels, atoms: np.ndarray) -> np.ndarray:
+def _units(tracer: Tracer, call: TracedCall, inner: Any, channels: Channels, atoms: np.ndarray) -> np.ndarray:
     """Notes the weights of a recurrent layer, and gives the values of its outputs."""
     cell, kind, count = inner.cell, type(inner).__name__, len(atoms)
     gates = np.tile(atoms, _GATES[kind])
@@ -79,10 +79,10 @@ def _units(tracer: Tracer, call: Call, inner: Any, channels: Channels, atoms: np
     return np.where(applied(inner.activation, values) == 0, 0.0, np.nan)
 
 
-def attention(tracer: Tracer, call: Call) -> list[Channels | None]:
+def attention(tracer: Tracer, call: TracedCall) -> list[Channels | None]:
     """Whole heads go: from the projections of query, key and value, and from the projection of the output."""
     layer = call.layer
-    if len(call.outputs) > 1 or len(call.tensors) > 3 or call.kwargs.get("return_attention_scores"):
+    if len(call.outputs) > 1 or len(call.inputs) > 3 or call.kwargs.get("return_attention_scores"):
         return tracer.unknown(call, f"{call} gives its scores, or takes a mask")
     inputs = _attention_inputs(call)
     if inputs is None:
@@ -96,7 +96,7 @@ def attention(tracer: Tracer, call: Call) -> list[Channels | None]:
         tracer.read(call, channels, dense.kernel, 0)
         tracer.weight(layer, dense.kernel, 1, "makes", heads)
         tracer.weight(layer, dense.bias, 0, "makes", heads)
-        tracer.setting(layer, (f"{name}_shape", len(call.tensors[number].shape) - 1), channels.atoms)
+        tracer.setting(layer, (f"{name}_shape", len(call.inputs[number].shape) - 1), channels.atoms)
     out = layer._output_dense
     values = tracer.made(heads, layer._value_dense.kernel, 1)
     if tracer.reads_weights and layer._value_dense.bias is not None:
@@ -106,7 +106,7 @@ def attention(tracer: Tracer, call: Call) -> list[Channels | None]:
     return [_projected(tracer, call, out, inputs["query"])]
 
 
-def _projected(tracer: Tracer, call: Call, out: Any, query: int) -> Channels:
+def _projected(tracer: Tracer, call: TracedCall, out: Any, query: int) -> Channels:
     """The output's channels: as many as the query's, unless the layer was given a shape of its own."""
     layer, axis = call.layer, len(call.outputs[0].shape) - 1
     if layer._output_shape is None:
@@ -118,14 +118,14 @@ def _projected(tracer: Tracer, call: Call, out: Any, query: int) -> Channels:
     return Channels(axis, atoms, tracer.made(atoms, out.kernel, -1, out.bias))
 
 
-def _attention_inputs(call: Call) -> dict[str, int] | None:
+def _attention_inputs(call: TracedCall) -> dict[str, int] | None:
     """Which of the call's tensors are query, value and key; None when other tensors are among them."""
     names = ("query", "value", "key")
     given = dict(zip(names, call.args, strict=False)) | {
         name: call.kwargs[name] for name in names if name in call.kwargs
     }
     given = {name: tensor for name, tensor in given.items() if tensor is not None}
-    places = {id(tensor): number for number, tensor in enumerate(call.tensors)}
+    places = {id(tensor): number for number, tensor in enumerate(call.inputs)}
     others = set(places) - {id(tensor) for tensor in given.values()}
     if others or not {"query", "value"} <= given.keys():
         return None

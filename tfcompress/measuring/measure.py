@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..backend.calls import Call, calls
 from ..backend.tensorflow import is_quantization_aware, keras, wrappers
 from . import macs
 
@@ -167,20 +168,19 @@ def macs_by_layer(model: Any) -> dict[str, int | None]:
 
 def _layer_macs(model: Any) -> Iterator[tuple[str, int | None]]:
     """Multiply-accumulates by call, so that a layer used twice counts twice; None where we do not know the formula."""
-    for nodes in model._nodes_by_depth.values():
-        for node in nodes:
-            layer = node.layer
-            if isinstance(layer, keras.Model):
-                yield from _layer_macs(layer)
-                continue
-            shapes = {name: tuple(variable.shape) for name, variable in kernel_variables(layer).items()}
-            if shapes:
-                yield plain_name(layer), _macs(layer, shapes, node)
+    for call in calls(model):
+        if isinstance(call.layer, keras.Model):
+            yield from _layer_macs(call.layer)
+            continue
+        shapes = {name: tuple(variable.shape) for name, variable in kernel_variables(call.layer).items()}
+        if shapes:
+            yield plain_name(call.layer), _macs(call, shapes)
 
 
-def _macs(layer: Any, shapes: Mapping[str, tuple[int, ...]], node: Any) -> int | None:
+def _macs(call: Call, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
     """A kernel entry is used once at each position of the output (of the input, when convolution is transposed)."""
-    inner, layers, input_shape, output_shape = layer, keras.layers, node.input_shapes, node.output_shapes
+    layer, layers = call.layer, keras.layers
+    inner, input_shape, output_shape = layer, tuple(call.inputs[0].shape), tuple(call.outputs[0].shape)
     while hasattr(inner, "layer"):  # tfmot's wrappers, TimeDistributed, Bidirectional
         inner = inner.layer
     if isinstance(inner, layers.Embedding):
@@ -188,12 +188,11 @@ def _macs(layer: Any, shapes: Mapping[str, tuple[int, ...]], node: Any) -> int |
     if isinstance(inner, layers.Dense) and None not in output_shape[1:-1]:
         return math.prod(output_shape[1:-1]) * math.prod(shapes["kernel"])
     if isinstance(inner, (layers.LSTM, layers.GRU, layers.SimpleRNN)):
-        sequence = input_shape[0] if isinstance(input_shape, list) else input_shape  # states may follow
-        return macs.recurrent(sequence, shapes.values(), inner.time_major)
+        return macs.recurrent(input_shape, shapes.values(), inner.time_major)
     if isinstance(inner, layers.EinsumDense):
         return macs.einsum(inner.equation, input_shape, shapes["kernel"])
     if isinstance(inner, layers.MultiHeadAttention):
-        return _attention_macs(inner, node) if inner is layer else None
+        return _attention_macs(call) if inner is layer else None
     transposed = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
     depthwise = (layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.SeparableConv1D, layers.SeparableConv2D)
     if isinstance(inner, (layers.Conv1D, layers.Conv2D, layers.Conv3D, *transposed, *depthwise)):
@@ -205,16 +204,15 @@ def _macs(layer: Any, shapes: Mapping[str, tuple[int, ...]], node: Any) -> int |
     return None
 
 
-def _attention_macs(layer: Any, node: Any) -> int | None:
-    given = dict(zip(("query", "value", "key"), node.call_args, strict=False)) | node.call_kwargs
+def _attention_macs(call: Call) -> int:
+    given = dict(zip(("query", "value", "key"), call.args, strict=False)) | dict(call.kwargs)
     key = given["value"] if given.get("key") is None else given["key"]
     query, value, key = (tuple(tensor.shape) for tensor in (given["query"], given["value"], key))
-    config = layer.get_config()
-    answer = node.outputs[0] if isinstance(node.outputs, (list, tuple)) else node.outputs  # scores may follow
+    config = call.layer.get_config()
     return macs.attention(
         *(query, value, key),
         **{name: config[name] for name in ("num_heads", "key_dim")},
         value_dim=config["value_dim"] or config["key_dim"],
-        width=math.prod(answer.shape[len(query) - 1 :]),
+        width=math.prod(call.outputs[0].shape[len(query) - 1 :]),
         axes=config["attention_axes"],
     )

@@ -5,7 +5,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
-from tfcompress.graph.calls import kernel_of
+from tfcompress.graph.network import kernel_of
 from tfcompress.quantization.after_training.layerwise import bend, examples, followed, linear, read_by
 
 layers = keras.layers

@@ -6,7 +6,8 @@ The way of a model, one file a step:
 - ../safe_mode/: code that the file would run, and classes that it would import, refused unless trusted.
 - opening.py: the model as its own Keras reads it; custom.py brings a user's own classes.
 - tracing.py: models and layers without a graph of their own, traced to one.
-- replay.py: the graph, call by call, made anew in tf_keras: layer_twins.py for layers, operations.py for `keras.ops`.
+- to_tf_keras.py: the graph made anew in tf_keras, call by call: layer_twins.py for layers, operations.py for
+  `keras.ops`; both_keras.py sees the graphs of both Keras alike.
 - equality.py: both models on the same random input.
 - door.py: `load_model`, all of it in order.
 """

@@ -6,43 +6,28 @@ import dataclasses
 import inspect
 from typing import Any
 
-from ...backend.tensorflow import tf
+from ...backend.calls import Call, calls, has_calls, is_tensor
+from ...backend.tensorflow import keras, tf
 from ...core.errors import UnsupportedModel
-from .operations import is_tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class Call:
-    """An operation (mostly a layer) called in a graph; tensors in `args` and `kwargs` are symbolic."""
-
-    operation: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    outputs: list[Any]
 
 
 def functional(model: Any) -> Any:
     """The functional model inside of a Functional or Sequential model of either Keras, or None."""
     graph = getattr(model, "_functional", None) or model  # Keras 3's Sequential has one inside
-    has_graph = bool(getattr(graph, "_nodes_by_depth", None)) and bool(getattr(graph, "outputs", None))
+    has_graph = has_calls(graph) and bool(getattr(graph, "outputs", None))
     call = getattr(type(model), "call", None)
     is_own_call = getattr(call, "__module__", "").split(".")[0] in ("keras", "tf_keras")
     return graph if has_graph and is_own_call else None
 
 
-def calls(graph: Any) -> list[Call]:
-    """The calls that the outputs of a functional model need, inputs first, without automatic masks and defaults."""
-    ordered = [
-        call
-        for _, nodes in sorted(graph._nodes_by_depth.items(), reverse=True)
-        for call in (_call(node) for node in nodes if not node.is_input)
-    ]
-    needed = {id(tensor) for tensor in tf.nest.flatten(graph.outputs)}
+def needed_calls(graph: Any) -> list[Call]:
+    """The calls that the outputs of a functional model need, without inputs, automatic masks and defaults."""
+    needed = {id(tensor) for tensor in graph.outputs}
     kept = []
-    for call in reversed(ordered):
+    for call in reversed([_as_tf_keras_has_it(call) for call in calls(graph) if call.inputs]):
         if needed.isdisjoint(id(tensor) for tensor in call.outputs):
             continue
-        needed.update(id(value) for value in tf.nest.flatten((call.args, call.kwargs)) if is_tensor(value))
+        needed.update(id(tensor) for tensor in call.inputs)
         kept.append(call)
     return kept[::-1]
 
@@ -60,23 +45,19 @@ def training_default(operation: Any) -> Any:
     return parameters["training"].default if "training" in parameters else None
 
 
-def _call(node: Any) -> Call:
-    if hasattr(node, "arguments"):
-        return _keras3_call(node)
-    return Call(node.layer, tuple(node.call_args), dict(node.call_kwargs), tf.nest.flatten(node.outputs))
-
-
-def _keras3_call(node: Any) -> Call:
-    args, kwargs = tuple(node.arguments.args), dict(node.arguments.kwargs)
+def _as_tf_keras_has_it(call: Call) -> Call:
+    """A call without what Keras 3 has entered by itself."""
+    if isinstance(call.layer, keras.layers.Layer):
+        return call
+    kwargs = dict(call.kwargs)
     for key in [key for key in kwargs if key == "mask" or key.endswith("_mask")]:
-        if _is_automatic(kwargs[key], args, kwargs):
+        if _is_automatic(kwargs[key], call.args, kwargs):
             del kwargs[key]
     # Keras 3 records the default of the call's signature as if it had been given. A True that was given counts for a
-    # plain call only: fit and predict overrule it, and so tf_keras must not be told, which would heed it in predict.
-    if kwargs.get("training") is not False or training_default(node.operation) is False:
+    # plain call only: fit and predict overrule it, and so tf_keras must not have it, which would heed it in predict.
+    if kwargs.get("training") is not False or training_default(call.layer) is False:
         kwargs.pop("training", None)
-    kwargs = {key: value for key, value in kwargs.items() if value is not None}
-    return Call(node.operation, args, kwargs, list(node.outputs))
+    return dataclasses.replace(call, kwargs={key: value for key, value in kwargs.items() if value is not None})
 
 
 def _is_automatic(mask: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

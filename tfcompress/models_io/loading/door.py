@@ -20,7 +20,7 @@ from .both_keras import functional, structures
 from .equality import MIXED_PRECISION_TOLERANCE, TOLERANCE, Incomparable, compare
 from .formats import find_facts
 from .opening import open_model
-from .replay import replay
+from .to_tf_keras import to_tf_keras
 from .tracing import trace_model
 
 
@@ -149,7 +149,7 @@ def _arrive(model: Any, origin: str, owned: bool) -> LoadReport:
         made, hosted = model if owned else copy_model(model), {}
     else:
         graph = functional(model)
-        made, hosted = replay(trace_model(model) if graph is None else graph, model.name)
+        made, hosted = to_tf_keras(trace_model(model) if graph is None else graph, model.name)
     if made is model:
         return LoadReport(made, origin, 0.0, hosted)
     try:

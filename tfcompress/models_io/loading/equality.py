@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...backend.calls import calls
 from ...backend.tensorflow import tf
 
 TOLERANCE = 1e-4  # relative, in float32: sums in another order differ by 1e-6, and a wrong formula by far more
@@ -127,8 +128,7 @@ def _free_length(tensor: Any, number: int) -> int:
 
 
 def _consumers(model: Any, tensor: Any) -> list[Any]:
-    calls = [node for nodes in model._nodes_by_depth.values() for node in nodes if not node.is_input]
-    return [node.layer for node in calls if any(given is tensor for given in tf.nest.flatten(node.keras_inputs))]
+    return [call.layer for call in calls(model) if any(given is tensor for given in call.inputs)]
 
 
 def _random_input(tensor: Any, consumers: Sequence[Any], free_length: int, random: np.random.Generator) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...backend.calls import is_tensor
 from ...backend.tensorflow import keras, tf
 
 # One tensor in, one out, the same dtype; by TensorFlow's name.
@@ -90,11 +91,6 @@ def _symbol(path: str) -> Callable[..., Any]:
     for part in path.split("."):
         value = getattr(value, part)
     return value
-
-
-def is_tensor(value: Any) -> bool:
-    """Whether a value is a symbolic tensor, of either Keras."""
-    return hasattr(value, "_keras_history")
 
 
 def _are_alike(args: Sequence[Any]) -> bool:

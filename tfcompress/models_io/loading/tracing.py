@@ -11,11 +11,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from ...backend.calls import Call, is_tensor
 from ...backend.tensorflow import keras, tf
 from ...core.errors import UnsupportedModel
 from ...layers.twins import keras3
-from .both_keras import Call, calls, functional
-from .operations import is_tensor
+from .both_keras import functional, needed_calls
 
 ADVICE = "Build it as a functional model: keras.Model(inputs, outputs)."
 
@@ -92,9 +92,9 @@ def _called(framework: Any, layer: Any, signatures: Any, spread: bool, training:
 
 def _operations(graph: Any) -> list[Any]:
     found = []
-    for call in calls(graph):
-        inner = functional(call.operation)
-        found += [call.operation] + (_operations(inner) if inner is not None else [])
+    for call in needed_calls(graph):
+        inner = functional(call.layer)
+        found += [call.layer] + (_operations(inner) if inner is not None else [])
     return found
 
 

@@ -10,7 +10,7 @@ from ...backend.tensorflow import keras, tf
 from ...core.errors import NothingHappened, expect
 from ...core.remarks import remark
 from ...core.types import SPARSITY, Fit, Promise
-from ...graph.calls import kernel_of
+from ...graph.network import kernel_of
 from ...models_io.copying import copy_model
 from ..kernels import channel_axes
 from ..quantizers.affine import Affine

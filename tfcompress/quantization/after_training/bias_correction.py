@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import NothingHappened, UnsupportedModel, expect
 from ...core.remarks import remark
 from ...core.types import SPARSITY, Fit, Promise
-from ...graph.calls import kernel_of
+from ...graph.network import kernel_of
 from ...models_io.copying import copy_model
 from ..kernels import channel_axes
 from ..quantizers.affine import Affine

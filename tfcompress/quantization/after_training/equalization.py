@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import NothingHappened, expect
 from ...core.remarks import remark
 from ...core.types import SPARSITY, Fit, Promise
-from ...graph.calls import Network, is_channels_last, kernel_of, rebuilt
 from ...graph.homogeneous import activation_role, role, without_bound
+from ...graph.network import Network, is_channels_last, kernel_of
+from ...graph.rebuilding import rebuilt
 from .folding import fold, say_what_is_left
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class Equalize:
         if not moved:
             raise NothingHappened(_nothing(found, bounded))
         if replaced:
-            made = rebuilt(made, (), {})  # nothing may remember the activations that there were
+            made = rebuilt(made, {})  # nothing may remember the activations that there were
         widest = max(moved, key=moved.__getitem__)
         remark(
             f"{len(moved)} of {len(found)} pairs of layers were equalized; a channel of {widest} was scaled most, by "

@@ -10,7 +10,8 @@ from ...backend.tensorflow import keras
 from ...core.errors import NothingHappened
 from ...core.remarks import remark
 from ...core.types import SPARSITY, Fit, Promise
-from ...graph.calls import Network, is_channels_last, kernel_of, rebuilt
+from ...graph.network import Network, is_channels_last, kernel_of
+from ...graph.rebuilding import rebuilt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,8 +47,8 @@ def fold(model: Any, owner: str) -> Folded:
                 left[norm.name] = found
             else:
                 pairs[norm] = found
-    settings = {layer.name: {"use_bias": True} for layer in pairs.values()}
-    made = rebuilt(model, [norm.name for norm in pairs], settings)
+    settings = {layer.name: {("use_bias",): True} for layer in pairs.values()}
+    made = rebuilt(model, settings, dropped=[norm.name for norm in pairs])
     for norm, layer in pairs.items():
         twin = made.get_layer(layer.name)
         gain, shift = gain_and_shift(norm)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...backend.tensorflow import keras, tf
 from ...core.errors import InvalidValue, UnsupportedModel
 from ...core.types import data_in
-from ...graph.calls import Network, is_channels_last, kernel_of
 from ...graph.homogeneous import activation_role, role
+from ...graph.network import Network, is_channels_last, kernel_of
 
 if TYPE_CHECKING:
     import numpy as np

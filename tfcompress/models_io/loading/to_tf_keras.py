@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ...backend.calls import Call, is_tensor, replay
 from ...backend.tensorflow import keras, tf
 from ...core.errors import UnsupportedModel
 from ...layers.twins import Hosted, keras3
 from . import operations, tracing
-from .both_keras import Call, calls, functional, require_tensors, structures
+from .both_keras import functional, needed_calls, require_tensors, structures
 from .layer_twins import NoTwin, copy_weights, is_keras_own, make_twin, policy_name
 
 
-def replay(graph: Any, name: str) -> tuple[Any, dict[str, str]]:
+def to_tf_keras(graph: Any, name: str) -> tuple[Any, dict[str, str]]:
     """Makes one functional tf_keras model of a functional model of either Keras.
 
     Args:
-      graph: a functional model, as `graph.functional` gives it.
+      graph: a functional model, as `both_keras.functional` gives it.
       name: of the new model.
 
     Returns:
@@ -30,10 +32,10 @@ def replay(graph: Any, name: str) -> tuple[Any, dict[str, str]]:
     Raises:
       UnsupportedModel: names the layer that cannot come in, and says why.
     """
-    return _Replay().model(graph, name)
+    return _Conversion().model(graph, name)
 
 
-class _Replay:
+class _Conversion:
     """What has been made so far: layers by the identity of their originals, names taken, reasons for hosting."""
 
     def __init__(self) -> None:
@@ -68,30 +70,25 @@ class _Replay:
 
     def _run(self, graph: Any, inputs: Sequence[Any], prefix: str, training: bool | None) -> list[Any]:
         """Calls all of `graph` on tf_keras tensors; gives its outputs in order."""
-        known = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
 
-        def place(value: Any) -> Any:
-            if id(value) in known:
-                return known[id(value)]
-            if operations.is_tensor(value):
-                raise UnsupportedModel(
-                    f"load_model: a tensor of {graph.name!r} comes from outside of it. Save it whole."
-                )
-            return _constant(value)
+        def again(call: Call, place: Callable[[Any], Any]) -> Any:
+            def here(value: Any) -> Any:
+                found = place(value)
+                if found is value and is_tensor(value):
+                    raise UnsupportedModel(
+                        f"load_model: a tensor of {graph.name!r} comes from outside of it. Save it whole."
+                    )
+                return _constant(found) if found is value else found
 
-        for call in calls(graph):
-            name = call.operation.name
-            require_tensors((call.args, call.kwargs), f"{prefix}{name}")
-            placed = Call(
-                call.operation, tuple(tf.nest.map_structure(place, value) for value in call.args),
-                {key: tf.nest.map_structure(place, value) for key, value in call.kwargs.items()}, call.outputs,
-            )  # fmt: skip
-            answers = tf.nest.flatten(self._call(placed, call, prefix, training))
-            known.update((id(tensor), answer) for tensor, answer in zip(call.outputs, answers, strict=True))
-        return [known[id(tensor)] for tensor in tf.nest.flatten(graph.outputs)]
+            require_tensors((call.args, call.kwargs), f"{prefix}{call.layer.name}")
+            args = tuple(tf.nest.map_structure(here, value) for value in call.args)
+            kwargs = {key: tf.nest.map_structure(here, value) for key, value in call.kwargs.items()}
+            return self._call(dataclasses.replace(call, args=args, kwargs=kwargs), call, prefix, training)
+
+        return replay(graph, inputs, again, needed_calls)
 
     def _call(self, placed: Call, original: Call, prefix: str, training: bool | None) -> Any:
-        operation = placed.operation
+        operation = placed.layer
         explicit = placed.kwargs.get("training", training)
         inner = functional(operation) or self._traced(operation, original)
         if inner is not None:
@@ -131,15 +128,15 @@ class _Replay:
 
     def _operation(self, call: Call, prefix: str) -> Any:
         """An operation of `keras.ops`."""
-        name = self._name(prefix, call.operation.name)
+        name = self._name(prefix, call.layer.name)
         dtypes = [keras3().backend.standardize_dtype(tensor.dtype) for tensor in call.outputs]
         dtypes = ["float32" if dtype in ("float16", "bfloat16") else dtype for dtype in dtypes]
-        answer = operations.emit(call.operation, call.args, call.kwargs, dtypes, name)
+        answer = operations.emit(call.layer, call.args, call.kwargs, dtypes, name)
         if answer is not NotImplemented:
             return answer
-        self.hosted[name] = f"no TensorFlow form of keras.ops' {type(call.operation).__name__} is known here"
+        self.hosted[name] = f"no TensorFlow form of keras.ops' {type(call.layer).__name__} is known here"
         tensors, arguments = _taken_apart(call.args, call.kwargs)
-        return Hosted(call.operation, arguments, name=name)(tensors)
+        return Hosted(call.layer, arguments, name=name)(tensors)
 
     def _layer(self, layer: Any, prefix: str, kwargs: Mapping[str, Any]) -> Any:
         """The twin of a layer, made once however often the layer is called."""
@@ -153,7 +150,7 @@ class _Replay:
 
     def _keras3_layer(self, layer: Any, name: str, kwargs: Mapping[str, Any]) -> Any:
         try:
-            twin = make_twin(layer, name, lambda model: _Replay().model(_graph(model), model.name)[0])
+            twin = make_twin(layer, name, lambda model: _Conversion().model(_graph(model), model.name)[0])
             unknown = kwargs.keys() - set(twin._call_spec.arg_names)
             if unknown:
                 raise NoTwin(f"tf_keras calls {type(layer).__name__} without {', '.join(sorted(unknown))}")
@@ -201,7 +198,7 @@ def _taken_apart(args: Any, kwargs: Any) -> tuple[list[Any], Any]:
     tensors: list[Any] = []
 
     def place(value: Any) -> Any:
-        if operations.is_tensor(value):
+        if is_tensor(value):
             tensors.append(value)
             return {"input": len(tensors) - 1}
         return value.tolist() if isinstance(value, np.ndarray) else value
