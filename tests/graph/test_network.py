@@ -11,8 +11,9 @@ def test_the_only_reader_is_the_layer_behind_but_of_an_output():
     model = tfc.simple_cnn((8, 8, 1), width=2, hidden_units=3)
     network = Network(model, "x")
     assert [layer.name for layer in network.layers()] == [layer.name for layer in model.layers]
-    assert network.only_reader(network.calls[1]).name == "pool1"
-    assert network.only_reader(network.calls[-1]) is None  # the model's output
+    first, last = network.only_call(model.get_layer("conv1")), network.only_call(model.layers[-1])
+    assert network.only_reader(first).name == "pool1"
+    assert network.only_reader(last) is None  # the model's output
 
 
 def test_a_layer_called_twice_has_no_only_call_and_a_branch_no_only_reader():
@@ -27,8 +28,10 @@ def test_a_layer_called_twice_has_no_only_call_and_a_branch_no_only_reader():
 
 def test_what_reads_two_tensors_is_no_only_reader():
     inputs = keras.Input((4,))
-    a, b = layers.Dense(4, name="a")(inputs), layers.Dense(4)(inputs)
-    network = Network(model := keras.Model(inputs, layers.Add()([a, b])), "x")
+    a, b = layers.Dense(4, name="a")(inputs), layers.Dense(4, name="b")(inputs)
+    add = layers.Add()
+    network = Network(model := keras.Model(inputs, add([a, b])), "x")
+    assert [layer.name for layer in network.makers(network.only_call(add))] == ["a", "b"]
     assert network.only_reader(network.only_call(model.get_layer("a"))) is None
 
 

@@ -9,6 +9,7 @@ from ..backend.tensorflow import keras, tf
 from ..core.errors import InvalidRecipe, NothingHappened, UnsupportedModel, expect
 from ..core.remarks import remark
 from ..core.types import SPARSITY, Fit, Promise, data_in, layers_of_fit
+from ..data.sampling import batches
 from ..measuring.measure import kernels, plain_name
 from ..models_io.copying import copy_model
 
@@ -162,8 +163,7 @@ def _rows(
     rng = np.random.default_rng(seed)
     asks = [keras.backend.function(each.inputs, [part.input]) for each, part in ((model, layer), (original, whole))]
     rows, wanted = [], []
-    for begin in range(0, len(inputs), BATCH_SIZE):
-        batch = inputs[begin : begin + BATCH_SIZE]
+    for batch in batches(inputs, BATCH_SIZE):
         ours, theirs = (_kernel_inputs(layer, ask([batch])[0]) for ask in asks)
         drawn = rng.permutation(len(ours))[: -(-num_positions * len(batch) // len(inputs))]
         rows.append(ours[drawn])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue, NoBetterThanChance, UnsupportedModel, expect
 from ..core.types import CLUSTERS, INT8_RANGES, SPARSITY, Data, Fit, Promise
+from ..data.sampling import batches
 from ..models_io.copying import copy_model
 
 if TYPE_CHECKING:
@@ -151,5 +152,5 @@ def _chance(labels: np.ndarray) -> float:
 def _accuracy(model: Any, inputs: np.ndarray, labels: np.ndarray) -> float:
     import numpy as np
 
-    outputs = [model(inputs[i : i + BATCH_SIZE], training=False).numpy() for i in range(0, len(inputs), BATCH_SIZE)]
+    outputs = [model(batch, training=False).numpy() for batch in batches(inputs, BATCH_SIZE)]
     return float(np.mean(np.concatenate(outputs).argmax(-1) == labels))

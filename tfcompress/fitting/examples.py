@@ -67,7 +67,7 @@ class Shares:
 
 
 def shared_batches(strategy: Any, make: Callable[[Shares], Any]) -> Any:
-    """What `make`, a partial `batches`, gives each replica of a tf.distribute.Strategy.
+    """What `make`, a partial `training_pipeline`, gives each replica of a tf.distribute.Strategy.
 
     The pipeline itself deals the parts out: tf.data's own sharding would deal out examples before they are in order.
     """
@@ -79,7 +79,7 @@ def shared_batches(strategy: Any, make: Callable[[Shares], Any]) -> Any:
     return strategy.distribute_datasets_from_function(here)
 
 
-def batches(
+def training_pipeline(
     views: Views, epochs: int, batch_size: int, num_views: int, kept_answers: Any = None, shares: Shares = Shares()
 ) -> Any:
     """All epochs' batches of (inputs, labels) in one tf.data pipeline; examples stay in memory as stored.

@@ -16,7 +16,7 @@ from ..core.types import Augmentation, Data, Mixing
 from ..measuring.outputs import gives_probabilities
 from .averaging import WeightsAverage
 from .dropout import dropout_of
-from .examples import Views, batches, shared_batches
+from .examples import Views, shared_batches, training_pipeline
 from .learning_rates import CosineDecay, OneCycle, StepDecay
 
 
@@ -119,7 +119,7 @@ class KerasFit:
     def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
         """Trains `model` in place and returns the Keras History.
 
-        A model with `kept_answers` is given what these recall beside its inputs (see `batches`).
+        A model with `kept_answers` is given what these recall beside its inputs (see `training_pipeline`).
         """
         with scope_of_strategy(model):
             self.require_replicas(tf.distribute.get_strategy().num_replicas_in_sync)
@@ -158,7 +158,7 @@ class KerasFit:
         return history
 
     def _batches(self, kept_answers: Any) -> Any:
-        make = partial(batches, self._views, self.epochs, self._batch_size, self.num_views, kept_answers)
+        make = partial(training_pipeline, self._views, self.epochs, self._batch_size, self.num_views, kept_answers)
         if not tf.distribute.has_strategy():
             return make()
         return shared_batches(tf.distribute.get_strategy(), lambda shares: make(shares=shares))

@@ -30,7 +30,7 @@ def is_channels_last(layer: Any) -> bool:
 
 
 class Network:
-    """The calls of a model in the order in which they are made.
+    """What the calls of a model read and give.
 
     Raises:
       UnsupportedModel: for a quantization-aware model, and for one without a graph.
@@ -38,23 +38,28 @@ class Network:
 
     def __init__(self, model: Any, owner: str) -> None:
         require_float_graph(model, owner)
-        self.calls = calls(model)
         self._outputs = {id(tensor) for tensor in model.outputs}
-        self._of: dict[str, list[Call]] = {}
-        self._readers: dict[int, list[Call]] = {}  # by the identity of the tensor
-        for call in self.calls:
-            self._of.setdefault(call.layer.name, []).append(call)
+        self._calls: dict[str, list[Call]] = {}  # by the name of the layer
+        self._maker: dict[int, Any] = {}  # by the identity of a tensor, the layer that gives it
+        self._readers: dict[int, list[Call]] = {}  # and the calls that read it
+        for call in calls(model):
+            self._calls.setdefault(call.layer.name, []).append(call)
+            self._maker.update((id(tensor), call.layer) for tensor in call.outputs)
             for tensor in call.inputs:
                 self._readers.setdefault(id(tensor), []).append(call)
 
     def layers(self) -> list[Any]:
         """The layers in the order of their first calls."""
-        return list(dict.fromkeys(call.layer for call in self.calls))
+        return [found[0].layer for found in self._calls.values()]
 
     def only_call(self, layer: Any) -> Call | None:
         """The layer's call, when it is one with one output; None otherwise."""
-        found = self._of.get(layer.name, [])
+        found = self._calls.get(layer.name, [])
         return found[0] if len(found) == 1 and len(found[0].outputs) == 1 else None
+
+    def makers(self, call: Call) -> list[Any]:
+        """The layers that give what `call` reads, in its order."""
+        return [self._maker[id(tensor)] for tensor in call.inputs]
 
     def only_reader(self, call: Call) -> Any | None:
         """The layer that alone reads what `call` gives, and reads nothing else; None when there is no such layer."""

@@ -10,6 +10,7 @@ from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.remarks import remark
 from ..core.selection import Selectors, expect_selectors, select
 from ..core.types import CHANNELS, Fit, Promise, data_in
+from ..data.sampling import sampled_batches
 from ..measuring.measure import kernels, leaf_layers
 from ..models_io.copying import copy_model
 from . import channel_criteria as criteria
@@ -203,10 +204,11 @@ class PruneChannels:
         if data is None:
             return "Batch normalization keeps its old statistics: the fit does not say what it trains on."
         from .removal.batch_statistics import estimate_batch_statistics
-        from .removal.evidence import accuracy, batches
+        from .removal.evidence import BATCH_SIZE, accuracy
 
         before = accuracy(model, data, self.num_examples)
-        count = estimate_batch_statistics(model, (inputs for inputs, _ in batches(data, self.num_examples)))
+        batches = sampled_batches(data, self.num_examples, BATCH_SIZE)
+        count = estimate_batch_statistics(model, (inputs for inputs, _ in batches))
         if not count:
             return f"Accuracy on training examples before fine-tuning: {before:.2%}."
         after = accuracy(model, data, self.num_examples)

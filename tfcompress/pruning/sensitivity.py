@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from ..backend.tensorflow import tf
 from ..core.errors import InvalidValue
 from ..core.extras import require_extra
 from ..core.types import Data
-from ..data.sampling import spread
+from ..data.sampling import sampled_batches
 from ..measuring.outputs import logits_from
 from ..measuring.scan_cache import KeptPoints
 from ..models_io.copying import copy_model
@@ -21,7 +21,7 @@ from .masks.prunable import PRUNED_KINDS, Target, targets
 from .weight_scores import NOTHING, KernelStatistics, Score
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 
 SPARSITIES = (0.25, 0.5, 0.75, 0.9)
@@ -121,11 +121,9 @@ class _Judge:
     """Accuracy and mean cross-entropy of a model, as its weights are when asked."""
 
     def __init__(self, model: Any, data: Data, num_examples: int) -> None:
-        split = data.train
-        chosen = spread(len(split), num_examples)
-        self.num_examples = len(chosen)
-        self._inputs = [data.model_inputs(split.inputs[part]) for part in _parts(chosen)]
-        self._labels = [tf.constant(split.labels[part], tf.int32) for part in _parts(chosen)]
+        self.num_examples = min(num_examples, len(data.train))
+        batches = sampled_batches(data, num_examples, BATCH_SIZE)
+        self._batches = [(inputs, tf.constant(labels, tf.int32)) for inputs, labels in batches]
         logits = logits_from(model)
 
         @tf.function(reduce_retracing=True)
@@ -138,14 +136,9 @@ class _Judge:
         self._sums = sums
 
     def __call__(self) -> tuple[float, float]:
-        sums = [self._sums(*batch) for batch in zip(self._inputs, self._labels, strict=True)]
+        sums = [self._sums(*batch) for batch in self._batches]
         right, loss = (sum(float(value) for value in values) for values in zip(*sums, strict=True))
         return right / self.num_examples, loss / self.num_examples
-
-
-def _parts(chosen: np.ndarray) -> Iterator[np.ndarray]:
-    for begin in range(0, len(chosen), BATCH_SIZE):
-        yield chosen[begin : begin + BATCH_SIZE]
 
 
 NUM_HALVINGS = 60  # of the interval that holds the rise of the loss: to the last digit of a float

@@ -10,11 +10,12 @@ from ..backend.tensorflow import keras
 from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.selection import PerLayer, by_layer, expect_selectors
 from ..core.types import CLUSTERS, LEVELS, SPARSITY, Fit, Promise
+from ..data.sampling import batches
 from ..graph.output_chain import output_chains
 from ..graph.rewriting import flattened, rewritten
 from ..measuring.measure import leaf_layers
 from ..models_io.copying import copy_model
-from .after_training.layerwise import batches, examples
+from .after_training.layerwise import BATCH_SIZE, examples
 from .quantizers.affine import Affine
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _levels(
     share = _SAMPLE * min(64, len(inputs)) // len(inputs)  # of each batch
     random = np.random.default_rng(seed)
     seen: dict[str, list[np.ndarray]] = {name: [] for name in ends}
-    for batch in batches(inputs):
+    for batch in batches(inputs, BATCH_SIZE):
         for name, tensors in looking(batch, training=False).items():
             values = np.concatenate([np.ravel(tensor) for tensor in tensors])
             seen[name] += [values.min(keepdims=True), values.max(keepdims=True)]

@@ -12,7 +12,7 @@ from ..core.errors import InvalidValue, UnsupportedModel
 from ..core.extras import require_extra
 from ..core.progress import Logged, Progress
 from ..core.types import Data, Split
-from ..data.sampling import spread
+from ..data.sampling import batches, spread
 from ..measuring.compare import Answers, compare
 from ..measuring.outputs import logits_from
 from ..measuring.scan_cache import KeptPoints
@@ -43,8 +43,7 @@ class Examples:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         size = max(1, min(_MOST_EXAMPLES, _BATCH_NUMBERS // max(1, self.split.inputs[:1].size)))
-        for begin in range(0, len(self), size):
-            yield self.data.model_inputs(self.split.inputs[begin : begin + size])
+        yield from map(self.data.model_inputs, batches(self.split.inputs, size))
 
     @property
     def labels(self) -> np.ndarray | None:

@@ -14,6 +14,7 @@ from ..core.errors import PromiseBroken, WorkerLost
 from ..core.progress import Progress
 from ..core.remarks import collecting
 from ..core.types import CLUSTERS, LEVELS, Fit, Recipe, Stage
+from ..data.sampling import batches
 from ..measuring.measure import kernels, measure
 from ..measuring.promises import Verdict, judge_model
 from ..models_io.copying import model_suffix, save_model
@@ -180,9 +181,9 @@ def _predict(context: RunContext, model: Any, label: str) -> np.ndarray:
     answer = keras.backend.function(model.inputs, model.outputs)
     outputs = []
     with context.progress.task(f"{label}: test", len(data.test)) as advance:
-        for begin in range(0, len(data.test), BATCH_SIZE):
-            outputs.append(answer([data.model_inputs(data.test.inputs[begin : begin + BATCH_SIZE])])[0])
-            advance(begin + BATCH_SIZE, "")
+        for number, stored in enumerate(batches(data.test.inputs, BATCH_SIZE), 1):
+            outputs.append(answer([data.model_inputs(stored)])[0])
+            advance(number * BATCH_SIZE, "")
     return np.concatenate(outputs)
 
 

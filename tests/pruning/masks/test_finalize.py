@@ -23,6 +23,13 @@ def test_statistics_are_those_of_the_training_split():
     assert mean == pytest.approx(seen.mean(), rel=1e-4)  # both batches of 64 are whole, and no example is left out
 
 
+def test_examples_that_fill_no_batch_do_not_count():
+    data = tfc.Digits(num_examples=130)
+    finished = finish(network(), tfc.KerasFit(data, epochs=1), remove=False)
+    seen = data.model_inputs(data.train.inputs[:128])
+    assert finished.get_layer("normalized").moving_mean.numpy().item() == pytest.approx(seen.mean(), rel=1e-4)
+
+
 def test_without_data_statistics_stay_as_they_are():
     model = network()
     finished = finish(model, lambda model, callbacks=(): None, remove=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...core.types import Data, Fit, data_in
-from ...data.sampling import spread
+from ...data.sampling import sampled_batches
 from ...models_io.copying import copy_model
 from ..removal.batch_statistics import estimate_batch_statistics
 from ..removal.gradients import BATCH_SIZE
@@ -27,11 +27,12 @@ def finish(trained: Any, fit: Fit, remove: bool) -> Any:
     plain = copy_model(trained)
     data = data_in(fit)
     if data is not None:
-        estimate_batch_statistics(plain, _batches(data))
+        estimate_batch_statistics(plain, _whole_batches(data))
     return remove_empty(plain) if remove else plain
 
 
-def _batches(data: Data) -> Iterator[Any]:
-    chosen = spread(len(data.train), NUM_EXAMPLES)
-    for begin in range(0, len(chosen) - len(chosen) % BATCH_SIZE or 1, BATCH_SIZE):
-        yield data.model_inputs(data.train.inputs[chosen[begin : begin + BATCH_SIZE]])
+def _whole_batches(data: Data) -> Iterator[Any]:
+    """Inputs without the rest, whose statistics would count as much as those of a whole batch."""
+    for number, (inputs, _) in enumerate(sampled_batches(data, NUM_EXAMPLES, BATCH_SIZE)):
+        if number == 0 or len(inputs) == BATCH_SIZE:
+            yield inputs

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from ...backend.calls import calls
 from ...backend.tensorflow import is_quantization_aware, keras
 from ...core.errors import UnsupportedModel
 from ...core.selection import PerLayer, by_layer
@@ -77,20 +78,17 @@ def targets(model: Any, owner: str) -> dict[str, Target]:
 def answering_layers(model: Any) -> set[str]:
     """Names of the layers whose kernels make the outputs: no kernel comes after them."""
     found: set[str] = set()
-    seen: set[int] = set()
-    waiting = [tensor.node for tensor in model.outputs]
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
+    wanted = {id(tensor) for tensor in model.outputs}
+    for call in reversed(calls(model)):
+        if wanted.isdisjoint(id(tensor) for tensor in call.outputs):
             continue
-        seen.add(id(node))
-        inner = answering_layers(node.layer) if isinstance(node.layer, keras.Model) else set()
-        if inner:
-            found |= inner
-        elif not isinstance(node.layer, keras.Model) and kernel_variables(node.layer):
-            found.add(node.layer.name)
+        if isinstance(call.layer, keras.Model):
+            makers = answering_layers(call.layer)
         else:
-            waiting.extend(node.parent_nodes)
+            makers = {call.layer.name} if kernel_variables(call.layer) else set()
+        found |= makers
+        if not makers:
+            wanted.update(id(tensor) for tensor in call.inputs)
     return found
 
 

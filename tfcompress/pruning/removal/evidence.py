@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...backend.tensorflow import keras, tf
-from ...data.sampling import spread
+from ...data.sampling import sampled_batches
 from ...measuring.outputs import gives_probabilities
 
 if TYPE_CHECKING:
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from ...graph.dependencies import ChannelGraph
 
 BATCH_SIZE = 32
-
-
-def batches(data: Data, num_examples: int, batch_size: int = BATCH_SIZE) -> Iterator[tuple[Any, Any]]:
-    """(inputs as the model sees them, labels) of training examples spread evenly over the split."""
-    split = data.train
-    chosen = spread(len(split), num_examples)
-    for begin in range(0, len(chosen), batch_size):
-        indices = chosen[begin : begin + batch_size]
-        yield tf.constant(data.model_inputs(split.inputs[indices])), tf.constant(split.labels[indices], tf.int32)
 
 
 def gradients(model: Any, data: Data, num_examples: int) -> Iterator[dict[tuple[str, int], np.ndarray]]:
@@ -44,8 +35,8 @@ def gradients(model: Any, data: Data, num_examples: int) -> Iterator[dict[tuple[
             value = loss(labels, model(inputs, training=False))
         return tape.gradient(value, list(variables.values()))
 
-    for inputs, labels in batches(data, num_examples):
-        found = step(inputs, labels)
+    for inputs, labels in sampled_batches(data, num_examples, BATCH_SIZE):
+        found = step(tf.constant(inputs), tf.constant(labels, tf.int32))
         yield {
             key: tf.convert_to_tensor(gradient).numpy()
             for key, gradient in zip(variables, found, strict=True)
@@ -67,8 +58,8 @@ def activations(
         if tensor.shape[place] == len(axis.groups):
             readers[axis.layer, axis.position, axis.axis] = (tensor, place)
     look = keras.Model(model.inputs, [tensor for tensor, _ in readers.values()])
-    for inputs, _ in batches(data, num_examples):
-        found = tf.nest.flatten(look(inputs, training=False))
+    for inputs, _ in sampled_batches(data, num_examples, BATCH_SIZE):
+        found = tf.nest.flatten(look(tf.constant(inputs), training=False))
         yield {
             key: np.abs(values).mean(axis=tuple(i for i in range(values.ndim) if i != place))
             for (key, (_, place)), values in zip(readers.items(), (tensor.numpy() for tensor in found), strict=True)
@@ -76,9 +67,9 @@ def activations(
 
 
 def accuracy(model: Any, data: Data, num_examples: int) -> float:
-    """The share of these training examples that `model` answers right."""
+    """The share of these training examples whose class `model` predicts."""
     right = total = 0
-    for inputs, labels in batches(data, num_examples, 256):
-        answers = model(inputs, training=False).numpy().argmax(-1)
-        right, total = right + int((answers == labels.numpy()).sum()), total + len(answers)
+    for inputs, labels in sampled_batches(data, num_examples, 256):
+        predicted = model(tf.constant(inputs), training=False).numpy().argmax(-1)
+        right, total = right + int((predicted == labels).sum()), total + len(predicted)
     return right / total

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...backend.tensorflow import tf
 from ...core.errors import InvalidRecipe
 from ...core.types import Data, Fit, data_in
-from ...data.sampling import spread
+from ...data.sampling import sampled_batches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,20 +44,17 @@ def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_exa
             f"Scores from gradients expect a training on one device. Received: a strategy of {replicas} replicas. Use "
             "--strategy none, or a score of the weights alone."
         )
-    split = data.train
-    chosen = spread(len(split), num_examples)
     names = list(variables)
     sums = {name: np.zeros(variables[name].shape) for name in names}
     metrics = {id(variable): variable.numpy() for metric in model.metrics for variable in metric.variables}
-    for begin in range(0, len(chosen), BATCH_SIZE):
-        indices = chosen[begin : begin + BATCH_SIZE]
-        inputs = tf.constant(data.model_inputs(split.inputs[indices]))
-        labels = tf.constant(split.labels[indices], tf.int32)
+    total = min(num_examples, len(data.train))
+    for batch in sampled_batches(data, num_examples, BATCH_SIZE):
+        inputs, labels = tf.constant(batch[0]), tf.constant(batch[1], tf.int32)
         with tf.GradientTape() as tape:
             loss = model.compute_loss(inputs, labels, model(inputs, training=False))
         for name, gradient in zip(names, tape.gradient(loss, [variables[name] for name in names]), strict=True):
             if gradient is not None:  # a weight that the outputs do not depend on
-                sums[name] += tf.convert_to_tensor(gradient).numpy() * (len(indices) / len(chosen))
+                sums[name] += tf.convert_to_tensor(gradient).numpy() * (len(inputs) / total)
     for variable in (variable for metric in model.metrics for variable in metric.variables):
         variable.assign(metrics.get(id(variable), tf.zeros_like(variable)))  # Keras makes those of the loss when asked
     return sums

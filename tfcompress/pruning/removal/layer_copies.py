@@ -1,12 +1,13 @@
-"""A layer made again from the state of another one, with other weights: what Keras does for `copy.deepcopy`, but quick.
+"""Layers, variables and calls copied without their constructors: what Keras does for `copy.deepcopy`, but quick.
 
-Keras's layers can be copied the way of Python: `__getstate__` gives all they hold, `__setstate__` makes a layer of it.
-That is ten times as quick as a layer's constructor, `build` and a trace of its `call`, of which pruning needs nothing:
-the kinds of layers below keep no trace of how many channels they have but the few places that are filled in here.
+Channel removal needs nothing of what a layer's constructor, its `build` and a trace of its `call` do: the kinds of
+layers below keep no trace of how many channels they have but the few places that are filled in here. A layer is made of
+the state of another one (`__getstate__` and `__setstate__`, the way of Python's own copies), a variable without the
+names, scopes and device strings that only graphs need, and a call without being traced.
 
-This file, node_copies.py, variable_copies.py and rebuilding.py know what tf_keras and TensorFlow (2.21, which are
-pinned) do not promise. So nothing is taken on trust: what a layer holds is copied only if it is of a type that is known
-here, and else `copied` gives None, for the layer to be made as ever, from its configuration.
+tf_keras and TensorFlow promise none of this. So it is done with the versions that it was seen with (`SEEN_WITH`) alone,
+and what a layer holds is copied only if it is of a type that is known here: else `copied` gives None, for the layer to
+be made as ever, from its configuration.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from ...backend.tensorflow import resource_variables, tf
+from ...backend.calls import Call
+from ...backend.tensorflow import keras, resource_variables, tf
+
+SEEN_WITH = {"tensorflow": "2.21.0", "tf_keras": "2.21.0"}
 
 _KINDS = frozenset(
     {
@@ -56,6 +60,11 @@ _SAME = frozenset(
 
 class _Unknown(Exception):
     """Something of which it is not known how to copy it."""
+
+
+def are_possible() -> bool:
+    """Whether TensorFlow and tf_keras are of the versions whose inner parts are known here."""
+    return {"tensorflow": tf.__version__, "tf_keras": keras.__version__} == SEEN_WITH
 
 
 def copied(
@@ -225,11 +234,8 @@ def _counts(counts: Any, replaced: Mapping[int, tuple[Any, Any]]) -> Any:
     return found
 
 
-_HANDLE = "_variable_handle_from_shape_and_dtype"
-
-
 def values_of(variable: Any) -> Any:
-    """The values of a variable, as a tensor; no gradient is meant to go through them, so no tape is told."""
+    """The values of a variable, as a tensor; no gradient is meant to go through them, so no tape hears of it."""
     if type(variable).__name__ != "ResourceVariable":
         return variable.value()
     return tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype)
@@ -244,12 +250,11 @@ def variable_like(variable: Any, values: np.ndarray | None, constraint: Any) -> 
       constraint: what the new one has as its constraint.
     """
     name = variable.name.split(":")[0]
-    ways = {"synchronization": variable.synchronization, "aggregation": variable.aggregation, "constraint": constraint}
     initial = values_of(variable) if values is None else tf.constant(values)
-    if not (tf.executing_eagerly() and hasattr(resource_variables, _HANDLE)):
-        return type(variable)(initial, variable.trainable, name=name, **ways)
     made = object.__new__(type(variable))
-    handle = getattr(resource_variables, _HANDLE)(initial.shape, initial.dtype, None, name, graph_mode=False)
+    handle = resource_variables._variable_handle_from_shape_and_dtype(
+        *(initial.shape, initial.dtype, None, name), graph_mode=False
+    )
     identity = f"{name}_{resource_variables.ops.uid()}"
     handle._parent_trackable, handle._name, handle._unique_id = weakref.ref(made), f"{name}:0", identity
     tf.raw_ops.AssignVariableOp(resource=handle, value=initial)
@@ -263,35 +268,40 @@ def variable_like(variable: Any, values: np.ndarray | None, constraint: Any) -> 
         unique_id=identity,
         handle_name=name,
         in_graph_mode=False,
-        **ways,
+        constraint=constraint,
+        synchronization=variable.synchronization,
+        aggregation=variable.aggregation,
     )
     return made
 
 
-_HELD = {
-    *("layer", "is_input", "outputs", "call_args", "call_kwargs", "flat_input_ids", "flat_output_ids"),
-    *("_flat_arguments", "_single_positional_tensor_passed", "_keras_inputs", "_keras_inputs_ids_and_indices"),
-}
+def is_plain(call: Call) -> bool:
+    """Whether a call has nothing but tensors without masks, and gives one."""
+    if len(call.args) != 1 or call.kwargs or len(call.outputs) != 1:
+        return False
+    (given,) = call.args
+    tensors = [*(given if isinstance(given, (list, tuple)) else [given]), *call.outputs]
+    return all(
+        type(tensor).__name__ == "KerasTensor" and getattr(tensor, "_keras_mask", None) is None for tensor in tensors
+    )
 
 
-def note_call(node: Any, layer: Any, given: Any, output: Any) -> None:
-    """Enters a call like that of `node` in the layers that it connects.
+def called(call: Call, layer: Any, given: Any, shape: Any) -> Any:
+    """What a call like a plain one gives, noted in the layers that it connects.
 
     Args:
-      node: that of a call with one argument, tensors without masks, which gave one tensor.
+      call: it is unchanged.
       layer: the one that is called now.
       given: its argument, a tensor of Keras's or a list of them.
-      output: what the call gives.
+      shape: of what it gives.
     """
-    kind, history = type(node), getattr(node.outputs, "_keras_history", None)
-    if vars(node).keys() != _HELD or history is None:
-        kind(layer, call_args=(given,), call_kwargs={}, outputs=output)
-        return
+    (before,) = call.outputs
+    output = type(before)(tf.TensorSpec(shape, before.dtype), name=call.layer.name)
     several = isinstance(given, list)
     tensors = list(given) if several else [given]
-    made = object.__new__(kind)
     identities = [str(id(tensor)) for tensor in tensors]
-    vars(made).update(
+    node = object.__new__(type(before.node))
+    vars(node).update(
         layer=layer,
         is_input=False,
         outputs=output,
@@ -304,9 +314,9 @@ def note_call(node: Any, layer: Any, given: Any, output: Any) -> None:
         flat_input_ids=identities,
         flat_output_ids=[str(id(output))],
     )
-    output._keras_history = type(history)(layer=layer, node_index=len(layer._inbound_nodes), tensor_index=0)
-    layer._inbound_nodes.append(made)
+    history = type(before._keras_history)
+    output._keras_history = history(layer=layer, node_index=len(layer._inbound_nodes), tensor_index=0)
+    layer._inbound_nodes.append(node)
     for tensor in tensors:
-        origin = tensor._keras_history.layer
-        if origin is not None:
-            origin._outbound_nodes.append(made)
+        tensor._keras_history.layer._outbound_nodes.append(node)
+    return output

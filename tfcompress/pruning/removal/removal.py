@@ -11,7 +11,7 @@ from ...core.errors import InvalidValue, NothingHappened, UnsupportedModel
 from ...core.selection import near
 from ...graph.dependencies import ChannelGraph, channel_graph
 from ...models_io.copying import copy_model
-from .rebuilding import Change, rebuilt
+from .cutting import Change, cut
 
 
 def remove_channels(model: Any, removed: Mapping[str, Sequence[int]]) -> Any:
@@ -77,7 +77,7 @@ def remove_groups(model: Any, graph: ChannelGraph, groups: Collection[int]) -> A
     _require_removable(graph, groups)
     gone = np.zeros(graph.num_groups, bool)
     gone[list(groups)] = True
-    smaller = rebuilt(model, _changes(graph, gone))
+    smaller = cut(model, _changes(graph, gone))
     if not model.trainable:
         smaller.trainable = False  # and else each layer is as it was
     return smaller
@@ -144,7 +144,7 @@ def _changes(graph: ChannelGraph, gone: np.ndarray) -> dict[str, Change]:
         if gone[setting.groups].any():
             counts = [int((~gone[part]).sum()) for part in _parts(setting)]
             value = counts if setting.parts else counts[0]
-            changes.setdefault(setting.layer, Change()).settings.append((setting.path, value))
+            changes.setdefault(setting.layer, Change()).settings[setting.path] = value
     for axis in graph.axes:
         keep = ~gone[axis.groups]
         if not keep.all():

@@ -10,6 +10,7 @@ from ...backend.tensorflow import keras, tf
 from ...core.errors import NothingHappened, expect
 from ...core.remarks import remark
 from ...core.types import SPARSITY, Fit, Promise
+from ...data.sampling import batches
 from ...graph.network import kernel_of
 from ...models_io.copying import copy_model
 from ..kernels import channel_axes
@@ -130,8 +131,8 @@ class AdaptiveRounding:
 
         def error(levels: np.ndarray) -> float:
             new = tf.constant(levels.astype(np.float32) * options.scale)
-            parts = (slice(begin, begin + BATCH_SIZE) for begin in range(0, len(inputs), BATCH_SIZE))
-            total = (tf.reduce_sum((wanted[part] - function(linear(layer, read[part], new))) ** 2) for part in parts)
+            parts = zip(batches(wanted, BATCH_SIZE), batches(read, BATCH_SIZE), strict=True)
+            total = (tf.reduce_sum((each - function(linear(layer, inputs, new))) ** 2) for each, inputs in parts)
             return float(sum(total)) / (tf.size(wanted).numpy() / wanted.shape[-1])
 
         nearest = error(options.nearest)

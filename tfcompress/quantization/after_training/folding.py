@@ -83,8 +83,7 @@ def _before(network: Network, norm: Any) -> Any | str:
     call = network.only_call(norm)
     if call is None:
         return "is called more than once"
-    (source,) = call.reads
-    layer = next(each for each in network.layers() if each.name == source[0])
+    (layer,) = network.makers(call)
     if kernel_of(layer) is None:
         return f"comes after {layer.name!r}, a {type(layer).__name__}"
     makes = network.only_call(layer)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...backend.tensorflow import keras, tf
 from ...core.errors import InvalidValue, UnsupportedModel
 from ...core.types import data_in
+from ...data.sampling import batches
 from ...graph.homogeneous import activation_role, role
 from ...graph.network import Network, is_channels_last, kernel_of
 
@@ -70,16 +71,10 @@ def _can_follow(network: Network, layer: Any) -> bool:
     )
 
 
-def batches(inputs: np.ndarray, size: int = BATCH_SIZE) -> Iterator[np.ndarray]:
-    """The inputs, some at a time."""
-    for begin in range(0, len(inputs), size):
-        yield inputs[begin : begin + size]
-
-
 def read_by(model: Any, name: str, inputs: np.ndarray) -> Iterator[Any]:
     """What the layer of this name reads when `model` is given `inputs`, batch by batch."""
     part = keras.Model(model.inputs, model.get_layer(name).input)
-    for batch in batches(inputs):
+    for batch in batches(inputs, BATCH_SIZE):
         yield part(batch, training=False)
 
 

@@ -8,9 +8,8 @@ from tfcompress.graph.dependencies import channel_graph
 from tfcompress.models.mobile_cnn import mobile_cnn
 from tfcompress.models.resnet import resnet
 from tfcompress.models_io.copying import load_model, save_model
-from tfcompress.pruning.removal.removal import layer_copies, rebuilding, remove_channels, remove_groups, spared
-from tfcompress.pruning.removal.removal import layer_copies as node_copies
-from tfcompress.pruning.removal.removal import layer_copies as variable_copies
+from tfcompress.pruning.removal import cutting, layer_copies
+from tfcompress.pruning.removal.removal import remove_channels, remove_groups, spared
 
 layers = keras.layers
 
@@ -41,8 +40,9 @@ def third_gone(model):
 
 
 def by_keras(monkeypatch):
-    """From here on Keras makes all layers, as where tf_keras is another one."""
-    monkeypatch.setattr(rebuilding, "_is_as_expected", lambda model: False)
+    """From here on Keras makes all layers, as with a tf_keras of another version; nothing is copied."""
+    monkeypatch.setitem(layer_copies.SEEN_WITH, "tf_keras", "2.21.1")
+    monkeypatch.setattr(layer_copies, "copied", None)
 
 
 def answers(model):
@@ -93,19 +93,17 @@ def test_the_copy_is_what_keras_makes(build, monkeypatch):
     assert len(copied.losses) == len(made.losses) == len(model.losses)
 
 
-def test_parts_of_tensorflow_that_are_not_as_known_are_not_used(monkeypatch):
-    model = resnet(8, (8, 8, 3))
-    expected = answers(remove_channels(model, {"stem": [0]}))
-    monkeypatch.setattr(variable_copies, "_HANDLE", "another_name")
-    monkeypatch.setattr(node_copies, "_HELD", set())
-    found = remove_channels(model, {"stem": [0]})
-    np.testing.assert_array_equal(answers(found), expected)
+@pytest.mark.parametrize("package", ["tensorflow", "tf_keras"])
+def test_with_another_version_nothing_is_copied(package, monkeypatch):
+    assert layer_copies.are_possible()
+    monkeypatch.setitem(layer_copies.SEEN_WITH, package, "2.21.1")
+    assert not layer_copies.are_possible()
 
 
 def test_common_layers_are_copied(monkeypatch):
     """Or the way of Keras would be compared with itself."""
     made = []
-    monkeypatch.setattr(rebuilding.keras.layers, "deserialize", lambda config: made.append(config["class_name"]))
+    monkeypatch.setattr(cutting.keras.layers, "deserialize", lambda config: made.append(config["class_name"]))
     model = resnet(8, (8, 8, 3))
     remove_channels(model, {"stem": [0]})
     assert made == []
