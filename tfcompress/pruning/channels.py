@@ -15,8 +15,8 @@ from ..measuring.measure import kernels, leaf_layers
 from ..models_io.copying import copy_model
 from . import channel_criteria as criteria
 from .channel_criteria import NOTHING, Criterion
+from .loss_gradients import data_of
 from .removal.budgets import ChannelTarget, largest_within
-from .removal.gradients import data_of
 from .removal.greedy import GLOBAL, ISOMORPHIC, PER_LAYER, Scored, choose, without_excess
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class PruneChannels:
         if data is None:
             return "Batch normalization keeps its old statistics: the fit does not say what it trains on."
         from .removal.batch_statistics import estimate_batch_statistics
-        from .removal.evidence import BATCH_SIZE, accuracy
+        from .removal.channel_statistics import BATCH_SIZE, accuracy
 
         before = accuracy(model, data, self.num_examples)
         batches = sampled_batches(data, self.num_examples, BATCH_SIZE)

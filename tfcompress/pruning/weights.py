@@ -11,9 +11,9 @@ from ..core.selection import PerLayer, expect_selectors
 from ..core.types import SPARSITY, Fit, Promise
 from ..models_io.copying import copy_model
 from . import weight_scores as scores
+from .loss_gradients import data_of, loss_gradients
 from .masks.masks import keep_largest, reachable
 from .masks.prunable import PRUNED_KINDS, Target, named_shares, targets
-from .removal.gradients import data_of, loss_gradients
 from .schedules import Compounding, ConstantSparsity, PolynomialDecay, asked_for
 from .weight_scores import FILTER, GRADIENT, MOVEMENT, KernelStatistics, Score, group_size
 

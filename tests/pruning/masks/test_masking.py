@@ -7,8 +7,8 @@ import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import InvalidRecipe
 from tfcompress.models_io.copying import copy_model
+from tfcompress.pruning.loss_gradients import data_of, loss_gradients
 from tfcompress.pruning.masks.masking import Masking, MovementTracking
-from tfcompress.pruning.removal.gradients import data_of, loss_gradients
 
 DATA = tfc.Digits(num_examples=96)
 

@@ -8,8 +8,8 @@ from typing import Any
 from ...core.types import Data, Fit, data_in
 from ...data.sampling import sampled_batches
 from ...models_io.copying import copy_model
+from ..loss_gradients import BATCH_SIZE
 from ..removal.batch_statistics import estimate_batch_statistics
-from ..removal.gradients import BATCH_SIZE
 from ..removal.removal import remove_empty
 
 NUM_EXAMPLES = 1024

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..channel_criteria import ACTIVATIONS, GRADIENTS, Criterion, family_slices
-from .evidence import activations, gradients
+from .channel_statistics import activations, gradients
 from .greedy import ISOMORPHIC, Scored, kind_of
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def scores_of(
     weights = {name: layers[name].weights for name in read}
     sums: dict[int, np.ndarray] = {}
     count = 0
-    for evidence in _evidence(plan, criterion, num_examples):
+    for statistics in _statistics(plan, criterion, num_examples):
         count += 1
         for index, family in enumerate(families):
-            found = criterion(family_slices(plan.graph, family, weights, **evidence), index)
+            found = criterion(family_slices(plan.graph, family, weights, **statistics), index)
             if found is not None:
                 sums[index] = sums.get(index, 0.0) + np.asarray(found, float)
     scored = []
@@ -44,7 +44,7 @@ def scores_of(
     return scored
 
 
-def _evidence(plan: Plan, criterion: Criterion, num_examples: int) -> Iterable[dict[str, Any]]:
+def _statistics(plan: Plan, criterion: Criterion, num_examples: int) -> Iterable[dict[str, Any]]:
     if criterion.needs == GRADIENTS:
         return ({"gradients": found} for found in gradients(plan.model, plan.data, num_examples))
     if criterion.needs == ACTIVATIONS:

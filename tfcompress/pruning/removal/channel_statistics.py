@@ -1,4 +1,4 @@
-"""What criteria want to know beside the weights, measured on training examples: gradients and activations."""
+"""What channel criteria want to know beside the weights, measured on training examples: gradients, activations."""
 
 from __future__ import annotations
 

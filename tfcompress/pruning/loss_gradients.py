@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...backend.tensorflow import tf
-from ...core.errors import InvalidRecipe
-from ...core.types import Data, Fit, data_in
-from ...data.sampling import sampled_batches
+from ..backend.tensorflow import tf
+from ..core.errors import InvalidRecipe
+from ..core.types import Data, Fit, data_in
+from ..data.sampling import sampled_batches
 
 if TYPE_CHECKING:
     import numpy as np
