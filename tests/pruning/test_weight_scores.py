@@ -58,7 +58,7 @@ def test_movement_and_gradient_times_weight():
     "score", [tfc.scores.Movement(), tfc.scores.GradientTimesWeight()], ids=lambda score: score.needs
 )
 def test_a_score_says_what_it_lacks(score):
-    with pytest.raises(ValueError, match=f"{type(score).__name__} expects evidence with a {score.needs}"):
+    with pytest.raises(ValueError, match=f"{type(score).__name__} expects statistics with a {score.needs}"):
         score(KERNEL)
 
 
