@@ -8,7 +8,7 @@ from PIL import Image
 from tfcompress.core.describe import describe, fingerprint
 from tfcompress.core.errors import DataCorrupt, DataUnavailable, InvalidValue
 from tfcompress.data.folder import ImageFolder
-from tfcompress.data.pictures import read_pictures
+from tfcompress.data.images import read_images
 
 COLOURS = {"blue": (0, 0, 200), "green": (0, 200, 0), "red": (200, 0, 0)}
 
@@ -102,7 +102,7 @@ def test_pixels_are_scaled_as_the_model_wants_them(tmp_path, scaling, expected):
 def test_other_pictures_are_other_data(photos):
     before = fingerprint(ImageFolder(photos))
     assert before == fingerprint(ImageFolder(str(photos)))
-    assert json.loads(json.dumps(describe(ImageFolder(photos))))["num_pictures"] == 30
+    assert json.loads(json.dumps(describe(ImageFolder(photos))))["num_images"] == 30
     os.utime(photos / "red" / "0.png", ns=(1, 1))
     assert fingerprint(ImageFolder(photos)) != before
 
@@ -136,14 +136,14 @@ def test_damaged_pictures_are_named(photos):
     whole = (photos / "red" / "1.png").read_bytes()
     (photos / "red" / "1.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataCorrupt, match="2 of .* that cannot, .*red/0.png for one"):
-        read_pictures(sorted((photos / "red").iterdir()), (4, 4, 3))
+        read_images(sorted((photos / "red").iterdir()), (4, 4, 3))
 
 
 def test_crop_keeps_proportions_and_stretch_does_not(tmp_path):
     picture = Image.new("L", (40, 20), 0)
     picture.paste(255, (10, 0, 30, 20))  # the middle half is white
     picture.save(tmp_path / "a.png")
-    stretched, cropped = (read_pictures([tmp_path / "a.png"], (20, 20, 1), how)[0] for how in ("stretch", "crop"))
+    stretched, cropped = (read_images([tmp_path / "a.png"], (20, 20, 1), how)[0] for how in ("stretch", "crop"))
     assert cropped.min() == 255 and stretched[:, 0].max() == 0
 
 
@@ -153,11 +153,11 @@ def test_a_photo_is_turned_upright(tmp_path):
     turned = Image.Exif()
     turned[0x0112] = 6  # "rotate by 90 degrees clockwise to see it": left becomes top
     picture.save(tmp_path / "a.png", exif=turned)
-    upright = read_pictures([tmp_path / "a.png"], (4, 2, 1))[0, ..., 0]
+    upright = read_images([tmp_path / "a.png"], (4, 2, 1))[0, ..., 0]
     np.testing.assert_array_equal(upright, [[255, 255]] * 2 + [[0, 0]] * 2)
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("RGBA", 3), ("P", 3), ("L", 3), ("RGB", 1), ("RGB", 4)])
 def test_any_kind_of_picture_becomes_the_channels_asked_for(tmp_path, mode, channels):
     Image.new(mode, (3, 3), 0).save(tmp_path / "a.png")
-    assert read_pictures([tmp_path / "a.png"], (2, 2, channels)).shape == (1, 2, 2, channels)
+    assert read_images([tmp_path / "a.png"], (2, 2, channels)).shape == (1, 2, 2, channels)

@@ -1,7 +1,7 @@
 import pytest
 
 from tfcompress.core.errors import DataCorrupt, DataUnavailable
-from tfcompress.data.listing import Picture, list_pictures
+from tfcompress.data.listing import ImageFile, list_images
 
 
 @pytest.fixture
@@ -26,18 +26,18 @@ def test_a_folder_a_class_in_order(make):
         "dog/b.jpg", "dog/a.PNG", "cat/deep/c.jpeg", "cat/notes.txt", "cat/.hidden.jpg", ".git/x.jpg", "y.jpg"
     )
     expected = [("cat/deep/c.jpeg", "cat", ""), ("dog/a.PNG", "dog", ""), ("dog/b.jpg", "dog", "")]
-    assert shown(list_pictures(folder), folder) == expected
+    assert shown(list_images(folder), folder) == expected
 
 
 @pytest.mark.parametrize("test_name", ["test", "val", "Validation"])
 def test_folders_of_splits_are_taken_as_such(make, test_name):
     folder = make("train/cat/a.jpg", "train/dog/b.jpg", f"{test_name}/cat/c.jpg")
-    assert [(p.label, p.split) for p in list_pictures(folder)] == [("cat", "train"), ("dog", "train"), ("cat", "test")]
+    assert [(p.label, p.split) for p in list_images(folder)] == [("cat", "train"), ("dog", "train"), ("cat", "test")]
 
 
 def test_a_class_may_be_called_train(make):
     folder = make("train/a.jpg", "plane/b.jpg")
-    assert [p.label for p in list_pictures(folder)] == ["plane", "train"]
+    assert [p.label for p in list_images(folder)] == ["plane", "train"]
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_a_class_may_be_called_train(make):
 def test_a_table_of_paths_and_labels(make, text):
     folder = make("x/a.jpg", "x/b.jpg")
     (folder / "table.csv").write_text(text, encoding="utf-8")
-    expected = (Picture(folder / "x/a.jpg", "cat"), Picture(folder / "x/b.jpg", "dog"))
-    assert list_pictures(folder / "table.csv") == expected
+    expected = (ImageFile(folder / "x/a.jpg", "cat"), ImageFile(folder / "x/b.jpg", "dog"))
+    assert list_images(folder / "table.csv") == expected
 
 
 def test_a_table_may_name_splits(make):
     folder = make("a.jpg", "b.jpg", "c.jpg")
     (folder / "table.csv").write_text("path,label,split\na.jpg,cat,train\nb.jpg,dog,val\nc.jpg,dog,\n")
-    assert [p.split for p in list_pictures(folder / "table.csv")] == ["train", "test", ""]
+    assert [p.split for p in list_images(folder / "table.csv")] == ["train", "test", ""]
 
 
 @pytest.mark.parametrize(
@@ -74,21 +74,21 @@ def test_a_table_in_disorder_is_told(make, text, words):
     folder = make("a.jpg", "b.jpg")
     (folder / "table.csv").write_text(text)
     with pytest.raises(DataCorrupt, match=words):
-        list_pictures(folder / "table.csv")
+        list_images(folder / "table.csv")
 
 
 def test_a_table_that_is_no_text_is_told(make):
     folder = make("a.jpg")
     (folder / "table.csv").write_bytes(b"\xff\xfe\x80\x81" * 9)
     with pytest.raises(DataCorrupt, match="must be a CSV file in UTF-8"):
-        list_pictures(folder / "table.csv")
+        list_images(folder / "table.csv")
 
 
 def test_nothing_there_is_told(tmp_path):
     with pytest.raises(DataUnavailable, match="None there"):
-        list_pictures(tmp_path / "photos")
+        list_images(tmp_path / "photos")
 
 
 def test_one_class_is_none_to_tell_apart(make):
     with pytest.raises(DataUnavailable, match="with 1 images of 1 classes"):
-        list_pictures(make("cat/a.jpg"))
+        list_images(make("cat/a.jpg"))

@@ -1,7 +1,7 @@
 """A .keras file that tf_keras can read on Python 3.12 and newer.
 
 tf_keras reads the weights through TensorFlow's file object. Since Python 3.12 zipfile seeks in that object where a
-member is stored uncompressed, as Keras stores it, and TensorFlow answers "reached end of file". A compressed member is
+member is stored uncompressed, as Keras stores it, and TensorFlow says "reached end of file". A compressed member is
 read from front to back, which works.
 """
 

@@ -16,7 +16,7 @@ def bfloat16_products() -> Iterator[None]:
 
     TensorFlow itself (grappler) decides which operations are safe, and leaves a processor alone that has no such
     instructions. Unlike Keras's "mixed_bfloat16" policy it asks for no other model: the same layers train, wrapped or
-    not, and answer in float32 once the block is over.
+    not, and compute in float32 once the block is over.
     """
     before = tf.config.optimizer.get_experimental_options().get(_OPTION, False)
     tf.config.optimizer.set_experimental_options({_OPTION: True})

@@ -1,4 +1,4 @@
-"""What replicas see of a batch: each its part; and what the whole of it must tell, made the same in all of them.
+"""What replicas see of a batch: each its part; and what is computed of the whole of it, made the same in all of them.
 
 Losses and gradients add up over replicas by themselves. Batch normalization, and the ranges of quantization-aware
 training, are functions of the batch that do not: left alone each replica would follow its own part, and with many

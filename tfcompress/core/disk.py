@@ -1,4 +1,4 @@
-"""What a disk says when it is full or cannot be written, in one line that tells what to do."""
+"""What a disk says when it is full or cannot be written, in one line that says what to do."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class UnreadableModel(TfcompressError):
 
 
 class NoBetterThanChance(TfcompressError):
-    """A model that is to be compressed answers as if by guessing."""
+    """A model that is to be compressed predicts as if by guessing."""
 
     exit_code = 44
 

@@ -1,4 +1,4 @@
-"""How a run tells that it is alive: the runner knows this protocol, and not the terminal."""
+"""How a run shows that it is alive: the runner knows this protocol, and not the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Progress(Protocol):
         """A line that stays."""
 
     def task(self, label: str, total: int | None) -> contextlib.AbstractContextManager[Advance]:
-        """A piece of long work of `total` steps (None: not known); gives the function to tell how far it is."""
+        """A piece of long work of `total` steps (None: not known); gives the function that reports how far it is."""
 
 
 class Logged:
@@ -40,7 +40,7 @@ class Logged:
 
 
 class Silent:
-    """Tells nothing.
+    """Shows nothing.
 
     >>> with Silent().task("training", total=10) as advance:
     ...     advance(1, "loss 2.3")

@@ -4,7 +4,7 @@ A selector is one of
 
 - a text: a layer's name, or a pattern of names as of files (`*`, `?`, `[...]`). Where no name matches, it is the name
   of a class, or a pattern of such names: "conv*" selects the layers conv1 and conv2, "Conv2D" all layers of that class;
-- a class: layers of this very class, told by its name. A subclass is another class, as a DepthwiseConv2D or a
+- a class: layers of this very class, by its name. A subclass is another class, as a DepthwiseConv2D or a
   Conv2DTranspose is no Conv2D, whatever they inherit; and Keras 2 and Keras 3 mean the same by a name;
 - a function of the layer that says whether it is meant: `lambda layer: layer.name.endswith("dw")`.
 

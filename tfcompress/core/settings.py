@@ -23,7 +23,7 @@ def setting(default: Any, help: str) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What every recipe can be told. A recipe's own `Settings` inherits these and adds its own.
+    """The settings of every recipe. A recipe's own `Settings` inherits these and adds its own.
 
     >>> @dataclasses.dataclass(frozen=True)
     ... class Mine(Settings):
@@ -103,8 +103,8 @@ def _read_none(text: str) -> None:
 
 
 def _read_bool(text: str) -> bool:
-    answers = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+    words = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
     try:
-        return answers[text.lower()]
+        return words[text.lower()]
     except KeyError:
         raise ValueError(text) from None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Examples and their answers: `inputs` of shape (N, ...) as stored (compact), `labels` of shape (N,)."""
+    """Examples and their classes: `inputs` of shape (N, ...) as stored (compact), `labels` of shape (N,)."""
 
     inputs: np.ndarray
     labels: np.ndarray
@@ -66,7 +66,7 @@ class Data:
 
     @property
     def test(self) -> Split:
-        """The split that accuracy is told on; nothing is ever fitted to it."""
+        """The split that models are evaluated on; nothing is ever fitted to it."""
         return self._splits[1]
 
     def model_inputs(self, stored: np.ndarray) -> np.ndarray:
@@ -111,7 +111,7 @@ SPARSITY = "sparsity"  # zeros in kernels
 CLUSTERS = "clusters"  # few distinct values in a kernel
 LEVELS = "levels"  # few levels at equal steps in a kernel, for each scale that it has
 INT8_RANGES = "int8 ranges"  # fake quantization, with the ranges that int8 needs
-CHANNELS = "channels removed"  # kernels with fewer weights; told as the share of their weights that is gone
+CHANNELS = "channels removed"  # kernels with fewer weights; measured as the share of their weights that is gone
 FOR_GOOD = frozenset({CHANNELS})  # what no technique can undo, and each keeps
 
 
@@ -234,7 +234,7 @@ class Finding:
 
 @runtime_checkable
 class Check(Protocol):
-    """A judge of an exported file."""
+    """A test of an exported file."""
 
     @property
     def name(self) -> str:
@@ -246,7 +246,7 @@ class Check(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What is made of what, in which order, and how it is judged."""
+    """What is made of what, in which order, and how it is checked."""
 
     data: Data
     stages: tuple[Stage, ...]

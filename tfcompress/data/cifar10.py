@@ -14,12 +14,12 @@ from ..core.types import Data, Split
 
 SOURCE = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 SIZES = {"train": 50_000, "test": 10_000}
-ANSWER_WITHIN_S = 5.0  # a machine without network must be told so at once, not after a downloader's many tries
+ANSWER_WITHIN_S = 5.0  # without a network the error must come at once, not after a downloader's many tries
 
 
 @dataclasses.dataclass(frozen=True)
 class Cifar10(Data):
-    """CIFAR-10, (32, 32, 3), ten classes: 50,000 pictures to train on and 10,000 to test on.
+    """CIFAR-10, (32, 32, 3), ten classes: 50,000 images to train on and 10,000 to test on.
 
     Args:
       data_dir: the folder that tensorflow-datasets keeps prepared data sets in. Defaults to None: `TFDS_DATA_DIR` when

@@ -1,4 +1,4 @@
-"""A user's own pictures: a folder of class folders, or a CSV file, split, resized and scaled as a model wants them."""
+"""A user's own images: a folder of class folders, or a CSV file, split, resized and scaled as a model wants them."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 
 from ..core.errors import DataUnavailable, InvalidValue, expect
 from ..core.types import Data, Split
-from .listing import Picture, list_pictures
-from .pictures import MODES, read_pictures
+from .images import MODES, read_images
+from .listing import ImageFile, list_images
 from .scaling import SCALINGS, names_for
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageFolder(Data):
-    """Pictures in a folder with a subfolder a class (or in a CSV file), (height, width, channels), in memory as bytes.
+    """Images in a folder with a subfolder a class (or in a CSV file), (height, width, channels), in memory as bytes.
 
     Args:
       source: the folder: `CLASS/NAME.jpg`, or `train/CLASS/NAME.jpg` and `test/CLASS/NAME.jpg`; or a CSV file with
         columns path, label and, if wanted, split.
-      input_shape: (height, width, channels) that pictures are resized to; 1, 3 or 4 channels. Defaults to
+      input_shape: (height, width, channels) that images are resized to; 1, 3 or 4 channels. Defaults to
         (224, 224, 3).
       scaling: what pixels become: "0..255", "0..1", "-1..1", or keras.applications' "torch" or "caffe". Defaults to
         "0..1".
       classes: names in the order of the model's outputs. Defaults to None: in alphabetical order, as Keras's
         `image_dataset_from_directory` numbers them.
-      test_share: of the pictures of each class, in (0, 1), that are kept for judging where the source names no splits.
+      test_share: of the images of each class, in (0, 1), that are kept for evaluation where the source names no splits.
         Defaults to 0.2.
-      resize: "stretch" or "crop" (see `read_pictures`). Defaults to "stretch".
+      resize: "stretch" or "crop" (see `read_images`). Defaults to "stretch".
       num_examples: use only N of each split, drawn at random. Defaults to None: all.
       seed: of the split and the draw. Defaults to 0.
 
     Raises:
       InvalidValue: for a value out of range, or a class that `classes` lacks.
-      DataUnavailable: when there are no pictures; at the first use.
+      DataUnavailable: when there are no images; at the first use.
 
     Example:
 
@@ -81,7 +81,7 @@ class ImageFolder(Data):
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         """In the order of the labels."""
-        found = sorted({picture.label for picture in self._pictures})
+        found = sorted({image.label for image in self._images})
         if self.classes is None:
             # Numbers are labels already: 10 comes after 9.
             return tuple(sorted(found, key=int) if all(name.isdigit() for name in found) else found)
@@ -100,65 +100,65 @@ class ImageFolder(Data):
 
     @property
     def num_train(self) -> int:
-        """Pictures to train on."""
+        """Images to train on."""
         return len(self._parts[0])
 
     def require(self) -> None:
-        """Lists the pictures. Raises `DataUnavailable`, `DataCorrupt` or `InvalidValue`."""
+        """Lists the images. Raises `DataUnavailable`, `DataCorrupt` or `InvalidValue`."""
         for name, part in zip(("train", "test"), self._parts, strict=True):
             if not part:
                 raise DataUnavailable(
-                    f"data must leave images to {name} on. Received: {self.source}, with {len(self._pictures)} "
+                    f"data must leave images to {name} on. Received: {self.source}, with {len(self._images)} "
                     "images in all. Add some, or change test_share."
                 )
         _ = self.class_names
 
     def identity(self) -> dict[str, Any]:
-        """The settings, and each picture's name, size and time of change: other pictures are other data."""
+        """The settings, and each image's name, size and time of change: other images are other data."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "source"}
-        stats = [(picture, picture.path.stat()) for picture in self._pictures]
+        stats = [(image, image.path.stat()) for image in self._images]
         files = [f"{p.split}/{p.label}/{p.path.name} {stat.st_size} {stat.st_mtime_ns}" for p, stat in stats]
-        return {"type": "ImageFolder", **fields, "num_pictures": len(files), "pictures": _digest(files)}
+        return {"type": "ImageFolder", **fields, "num_images": len(files), "images": _digest(files)}
 
     def load(self) -> tuple[Split, Split]:
-        """Decodes the training and the test split. Raises `DataCorrupt` for a picture that cannot be."""
+        """Decodes the training and the test split. Raises `DataCorrupt` for an image that cannot be."""
         self.require()
         train, test = (self._read(part) for part in self._parts)
         return train, test
 
     @property
     def scalings(self) -> tuple[str, ...]:
-        """The scalings that pictures of this many channels can have."""
+        """The scalings that images of this many channels can have."""
         return names_for(self.input_shape[-1])
 
     def with_scaling(self, scaling: str) -> ImageFolder:
-        """The same pictures, scaled in another way."""
+        """The same images, scaled in another way."""
         return dataclasses.replace(self, scaling=scaling)
 
-    def _read(self, pictures: list[Picture]) -> Split:
+    def _read(self, images: list[ImageFile]) -> Split:
         import numpy as np
 
-        pixels = read_pictures([picture.path for picture in pictures], self.input_shape, self.resize)
+        pixels = read_images([image.path for image in images], self.input_shape, self.resize)
         if SCALINGS[self.scaling].reverses_channels:
             pixels = np.ascontiguousarray(pixels[..., ::-1])
         number = {name: position for position, name in enumerate(self.class_names)}
-        return Split(pixels, np.array([number[picture.label] for picture in pictures], "int64"))
+        return Split(pixels, np.array([number[image.label] for image in images], "int64"))
 
     @cached_property
-    def _pictures(self) -> tuple[Picture, ...]:
-        return list_pictures(Path(self.source).expanduser())
+    def _images(self) -> tuple[ImageFile, ...]:
+        return list_images(Path(self.source).expanduser())
 
     @cached_property
-    def _parts(self) -> tuple[list[Picture], list[Picture]]:
-        """The training and the test pictures, each in an order drawn by the seed."""
+    def _parts(self) -> tuple[list[ImageFile], list[ImageFile]]:
+        """The training and the test images, each in an order drawn by the seed."""
         import random
 
         draw = random.Random(self.seed)  # Python's own is the same everywhere, and comes without NumPy
-        named = {split: [p for p in self._pictures if p.split == split] for split in ("train", "test", "")}
+        named = {split: [p for p in self._images if p.split == split] for split in ("train", "test", "")}
         train, test = list(named["train"]), list(named["test"])
-        loose: dict[str, list[Picture]] = {}
-        for picture in named[""]:
-            loose.setdefault(picture.label, []).append(picture)
+        loose: dict[str, list[ImageFile]] = {}
+        for image in named[""]:
+            loose.setdefault(image.label, []).append(image)
         for label in sorted(loose):
             group = draw.sample(loose[label], len(loose[label]))
             # What a CSV file puts into no split is trained on, where it names a split at all.

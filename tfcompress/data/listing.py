@@ -1,4 +1,4 @@
-"""Which pictures there are, of which class and in which split: read off a folder of folders, or off a CSV file."""
+"""Which images there are, of which class and in which split: read off a folder of folders, or off a CSV file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEST_NAMES = ("test", "testing", "val", "valid", "validation")
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
+class ImageFile:
     """A file, its class by name, and the split that it was put into by whoever made the data; "" for none."""
 
     path: Path
@@ -23,32 +23,32 @@ class Picture:
     split: str = ""
 
 
-def list_pictures(source: Path) -> tuple[Picture, ...]:
-    """All pictures of a folder with a subfolder a class, or of a CSV file with columns path, label and maybe split.
+def list_images(source: Path) -> tuple[ImageFile, ...]:
+    """All images of a folder with a subfolder a class, or of a CSV file with columns path, label and maybe split.
 
     Subfolders train/ and test/ (or val/) that hold the class folders are taken as the splits. Paths in a CSV file are
     relative to its own folder; a header is recognised by the word "path", "file" or "filename".
 
     Raises:
-      DataUnavailable: when there is no such folder or file, or no picture of two classes at least.
+      DataUnavailable: when there is no such folder or file, or no image of two classes at least.
       DataCorrupt: when the CSV file cannot be read, or names files that are not there.
     """
     if source.is_dir():
-        pictures = tuple(_in_splits(source) or _in_classes(source, ""))
+        images = tuple(_in_splits(source) or _in_classes(source, ""))
     elif source.is_file():
-        pictures = tuple(_in_table(source))
+        images = tuple(_in_table(source))
     else:
         raise DataUnavailable(f"data must be a folder of class folders, or a CSV file. Received: {source}. None there.")
-    labels = {picture.label for picture in pictures}
+    labels = {image.label for image in images}
     if len(labels) < 2:
         raise DataUnavailable(
             f"data must hold images of two classes at least, a folder each ({', '.join(SUFFIXES)}). Received: "
-            f"{source}, with {len(pictures)} images of {len(labels)} classes. Put them as photos/CLASS/NAME.jpg."
+            f"{source}, with {len(images)} images of {len(labels)} classes. Put them as photos/CLASS/NAME.jpg."
         )
-    return pictures
+    return images
 
 
-def _in_splits(folder: Path) -> list[Picture]:
+def _in_splits(folder: Path) -> list[ImageFile]:
     """Pictures of folder/train and folder/test; none when it has not both."""
     found = {child.name.lower(): child for child in _folders(folder)}
     train, test = _first(found, TRAIN_NAMES), _first(found, TEST_NAMES)
@@ -61,9 +61,9 @@ def _first(found: dict[str, Path], names: Iterable[str]) -> Path | None:
     return next((found[name] for name in names if name in found), None)
 
 
-def _in_classes(folder: Path, split: str) -> list[Picture]:
+def _in_classes(folder: Path, split: str) -> list[ImageFile]:
     return [
-        Picture(path, child.name, split)
+        ImageFile(path, child.name, split)
         for child in _folders(folder)
         for path in sorted(child.rglob("*"))
         if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
@@ -74,7 +74,7 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
 
 
-def _in_table(table: Path) -> list[Picture]:
+def _in_table(table: Path) -> list[ImageFile]:
     try:
         with open(table, newline="", encoding="utf-8-sig") as stream:
             rows = [[cell.strip() for cell in row] for row in csv.reader(stream) if any(row)]
@@ -86,19 +86,19 @@ def _in_table(table: Path) -> list[Picture]:
     short = next((number for number, row in enumerate(body) if len(row) <= max(at["path"], at["label"])), None)
     if short is not None:
         raise DataCorrupt(f"data must have a path and a label in each row. Received: {table}, with {body[short]}.")
-    pictures = [
-        Picture(
+    images = [
+        ImageFile(
             table.parent / row[at["path"]], row[at["label"]], _split(row[at["split"] :][:1] if "split" in at else [])
         )
         for row in body
     ]
-    missing = [picture.path for picture in pictures if not picture.path.is_file()]
+    missing = [image.path for image in images if not image.path.is_file()]
     if missing:
         raise DataCorrupt(
-            f"data must name images that are there. Received: {table}, of whose {len(pictures)} files {len(missing)} "
+            f"data must name images that are there. Received: {table}, of whose {len(images)} files {len(missing)} "
             f"are missing, {missing[0]} for one. Paths are relative to {table.parent}."
         )
-    return pictures
+    return images
 
 
 def _columns(header: Sequence[str]) -> dict[str, int] | None:

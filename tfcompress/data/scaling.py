@@ -32,7 +32,7 @@ SCALINGS = {
 
 
 def names_for(num_channels: int) -> tuple[str, ...]:
-    """The scalings that fit pictures of so many channels.
+    """The scalings that fit images of so many channels.
 
     >>> names_for(1)
     ('0..255', '0..1', '-1..1')

@@ -1,8 +1,8 @@
-"""Many examples in one run of a file that was written for one, proved on the first examples to change no answer.
+"""Many examples in one run of a file that was written for one, proved on the first examples to change no output.
 
 An exported file says "batch 1". Its tensors can be resized, and most files then just run; what stands in the way are
 RESHAPE operations whose constant target begins with that 1. In a copy in memory these constants get the larger batch:
-the same weights and the same operations. Whatever still does not run, or answers differently, runs one at a time.
+the same weights and the same operations. Whatever still does not run, or gives other outputs, runs one at a time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .tensors import Encoder, dequantize
 MOST_EXAMPLES = 64
 MOST_INPUT_BYTES = 4 * 2**20  # activations are some ten times the input; together they should stay near the caches
 
-# Batched kernels may add in another order. More than this share of the largest output is another answer, not rounding.
+# Batched kernels may add in another order. More than this share of the largest output is another output, not rounding.
 ROUNDING = 1e-4
 
 
@@ -65,7 +65,7 @@ def with_batch(content: bytes, batch_size: int) -> bytes:
 
 
 def find_plan(path: Path, kernels: str, encoder: Encoder, stored: np.ndarray) -> Plan:
-    """The fastest way through the file that gives the answers of one example at a time.
+    """The fastest way through the file that gives the outputs of one example at a time.
 
     Args:
       path: the file.

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# A child tells what it begins with on stderr, so that a crash can be placed: "crashed with SIGSEGV while loading ...".
+# A child names what it begins with on stderr, so that a crash can be placed: "crashed with SIGSEGV while loading ...".
 PHASE_MARK = "tfcompress-phase: "
 
 # What native libraries print when nothing is wrong, and what Python prints around the one line that matters.
@@ -101,7 +101,7 @@ def last_phase(log: str) -> str:
 
 
 def last_words(log: str) -> str:
-    """The last line of a log that tells something, without the source file and line number it came from.
+    """The last line of a log that says something, without the source file and line number it came from.
 
     >>> last_words("INFO: created\\nERROR: [model_load.cc:316] Variable tensors not yet supported.\\nINFO: destroyed")
     'Variable tensors not yet supported.'
@@ -124,5 +124,5 @@ def _signal_name(number: int) -> str:
 
 
 def _signal_verb(number: int) -> str:
-    # The kernel's answer to a machine without memory is SIGKILL; the code itself cannot raise it by a bug.
+    # What the kernel does on a machine without memory is SIGKILL; the code itself cannot raise it by a bug.
     return "was killed (out of memory?) by" if number == signal.SIGKILL else "crashed with"

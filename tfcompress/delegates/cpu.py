@@ -1,7 +1,7 @@
 """The CPU checks: one mechanism, three kernel sets.
 
 XNNPACK is what a phone runs by default; the built-in kernels are what remains where XNNPACK takes no part; the
-reference kernels are the plain definition of each operation, slow, and the judge of the other two.
+reference kernels are the plain definition of each operation, slow, and what the other two are compared with.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Cpu:
       num_threads: threads of the latency measurement, at least 1. The pass over the test set uses every core,
         whatever this says. Defaults to 1.
       time_limit_s: seconds after which the child process is killed and the check fails. Defaults to 600.
-      min_agreement: the share in [0, 1] of answers that must equal those of each run compared with, the Keras model
+      min_agreement: the least top-1 agreement, in [0, 1], with each run that it is compared with, the Keras model
         for one; below it the check fails. Defaults to 0.9, which int8 passes and a broken file does not.
 
     Raises:
@@ -57,7 +57,7 @@ class _Cpu:
           against: outputs (N, classes) of other runs of the model by name, compared example by example.
 
         Returns:
-          A Finding; "fail" for a file that does not load, crashes, takes too long, or answers differently.
+          A Finding; "fail" for a file that does not load, crashes, takes too long, or gives other predictions.
         """
         job = worker.Job(str(artifact.path.resolve()), self.kernels, data.scale, data.offset, self.num_threads)
         seen = worker.observe(job, data.test.inputs, self.time_limit_s)

@@ -18,12 +18,12 @@ class GpuDelegate:
     """Runs a file on the GPU, all of it or not at all, over the whole test set, one example at a time.
 
     A file of which the delegate refuses an operation fails, with each operation and the delegate's reason. Without a
-    driver the check is "not run" and says how to install one. On a software driver the answers count and the times do
+    driver the check is "not run" and says how to install one. On a software driver the outputs count and the times do
     not: its Finding has no latency.
 
     Args:
       time_limit_s: seconds after which the child process is killed and the check fails. Defaults to 600.
-      min_agreement: the share in [0, 1] of answers that must equal those of each run compared with; below it the
+      min_agreement: the least top-1 agreement, in [0, 1], with each run that it is compared with; below it the
         check fails. Defaults to 0.9.
 
     Raises:

@@ -29,7 +29,7 @@ def adapter(log: str) -> str:
 
 
 def is_software(log: str) -> bool:
-    """Whether the selected adapter is a program on the CPU: right in its answers, meaningless in its times."""
+    """Whether the selected adapter is a program on the CPU: right in its outputs, meaningless in its times."""
     found = _ADAPTER.search(log)
     return bool(found) and _is_cpu(found["rest"])
 

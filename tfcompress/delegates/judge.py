@@ -12,7 +12,7 @@ from ..core.types import Agreement, Finding
 from .worker import Seen
 
 
-def answers(outputs: np.ndarray) -> np.ndarray:
+def classes_of(outputs: np.ndarray) -> np.ndarray:
     """The class that each example is given: the largest of its outputs. (N, classes) -> (N,)."""
     return outputs.reshape(len(outputs), -1).argmax(axis=-1)
 
@@ -26,7 +26,7 @@ def agreement(outputs: np.ndarray, others: np.ndarray) -> Agreement:
     first, second = outputs.reshape(len(outputs), -1), np.asarray(others).reshape(len(others), -1)
     if first.shape != second.shape:
         raise ValueError(f"outputs to compare must have one shape. Received: {outputs.shape} and {others.shape}.")
-    equal = float(np.mean(answers(first) == answers(second)))
+    equal = float(np.mean(classes_of(first) == classes_of(second)))
     return Agreement(equal, float(np.abs(first.astype("float64") - second.astype("float64")).max()))
 
 
@@ -38,13 +38,13 @@ def finding(
     Args:
       check: the check's name.
       seen: what the child saw.
-      labels: the right answers, shape (N,).
+      labels: the right classes, shape (N,).
       against: outputs (N, classes) of other runs of the model, by name.
       min_agreement: the least top-1 agreement with each run in `against`.
       device: what it ran on.
 
     Returns:
-      "fail" when it did not run, gave a number that is none, or answers differently from the others; else "pass".
+      "fail" when it did not run, gave a number that is none, or predicts otherwise than the others; else "pass".
     """
     figures: dict[str, Any] = {
         "check": check,
@@ -62,7 +62,7 @@ def finding(
         status="fail" if reason else "pass",
         reason=reason,
         num_examples=len(labels),
-        accuracy=float(np.mean(answers(seen.outputs) == labels)),
+        accuracy=float(np.mean(classes_of(seen.outputs) == labels)),
         agreement=compared,
         outputs=seen.outputs,
         **figures,

@@ -1,4 +1,4 @@
-"""Time of one inference: when enough runs have been seen, and what is told of them. No clock is read in `summarize`."""
+"""Time of one inference: when enough runs have been seen, and their summary. No clock is read in `summarize`."""
 
 from __future__ import annotations
 

@@ -36,5 +36,5 @@ def peak_bytes() -> int:
     peak = _status_bytes("VmHWM")
     if peak is not None:
         return peak
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS tells bytes, the others kilobytes
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, the others kilobytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

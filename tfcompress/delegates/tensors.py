@@ -75,7 +75,7 @@ class Encoder:
             return stored  # token numbers and the like: float32 would round the large ones
         is_one_rule = np.ndim(self.scale) == np.ndim(self.offset) == 0
         if is_one_rule and stored.dtype == np.uint8 and self.tensor.dtype.itemsize == 1:
-            # A byte becomes a byte: 256 answers, and a table is ten times faster than the arithmetic on each value.
+            # A byte becomes a byte: 256 results, and a table is ten times faster than the arithmetic on each value.
             encoded = stored.tobytes().translate(self._table)
             return np.frombuffer(encoded, self.tensor.dtype).reshape(stored.shape)
         return self._encode(stored)

@@ -70,7 +70,7 @@ def observe(job: Job, stored: np.ndarray, time_limit_s: float, environment: Mapp
       environment: variables for the child, on top of this process's own.
 
     Returns:
-      What the child saw; `failure` tells an error of the runtime, a crash, or that the time was not enough.
+      What the child saw; `failure` names an error of the runtime, a crash, or that the time was not enough.
     """
     with tempfile.TemporaryDirectory(prefix="tfcompress-") as name:
         folder = Path(name)
@@ -92,7 +92,7 @@ def observe(job: Job, stored: np.ndarray, time_limit_s: float, environment: Mapp
 
 
 def main(folder: Path) -> None:
-    """The child: from `job.json` to `seen.json`. An error of the runtime is an answer, not a crash."""
+    """The child: from `job.json` to `seen.json`. An error of the runtime is a result, not a crash."""
     _die_with_parent()
     fields = json.loads((folder / "job.json").read_text())
     job = Job(**{**fields, "preload": tuple(fields["preload"])})
@@ -100,15 +100,15 @@ def main(folder: Path) -> None:
         seen = _look(job, folder)
     except (ValueError, RuntimeError, OSError) as error:
         seen = Seen(failure=child.last_words(str(error)) or type(error).__name__)
-    answer = dataclasses.asdict(dataclasses.replace(seen, outputs=None))
-    (folder / "seen.json").write_text(json.dumps({k: v for k, v in answer.items() if k not in ("outputs", "log")}))
-    # The answer is on disk: a driver that crashes while it is taken down has nothing left to spoil.
+    result = dataclasses.asdict(dataclasses.replace(seen, outputs=None))
+    (folder / "seen.json").write_text(json.dumps({k: v for k, v in result.items() if k not in ("outputs", "log")}))
+    # The result is on disk: a driver that crashes while it is taken down has nothing left to spoil.
     sys.stdout.flush()
     os._exit(0)
 
 
 def _look(job: Job, folder: Path) -> Seen:
-    # Late imports: a broken native library then fails as an answer of this job, with its reason.
+    # Late imports: a broken native library then fails as a result of this job, with its reason.
     from . import batching, runtimes
     from .tensors import Encoder
 

@@ -98,5 +98,5 @@ def _reason(error: Exception) -> str:
     missing = list(dict.fromkeys(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", text)))
     if missing:
         return f"no operation for {', '.join(missing)}."
-    told = re.search(r"error: (.+)", text) or re.search(r"\S.*", text)
-    return (told[told.lastindex or 0] if told else type(error).__name__).strip()
+    said = re.search(r"error: (.+)", text) or re.search(r"\S.*", text)
+    return (said[said.lastindex or 0] if said else type(error).__name__).strip()

@@ -101,5 +101,5 @@ class Int8:
                 f"Use {HANDFUL * len(counts)} or more, and a training split that has them; or stratified=False."
             )
         if few:
-            told = ", ".join(f"class {label}: {count}" for label, count in few.items())
-            remark(f"calibrated with fewer than {HANDFUL} examples of some classes ({told}).", level=logging.WARNING)
+            listed = ", ".join(f"class {label}: {count}" for label, count in few.items())
+            remark(f"calibrated with fewer than {HANDFUL} examples of some classes ({listed}).", level=logging.WARNING)

@@ -93,7 +93,7 @@ class MixedPrecision:
         return write(content, path, self.mode)
 
     def _bits(self, found: tuple[LayerOp, ...], layers: Mapping[str, Any]) -> dict[LayerOp, Bits]:
-        """The bits of each operation with a kernel; those whose layer no name tells get the common ones."""
+        """The bits of each operation with a kernel; those whose layer no name gives away get the common ones."""
         with_kernels = {op.layer: layers[op.layer] for op in found if op.layer}
         owner, expected = "MixedPrecision.per_layer", "layers with kernels"
         bits = by_layer(with_kernels, self.weight_bits, self.per_layer, owner, expected)
@@ -153,7 +153,7 @@ def _kernel_types(model: Any) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """The quantizer prints its progress, whatever it is told, and warns of the way in which it watches a model."""
+    """The quantizer prints its progress, whatever its settings say, and warns of how it watches a model."""
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),

@@ -30,7 +30,7 @@ import json, sys
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType as kernels
 
-def answer(path, resolver):
+def outputs_of(path, resolver):
     interpreter = Interpreter(path, experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()
     rng = np.random.default_rng(0)
@@ -42,15 +42,15 @@ def answer(path, resolver):
 
 plain, sparse = sys.argv[1:]
 for resolver in (kernels.BUILTIN, kernels.BUILTIN_WITHOUT_DEFAULT_DELEGATES, kernels.BUILTIN_REF):
-    expected = answer(plain, resolver)
+    expected = outputs_of(plain, resolver)
     try:
-        found = answer(sparse, resolver)
+        found = outputs_of(sparse, resolver)
     except (RuntimeError, ValueError) as error:
         print(json.dumps(f"{resolver.name}: {error}"))
         break
     off = max(float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-9)) for a, b in zip(expected, found))
     if not off <= 1e-3:
-        print(json.dumps(f"{resolver.name}: answers differ by {off:.2g} of the largest"))
+        print(json.dumps(f"{resolver.name}: outputs differ by {off:.2g} of the largest"))
         break
 else:
     print(json.dumps(""))
@@ -73,7 +73,7 @@ class Smallest:
 
     TFLite's sparse encoding stores the positions and values of what is not zero; a runtime unfolds it when it loads the
     file, so that nothing gets faster. It is taken only when the file loads under each kernel set of the CPU (XNNPACK,
-    built-in, reference) and answers as the plain one does, which is tried in a process of its own.
+    built-in, reference) and gives the plain one's outputs, which is tried in a process of its own.
 
     Args:
       exporter: how the model is written. Defaults to `Float32()`.
@@ -115,7 +115,7 @@ class Smallest:
 
 
 def encodings(plain: Path, sparse: Path) -> tuple[Encoding, Encoding]:
-    """Writes the .tflite file `plain` sparse-encoded to `sparse`; tells the bytes of both, and whether they serve."""
+    """Writes the .tflite file `plain` sparse-encoded to `sparse`; returns the bytes of both, and whether they serve."""
     data = plain.read_bytes()
     try:
         encoded = _encode(data)
@@ -153,7 +153,7 @@ def _trial(plain: Path, sparse: Path) -> str:
             cwd=PACKAGE_PARENT,  # Python would import from the current folder
         )
     except subprocess.TimeoutExpired:
-        return f"did not answer in {TIME_LIMIT_S} s"
+        return f"did not finish in {TIME_LIMIT_S} s"
     if done.returncode != 0:
         return f"ended with exit code {done.returncode}: {done.stderr.strip()[-300:]}"
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -1,6 +1,6 @@
 """Strided 1x1 convolutions with integer weights, written so that the GPU delegate computes them.
 
-LiteRT's GPU delegate (ai-edge-litert 2.3.0) takes such a convolution as if its stride were 1, and answers wrongly
+LiteRT's GPU delegate (ai-edge-litert 2.3.0) takes such a convolution as if its stride were 1, and is wrong
 without a word: float weights, 3x3 kernels and depthwise convolutions are right. A 1x1 convolution with a stride sees
 every second pixel alone, so that to pick these first, by a 1x1 pooling, and to convolve with stride 1 is the same
 arithmetic, which the delegate gets right. ResNets have such convolutions in their shortcuts.
@@ -19,7 +19,7 @@ def with_strides_before(content: bytes) -> bytes:
       content: of the file.
 
     Returns:
-      The content of a file with equal answers; `content` itself when it has no such convolution.
+      The content of a file with equal outputs; `content` itself when it has no such convolution.
     """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema

@@ -15,11 +15,11 @@ from .shape_rules import combined, joined, product, reshaped, total
 from .trace import TracedCall, Tracer, Untraceable, applied
 from .unit_rules import attention, bidirectional, embedding, recurrent
 
-Answer = list[Channels | None]
-Rule = Callable[[Tracer, TracedCall], Answer]
+Outputs = list[Channels | None]
+Rule = Callable[[Tracer, TracedCall], Outputs]
 
 
-def follow(tracer: Tracer, call: TracedCall) -> Answer:
+def follow(tracer: Tracer, call: TracedCall) -> Outputs:
     """The channels of a call's outputs; what is not known here is pinned, its inputs and outputs."""
     kind, home = type(call.layer).__name__, type(call.layer).__module__
     try:
@@ -35,7 +35,7 @@ def _channel_axis(layer: Any, rank: int) -> int:
     return 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1
 
 
-def _convolution(tracer: Tracer, call: TracedCall) -> Answer:
+def _convolution(tracer: Tracer, call: TracedCall) -> Outputs:
     layer = call.layer
     channels = tracer.along(call, _channel_axis(layer, call.rank))
     transposed = "Transpose" in type(layer).__name__
@@ -53,7 +53,7 @@ def _convolution(tracer: Tracer, call: TracedCall) -> Answer:
     return _made(tracer, call, atoms, layer.kernel, out)
 
 
-def _made(tracer: Tracer, call: TracedCall, atoms: np.ndarray, kernel: Any, out: int) -> Answer:
+def _made(tracer: Tracer, call: TracedCall, atoms: np.ndarray, kernel: Any, out: int) -> Outputs:
     """The output of a layer with a kernel, a bias and an activation."""
     layer, tensor = call.layer, call.outputs[0]
     tracer.weight(layer, kernel, out, "makes", atoms)
@@ -63,17 +63,17 @@ def _made(tracer: Tracer, call: TracedCall, atoms: np.ndarray, kernel: Any, out:
     return _activated(tracer, call, Channels(axis, atoms, values), layer.activation)
 
 
-def _activated(tracer: Tracer, call: TracedCall, channels: Channels, activation: Any) -> Answer:
+def _activated(tracer: Tracer, call: TracedCall, channels: Channels, activation: Any) -> Outputs:
     if activation is None:
         return [channels]
     name = getattr(activation, "__name__", "")
     if name in ("softmax", "log_softmax", "glu"):
         tracer.pin(channels, f"{call} has the activation {name}, which mixes channels")
         return [tracer.pinned(call.outputs[0], f"{call} has the activation {name}, which mixes channels")]
-    return [channels.valued(applied(activation, channels.values, tracer.answers))]
+    return [channels.valued(applied(activation, channels.values, tracer.activated))]
 
 
-def _dense(tracer: Tracer, call: TracedCall) -> Answer:
+def _dense(tracer: Tracer, call: TracedCall) -> Outputs:
     layer = call.layer
     channels = tracer.along(call, -1)
     tracer.weight(layer, layer.kernel, 0, "takes", channels.atoms)
@@ -83,7 +83,7 @@ def _dense(tracer: Tracer, call: TracedCall) -> Answer:
     return _made(tracer, call, atoms, layer.kernel, 1)
 
 
-def _depthwise(tracer: Tracer, call: TracedCall) -> Answer:
+def _depthwise(tracer: Tracer, call: TracedCall) -> Outputs:
     layer = call.layer
     channels = tracer.along(call, _channel_axis(layer, call.rank))
     tracer.read(call, channels, layer.depthwise_kernel, -2)
@@ -99,7 +99,7 @@ def _depthwise(tracer: Tracer, call: TracedCall) -> Answer:
     return _activated(tracer, call, Channels(channels.axis, atoms, values), layer.activation)
 
 
-def _separable(tracer: Tracer, call: TracedCall) -> Answer:
+def _separable(tracer: Tracer, call: TracedCall) -> Outputs:
     layer = call.layer
     channels = tracer.along(call, _channel_axis(layer, call.rank))
     tracer.read(call, channels, layer.depthwise_kernel, -2)
@@ -110,26 +110,26 @@ def _separable(tracer: Tracer, call: TracedCall) -> Answer:
     return _made(tracer, call, atoms, layer.pointwise_kernel, -1)
 
 
-def _element_wise(tracer: Tracer, call: TracedCall) -> Answer:
+def _element_wise(tracer: Tracer, call: TracedCall) -> Outputs:
     """Activation layers, each channel by itself."""
     channels = call.channels[0]
     if channels is None:
         return tracer.unknown(call)
     if type(call.layer).__name__ == "Activation":
         return _activated(tracer, call, channels, call.layer.activation)
-    return [channels.valued(applied(tracer.function(call.layer), channels.values, tracer.answers))]
+    return [channels.valued(applied(tracer.function(call.layer), channels.values, tracer.activated))]
 
 
-def _softmax(tracer: Tracer, call: TracedCall) -> Answer:
+def _softmax(tracer: Tracer, call: TracedCall) -> Outputs:
     return tracer.unknown(call, f"{call} divides by a sum over several places")
 
 
-def _rescaling(tracer: Tracer, call: TracedCall) -> Answer:
+def _rescaling(tracer: Tracer, call: TracedCall) -> Outputs:
     plain = all(np.ndim(value) == 0 for value in (call.layer.scale, call.layer.offset))
     return _element_wise(tracer, call) if plain else tracer.unknown(call)
 
 
-def _prelu(tracer: Tracer, call: TracedCall) -> Answer:
+def _prelu(tracer: Tracer, call: TracedCall) -> Outputs:
     channels, layer = call.channels[0], call.layer
     if channels is None:
         return tracer.unknown(call)
@@ -138,7 +138,7 @@ def _prelu(tracer: Tracer, call: TracedCall) -> Answer:
     return [channels.valued(np.where(channels.values == 0, 0.0, np.nan))]
 
 
-def _unchanged(tracer: Tracer, call: TracedCall) -> Answer:
+def _unchanged(tracer: Tracer, call: TracedCall) -> Outputs:
     """What treats all channels alike and leaves them in their places; what it pads or resizes keeps zeros."""
     channels = call.channels[0]
     if channels is None or call.outputs[0].shape[channels.axis] != channels.size:
@@ -147,41 +147,41 @@ def _unchanged(tracer: Tracer, call: TracedCall) -> Answer:
     return [channels if call.outputs[0].shape == call.inputs[0].shape else channels.valued(constant)]
 
 
-def _spatial(tracer: Tracer, call: TracedCall) -> Answer:
+def _spatial(tracer: Tracer, call: TracedCall) -> Outputs:
     """Pooling, padding, resizing: along all axes but the batch and the channels."""
     channels = tracer.along(call, _channel_axis(call.layer, call.rank))
     padded = "ZeroPadding" in type(call.layer).__name__
     return [channels.valued(np.where(channels.values == 0, 0.0, np.nan)) if padded else channels]
 
 
-def _global_pooling(tracer: Tracer, call: TracedCall) -> Answer:
+def _global_pooling(tracer: Tracer, call: TracedCall) -> Outputs:
     channels = tracer.along(call, _channel_axis(call.layer, call.rank))
     return [channels.moved(channels.axis if call.layer.keepdims else 1)]
 
 
-def _flatten(tracer: Tracer, call: TracedCall) -> Answer:
+def _flatten(tracer: Tracer, call: TracedCall) -> Outputs:
     first = getattr(call.layer, "data_format", None) == "channels_first"
     return tracer.unknown(call) if first and call.rank > 2 else reshaped(tracer, call, None)
 
 
-def _reshape(tracer: Tracer, call: TracedCall) -> Answer:
+def _reshape(tracer: Tracer, call: TracedCall) -> Outputs:
     return reshaped(tracer, call, ("target_shape", -1))
 
 
-def _permute(tracer: Tracer, call: TracedCall) -> Answer:
+def _permute(tracer: Tracer, call: TracedCall) -> Outputs:
     channels = call.channels[0]
     return tracer.unknown(call) if channels is None else [channels.moved(call.layer.dims.index(channels.axis) + 1)]
 
 
-def _repeat(tracer: Tracer, call: TracedCall) -> Answer:
+def _repeat(tracer: Tracer, call: TracedCall) -> Outputs:
     return [tracer.along(call, 1).moved(2)]
 
 
-def _concatenate(tracer: Tracer, call: TracedCall) -> Answer:
+def _concatenate(tracer: Tracer, call: TracedCall) -> Outputs:
     return joined(tracer, call, call.layer.axis)
 
 
-def _time_distributed(tracer: Tracer, call: TracedCall) -> Answer:
+def _time_distributed(tracer: Tracer, call: TracedCall) -> Outputs:
     inner = call.layer.layer
     if type(inner) is not keras.layers.Dense:
         return tracer.unknown(call)
@@ -201,8 +201,8 @@ def _merge(function: Callable[..., Any]) -> Rule:
 
 
 def _for(
-    names: str, handler: Callable[[Tracer, TracedCall], Answer]
-) -> dict[str, Callable[[Tracer, TracedCall], Answer]]:
+    names: str, handler: Callable[[Tracer, TracedCall], Outputs]
+) -> dict[str, Callable[[Tracer, TracedCall], Outputs]]:
     return dict.fromkeys(names.split(), handler)
 
 

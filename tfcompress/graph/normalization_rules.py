@@ -29,11 +29,11 @@ def batch_normalization(tracer: Tracer, call: TracedCall) -> list[Channels | Non
 def _normalized(layer: Any, values: np.ndarray) -> np.ndarray:
     """What batch normalization makes of channels that hold one number each, or NaN."""
     offset = 0.0 if layer.beta is None else layer.beta.numpy()
-    answer = (values - layer.moving_mean.numpy()) / np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
+    normalized = (values - layer.moving_mean.numpy()) / np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
     if layer.gamma is not None:
         gamma = layer.gamma.numpy()
-        answer = np.where(gamma == 0, 0.0, answer * gamma)
-    return answer + offset
+        normalized = np.where(gamma == 0, 0.0, normalized * gamma)
+    return normalized + offset
 
 
 def group_normalization(tracer: Tracer, call: TracedCall) -> list[Channels | None]:

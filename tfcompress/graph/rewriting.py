@@ -61,10 +61,10 @@ class _Rewriting:
 
         return replay(graph, inputs, again)
 
-    def followed(self, layer: Any, answers: Any) -> Any:
+    def followed(self, layer: Any, outputs: Any) -> Any:
         """What the layer gave, given to the one behind it."""
         behind = self.after(layer)
-        return answers if behind is None else tf.nest.map_structure(behind, answers)
+        return outputs if behind is None else tf.nest.map_structure(behind, outputs)
 
     def _call(self, layer: Any, args: list[Any], kwargs: dict[str, Any], prefix: str, training: bool | None) -> Any:
         explicit = kwargs.get("training", training)
@@ -83,10 +83,10 @@ class _Rewriting:
         if replaced and _num_tensors(args, kwargs) > 1:
             args = [_in_order(layer, args, kwargs)]
             kwargs = {name: value for name, value in kwargs.items() if name == "training"}
-        answer = used(*args, **kwargs)
+        outputs = used(*args, **kwargs)
         if first and replaced:
             used.set_weights(layer.get_weights())
-        return answer
+        return outputs
 
     def _name(self, layer: Any, prefix: str) -> None:
         """Gives the layer a name of its own, with the way through the models before it where it is taken."""

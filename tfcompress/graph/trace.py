@@ -30,7 +30,7 @@ class Tracer:
 
     Args:
       model: a functional model.
-      reads_weights: whether the second row of values is told from the weights as they are.
+      reads_weights: whether the second row of values is found from the weights as they are.
     """
 
     def __init__(self, model: Any, reads_weights: bool = False):
@@ -40,7 +40,7 @@ class Tracer:
         self.axes: dict[tuple[str, int, int], tuple[str, str, np.ndarray]] = {}
         self.settings: dict[tuple[str, tuple[str | int, ...]], tuple[np.ndarray, tuple[int, ...]]] = {}
         self.live: set[int] = set()  # atoms of channels that are read as something else than zero
-        self.answers: dict[Any, np.ndarray] = {}  # of activations
+        self.activated: dict[Any, np.ndarray] = {}  # of activations
         self._own: dict[str, np.ndarray] = {}
         self._functions: dict[tuple[str, ...], Callable[[Any], Any]] = {}
         self._positions: dict[str, dict[int, int]] = {}  # of each variable in its layer's weights
@@ -118,8 +118,8 @@ class Tracer:
         wrong = ~(zeroed == 0)
         if wrong.any():
             value = zeroed[wrong][0]
-            told = "something else than 0" if np.isnan(value) else f"{value:.3g}"
-            self.atoms.pin(channels.atoms[wrong], f"{call} would read {told} where the channel is zeroed")
+            read = "something else than 0" if np.isnan(value) else f"{value:.3g}"
+            self.atoms.pin(channels.atoms[wrong], f"{call} would read {read} where the channel is zeroed")
         if self.reads_weights:
             seen = ~(actual == 0)
             if kernel is not None:
@@ -147,13 +147,13 @@ def _zero_along(variable: Any, axis: int) -> np.ndarray:
 def applied(
     function: Callable[[Any], Any] | None, values: np.ndarray, known: dict[Any, np.ndarray] | None = None
 ) -> np.ndarray:
-    """An element-wise function of values; NaN stays NaN. `known` keeps answers: a network has a few functions only."""
+    """An element-wise function of values; NaN stays NaN. `known` keeps results: a network has a few functions only."""
     if function is None or function is keras.activations.linear:
         return values
     known = {} if known is None else known
     unique, places = np.unique(values, return_inverse=True)
     key = (function, unique.tobytes())
     if key not in known:
-        answers = np.asarray(function(tf.constant(unique, tf.float32)), float)
-        known[key] = np.where(np.isnan(unique), np.nan, answers)
+        results = np.asarray(function(tf.constant(unique, tf.float32)), float)
+        known[key] = np.where(np.isnan(unique), np.nan, results)
     return known[key][places].reshape(values.shape)

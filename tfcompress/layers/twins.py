@@ -135,7 +135,7 @@ class Hosted(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        """What the operation answers; its own `training` default counts while tf_keras only draws the graph."""
+        """What the operation gives; its own `training` default counts while tf_keras only draws the graph."""
         args, kwargs = [inputs], {}
         if self._call_arguments.value is not None:
             args, kwargs = _filled(self._call_arguments.value, tf.nest.flatten(inputs))

@@ -19,7 +19,7 @@ class LayerOp:
     op: str
     output: str
     kernel: str
-    layer: str | None  # None where no name tells it
+    layer: str | None  # None where no name has it
 
 
 def layer_ops(path: Path, layers: Collection[str]) -> tuple[LayerOp, ...]:

@@ -35,9 +35,9 @@ class Measurement:
 def measure(model: Any) -> Measurement:
     """Measures `model`, a functional tf_keras model, wrapped by tfmot or not.
 
-    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="answer")])
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="logits")])
     >>> figures = measure(model)
-    >>> figures.num_parameters, figures.num_macs, figures.kernel_sparsity["answer/kernel"]
+    >>> figures.num_parameters, figures.num_macs, figures.kernel_sparsity["logits/kernel"]
     (15, 12, 0.0)
     """
     found = kernels(model)
@@ -199,7 +199,7 @@ def _macs(call: Call, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
         shape = input_shape if isinstance(inner, transposed) else output_shape
         sides = shape[1:-1] if inner.data_format == "channels_last" else shape[2:]
         if None in sides:
-            return None  # pictures of any size
+            return None  # images of any size
         return math.prod(sides) * sum(math.prod(kernel) for kernel in shapes.values())
     return None
 

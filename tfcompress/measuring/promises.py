@@ -75,13 +75,13 @@ def judge_file(promises: Sequence[Promise], contents: Contents, sizes: Mapping[s
 
 
 def _gone(promise: Promise, num_weights: int) -> Verdict:
-    """Judges removed channels by the weights that are left of all kernels."""
+    """Holds removed channels to the weights that are left of all kernels."""
     gone = 1 - num_weights / promise.num_weights
     return Verdict(promise.kind, promise.at_least, gone, gone > promise.at_least - _tolerance(promise.num_weights))
 
 
 def _judge_values(kind: str, clustered: Mapping[str, int], contents: Contents, sizes: Mapping[str, int]) -> Verdict:
-    """Each promised kernel must have one of its size in the file with as few values; the worst pair is told."""
+    """Each promised kernel must have one of its size in the file with as few values; the worst pair is reported."""
     found: dict[int, list[int]] = {}
     for kernel in contents.kernels:
         found.setdefault(kernel.values.size, []).append(kernel.num_values)

@@ -24,7 +24,7 @@ class KeptPoints:
       model: what is measured; its layers and weights are in the file's name.
       how: all else that the measurements depend on, as `fingerprint` takes it.
       point: the dataclass of a measurement.
-      key: the fields that tell one measurement from another.
+      key: the fields by which two measurements differ.
 
     >>> Point = dataclasses.make_dataclass("Point", ["layer", "bits", "loss"])
     >>> kept = KeptPoints(None, "bits", None, [], Point, ("layer", "bits"))

@@ -156,7 +156,7 @@ def _contents(model: Any, graph: Any, seen: Collection[int]) -> tuple[Contents, 
 def stored_tensor(index: int, producers: Mapping[int, tuple[str, Any]]) -> int:
     """The tensor that `index` is widened from: float16 and sparse kernels are stored as one and used as another.
 
-    `producers` tells by tensor the operation that makes it, as its name and its OperatorT.
+    `producers` has by tensor the operation that makes it, as its name and its OperatorT.
     """
     for _ in range(len(producers) + 1):
         name, op = producers.get(index, ("", None))

@@ -1,1 +1,1 @@
-"""Builders of small models to compress, each with its parameters and multiply-accumulates told."""
+"""Builders of small models to compress, each with its number of parameters and multiply-accumulates."""

@@ -1,4 +1,4 @@
-"""A short, wide residual network that learns small pictures in few epochs: a teacher."""
+"""A short, wide residual network that learns small images in few epochs: a teacher."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .resnet import convolution
 
 
 def fast_resnet(width: int = 32, input_shape: tuple[int, int, int] = (32, 32, 3), num_classes: int = 10) -> Any:
-    """Builds a stem and three stages that double the channels, halve the picture and add a residual, giving logits.
+    """Builds a stem and three stages that double the channels, halve the image and add a residual, giving logits.
 
     Nine layers deep, after the networks that won DAWNBench's CIFAR-10 races. Few layers of many channels make large
     matrix products: at three times the multiply-accumulates of `resnet(20)`, a step on a CPU takes less than twice as

@@ -1,4 +1,4 @@
-"""MobileCNN: depthwise separable convolutions with batch normalization, as MobileNet has them, for small pictures."""
+"""MobileCNN: depthwise separable convolutions with batch normalization, as MobileNet has them, for small images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def mobile_cnn(input_shape: tuple[int, int, int] = (32, 32, 3), width: int = 16,
     """Builds conv 3x3 (width) - five blocks of depthwise 3x3 and pointwise 1x1 - average - dense, giving logits.
 
     Every convolution is without bias and followed by batch normalization and ReLU. The blocks have 2, 4, 4, 8 and 8
-    times `width` channels; the second and the fourth halve the picture. For width 16 and 10 classes:
+    times `width` channels; the second and the fourth halve the image. For width 16 and 10 classes:
 
     | inputs | parameters | multiply-accumulates |
     |---|---|---|

@@ -13,7 +13,7 @@ DEPTHS = (8, 14, 20, 26, 32, 44, 56, 110)
 def resnet(depth: int = 20, input_shape: tuple[int, int, int] = (32, 32, 3), num_classes: int = 10) -> Any:
     """Builds a residual network of `depth` layers, giving logits.
 
-    Where a stage halves the picture, the shortcut is a 1x1 convolution with batch normalization. For 32x32x3 inputs and
+    Where a stage halves the image, the shortcut is a 1x1 convolution with batch normalization. For 32x32x3 inputs and
     10 classes:
 
     | depth | parameters | multiply-accumulates |

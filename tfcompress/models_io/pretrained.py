@@ -20,7 +20,7 @@ SUFFIX = ".tfcp"
 class Pretrained:
     """A trained model from saved_models/; calling it gives the model, so that a stage can start from it.
 
-    What it says of itself goes into the report: for which pixels it was made, how well it answered on them, and the
+    What it says of itself goes into the report: for which pixels it was made, how accurate it was on them, and the
     command that made it. Nothing is downloaded.
 
     Args:

@@ -23,19 +23,19 @@ def split_equation(equation: str) -> tuple[int, int] | None:
     >>> split_equation("abc,bcd->acd") is None
     True
     """
-    left, answer = equation.replace(" ", "").split("->")
+    left, outputs = equation.replace(" ", "").split("->")
     inputs, kernel = left.replace("...", "0").split(",")
-    answer = answer.replace("...", "0")
-    summed = [letter for letter in kernel if letter not in answer]
-    own = [letter for letter in kernel if letter in answer and letter not in inputs]
+    outputs = outputs.replace("...", "0")
+    summed = [letter for letter in kernel if letter not in outputs]
+    own = [letter for letter in kernel if letter in outputs and letter not in inputs]
     kept = inputs[: len(inputs) - len(summed)]
-    is_product = kernel == "".join(summed + own) and inputs == kept + "".join(summed) and answer == kept + "".join(own)
+    is_product = kernel == "".join(summed + own) and inputs == kept + "".join(summed) and outputs == kept + "".join(own)
     return (len(summed), len(own)) if is_product and summed and own else None
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class AwareEinsumDense(Aware, keras.layers.EinsumDense):
-    """An EinsumDense that is a product with a matrix, as `split_equation` tells."""
+    """An EinsumDense that is a product with a matrix, as `split_equation` finds."""
 
     def inner_names(self) -> tuple[str, ...]:
         return pre_activation(self)
@@ -140,10 +140,10 @@ def _product(inputs: Any, matrix: Any, bias: Any, num_summed: int, own: Sequence
     kept = axes[: len(axes) - num_summed]
     if num_summed > 1:
         inputs = tf.reshape(inputs, [*kept, matrix.shape[0]])
-    answer = tf.matmul(inputs, matrix)
+    outputs = tf.matmul(inputs, matrix)
     if bias is not None:
-        answer = answer + tf.reshape(bias, [-1])
-    return tf.reshape(answer, [*kept, *own]) if len(own) > 1 else answer
+        outputs = outputs + tf.reshape(bias, [-1])
+    return tf.reshape(outputs, [*kept, *own]) if len(own) > 1 else outputs
 
 
 def _by_head(value: Any) -> Any:

@@ -14,7 +14,7 @@ from .kernel_quantizer import KernelQuantizer
 
 
 class _InTwoDimensions(Aware):
-    """What both have in common: input (batch, length, channels), as a picture of one row."""
+    """What both have in common: input (batch, length, channels), as an image of one row."""
 
     def inner_names(self) -> tuple[str, ...]:
         return pre_activation(self)

@@ -53,10 +53,10 @@ class AwareLayerNormalization(Aware, keras.layers.LayerNormalization):
             # Rounded to zero it would be infinite, and so would the range. In use it is the top of the range, as in the
             # file.
             variance = tf.maximum(variance, self.epsilon)
-        answer = centred * self.seen("inverse", tf.math.rsqrt(variance))
+        outputs = centred * self.seen("inverse", tf.math.rsqrt(variance))
         if self.scale or self.center:
-            answer = self.seen("normalized", answer)
+            outputs = self.seen("normalized", outputs)
         if self.scale:
-            answer = answer * self.constant(self.gamma)
-            answer = self.seen("scaled", answer) if self.center else answer
-        return answer + self.constant(self.beta) if self.center else answer
+            outputs = outputs * self.constant(self.gamma)
+            outputs = self.seen("scaled", outputs) if self.center else outputs
+        return outputs + self.constant(self.beta) if self.center else outputs

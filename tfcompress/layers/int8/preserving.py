@@ -51,7 +51,7 @@ def preserving(model: Any) -> dict[str, list[str]]:
 
 
 def preserve(model: Any, kept: Mapping[str, Collection[str]]) -> None:
-    """Makes wrappers keep the zeros and clusters that their kernels have now, and few bits, as `preserving` tells."""
+    """Makes wrappers keep the zeros, clusters and few bits that their kernels have now, as `preserving` gives them."""
     bits = {name: int(kind.split()[0]) for kind, names in kept.items() if kind.endswith(_BITS) for name in names}
     for wrapper in wrappers(model):
         if wrapper.name in bits:

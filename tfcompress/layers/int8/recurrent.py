@@ -59,7 +59,7 @@ class _Recurrent(Aware, keras.layers.Layer):
         return either(training, lambda training: self._all_steps(inputs, training))
 
     def first_states(self, inputs: Any) -> tuple[Any, ...]:
-        """Zeros, the answer last."""
+        """Zeros, the output last."""
         raise NotImplementedError
 
     def step(self, given: Any, states: Sequence[Any], rounded: Any, mask: Any) -> tuple[Any, ...]:
@@ -91,12 +91,12 @@ class _Recurrent(Aware, keras.layers.Layer):
             return states, tf.stack(seen) if training else extremes
 
         extremes = tf.zeros((2 * len(names),))
-        answers = []
+        outputs_so_far = []
         if self.unroll:
             for number in range(length):
                 states, extremes = one(number, states, extremes)
-                answers.append(states[-1])
-            everything = tf.stack(answers, 1)
+                outputs_so_far.append(states[-1])
+            everything = tf.stack(outputs_so_far, 1)
         else:
             kept = tf.TensorArray(tf.float32, length if self.return_sequences else 0, element_shape=states[-1].shape)
 
@@ -110,8 +110,8 @@ class _Recurrent(Aware, keras.layers.Layer):
             everything = tf.transpose(kept.stack(), (1, 0, 2)) if self.return_sequences else None
         if training and watch is not None:
             watch.keep(extremes)
-        answer = everything if self.return_sequences else states[-1]
-        return tanh_levels(answer) if watch is not None else answer
+        outputs = everything if self.return_sequences else states[-1]
+        return tanh_levels(outputs) if watch is not None else outputs
 
     def input_bias(self) -> Any:
         """What is added to the inputs' product."""

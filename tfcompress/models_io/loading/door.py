@@ -32,7 +32,7 @@ class LoadReport:
       model: a functional, uncompiled tf_keras model.
       origin: what it was: "model.keras (Keras 3)", or "a model of Keras 2 in memory".
       largest_difference: between its outputs and the original's on random input, relative to the largest output; None
-        when there is none to tell.
+        when nothing could be compared.
       hosted: by name, the layers that Keras 3 still computes inside of it, with the reason. They keep their weights and
         train, but no technique compresses them.
       spread: between the original's outputs for two random inputs, in the same terms; a largest difference says little
@@ -83,9 +83,9 @@ def load_model(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None =
     Example:
 
     >>> import tfcompress as tfc
-    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="answer")], name="small")
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="logits")], name="small")
     >>> [layer.name for layer in tfc.load_model(model).layers][-1]
-    'answer'
+    'logits'
     """
     report = load_with_report(path_or_model, custom_objects=custom_objects, safe_mode=safe_mode)
     remark(str(report))
@@ -95,7 +95,7 @@ def load_model(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None =
 def load_with_report(
     path_or_model: Any, *, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
 ) -> LoadReport:
-    """Does what `load_model` does, and tells about it: the largest difference, and layers that Keras 3 still computes.
+    """Does what `load_model` does, and reports on it: the largest difference, and layers that Keras 3 still computes.
 
     Args:
       path_or_model: as for `load_model`.
@@ -176,14 +176,14 @@ def _answers(model: Any) -> Callable[[list[Any]], list[Any]]:
     graph = functional(model)
     given = structures(graph)[0] if graph is not None else None
 
-    def answer(inputs: list[Any]) -> list[Any]:
+    def outputs(inputs: list[Any]) -> list[Any]:
         if isinstance(given, Mapping):
             shaped = tf.nest.pack_sequence_as(given, inputs)
         else:
             shaped = inputs if len(inputs) > 1 else inputs[0]
         return tf.nest.flatten(model(shaped, training=False))
 
-    return answer
+    return outputs
 
 
 def _is_mixed(model: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Whether two models answer the same on random input."""
+"""Whether two models give the same outputs for random input."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ...backend.tensorflow import tf
 TOLERANCE = 1e-4  # relative, in float32: sums in another order differ by 1e-6, and a wrong formula by far more
 MIXED_PRECISION_TOLERANCE = 5e-2  # the reference itself computed with 8 or 11 bits
 NUM_EXAMPLES = 2
-# For axes of any length, by how many of them an input has: a sequence, a picture, a volume. A picture that is too small
+# For axes of any length, by how many of them an input has: a sequence, an image, a volume. An image that is too small
 # is pooled away, and the mean of nothing is whatever memory held: NaN, or with oneDNN another number at each call.
 FREE_LENGTHS = {1: (12, 96), 2: (96, 224), 3: (32, 64)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What two models' answers to the same random input say.
+    """How two models' outputs for the same random input compare.
 
     Attributes:
       difference: the largest between the two, relative to the largest output.
@@ -40,25 +40,25 @@ class Incomparable(Exception):
     """Why two models cannot be compared, as the end of "not compared: ..."."""
 
 
-def largest_relative_difference(reference: Sequence[np.ndarray], answer: Sequence[np.ndarray]) -> float:
+def largest_relative_difference(reference: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> float:
     """max |a - r| / max |r|, the largest over the outputs; NaN in the same places is no difference.
 
     >>> largest_relative_difference([np.array([1.0, -4.0])], [np.array([1.0, -3.0])])
     0.25
     """
-    return max(map(_relative_difference, reference, answer), default=0.0)
+    return max(map(_relative_difference, reference, outputs), default=0.0)
 
 
-def _relative_difference(reference: np.ndarray, answer: np.ndarray) -> float:
-    if reference.shape != answer.shape:
+def _relative_difference(reference: np.ndarray, outputs: np.ndarray) -> float:
+    if reference.shape != outputs.shape:
         return float("inf")
     if reference.dtype.kind not in "fiub":
-        return 0.0 if np.array_equal(reference, answer) else float("inf")
-    reference, answer = reference.astype("float64"), answer.astype("float64")
+        return 0.0 if np.array_equal(reference, outputs) else float("inf")
+    reference, outputs = reference.astype("float64"), outputs.astype("float64")
     finite = np.isfinite(reference)
-    if not np.array_equal(reference[~finite], answer[~finite], equal_nan=True):
+    if not np.array_equal(reference[~finite], outputs[~finite], equal_nan=True):
         return float("inf")
-    differences = np.abs(reference[finite] - answer[finite])
+    differences = np.abs(reference[finite] - outputs[finite])
     scale = np.abs(reference[finite]).max(initial=0.0)
     return float(differences.max(initial=0.0) / max(scale, np.finfo("float32").tiny))
 
@@ -67,10 +67,10 @@ def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> Comparis
     """Compares `reference` and the functional tf_keras `model` on random input.
 
     Args:
-      reference: answers a list of input arrays with a list of outputs, in the order of the model's.
+      reference: gives a list of outputs for a list of input arrays, in the order of the model's.
 
     Raises:
-      Incomparable: when there is nothing to tell.
+      Incomparable: when nothing can be compared.
     """
     reason = "it takes no random input that was tried"
     for inputs in _tries(model):
@@ -79,12 +79,12 @@ def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> Comparis
         except (ValueError, tf.errors.OpError):  # a length that the model does not take: the next one
             continue
         if any(output.dtype.kind == "f" and not np.isfinite(output).any() for output in expected):
-            reason = "its outputs are not finite numbers"  # the mean of a picture that was pooled away, for one
+            reason = "its outputs are not finite numbers"  # the mean of an image that was pooled away, for one
             continue
-        answer = _arrays(model(inputs if len(inputs) > 1 else inputs[0], training=False))
-        difference = largest_relative_difference(expected, answer)
+        outputs = _arrays(model(inputs if len(inputs) > 1 else inputs[0], training=False))
+        difference = largest_relative_difference(expected, outputs)
         if difference > TOLERANCE and largest_relative_difference(expected, _arrays(reference(inputs))) > TOLERANCE:
-            reason = "it answers one question in two ways, as dropout at inference does"
+            reason = "it gives two outputs for one input, as dropout at inference does"
             continue
         rounding = None
         if difference > TOLERANCE:
@@ -149,7 +149,7 @@ def _random_input(tensor: Any, consumers: Sequence[Any], free_length: int, rando
     if kind.is_bool:
         return random.integers(0, 2, shape).astype(bool)
     numbers = random.standard_normal(shape)
-    for layer in consumers:  # a model that scales pictures of 0 to 255 down hears nothing of numbers about 0
+    for layer in consumers:  # a model that scales images of 0 to 255 down sees nothing of numbers about 0
         if type(layer).__name__ == "Rescaling":
             numbers = (numbers - np.asarray(layer.offset)) / np.asarray(layer.scale)
         elif type(layer).__name__ == "Normalization":

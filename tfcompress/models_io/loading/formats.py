@@ -57,22 +57,22 @@ def find_facts(path: Path, time_limit_s: float | None = None) -> Facts:
     return facts_of(path, _ask_child(path, time_limit_s or TIME_LIMIT_S + _num_bytes(path) / BYTES_PER_EXTRA_SECOND))
 
 
-def facts_of(path: Path, answer: dict[str, Any]) -> Facts:
-    """What the probe's answer says. Raises what `find_facts` does."""
-    if "damage" in answer:
+def facts_of(path: Path, seen: dict[str, Any]) -> Facts:
+    """What the probe saw, as facts. Raises what `find_facts` does."""
+    if "damage" in seen:
         raise UnreadableModel(
-            f"load_model.path must be a whole Keras model. Received: {path}, which {_short(answer['damage'])}. "
+            f"load_model.path must be a whole Keras model. Received: {path}, which {_short(seen['damage'])}. "
             "Copy or save the file again."
         )
-    if answer["config"] is None:
-        raise UnsupportedModel(_no_model(path, answer["kind"]))
-    version, config = str(answer["keras_version"]), answer["config"]
+    if seen["config"] is None:
+        raise UnsupportedModel(_no_model(path, seen["kind"]))
+    version, config = str(seen["keras_version"]), seen["config"]
     if not isinstance(config, dict):
         raise UnreadableModel(
             f"load_model.path must describe a model. Received: {path}, which does not. Save it again."
         )
-    major = 3 if version.startswith("3") and answer["kind"] != "saved_model" else 2  # Keras 3 writes no such folder
-    return Facts(path, answer["kind"], major, config, answer.get("training"))
+    major = 3 if version.startswith("3") and seen["kind"] != "saved_model" else 2  # Keras 3 writes no such folder
+    return Facts(path, seen["kind"], major, config, seen.get("training"))
 
 
 def _no_model(path: Path, kind: str) -> str:

@@ -23,7 +23,7 @@ class NoTwin(Exception):
 
 
 _RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}}
-# What changes how an answer is computed, and not the answer; seeds give other numbers in each Keras anyway.
+# What changes how outputs are computed, and not the outputs; seeds give other numbers in each Keras anyway.
 _WITHOUT_EFFECT = frozenset({"use_cudnn", "flash_attention", "autocast", "synchronized", "implementation"})
 # What these say when they say nothing: their signatures have another default, or none.
 _NEUTRAL = {"rms_scaling": False, "data_format": "channels_last"}

@@ -47,7 +47,7 @@ class ModelFile:
 
     @property
     def input_shape(self) -> tuple[int | None, ...] | None:
-        """The shape of one example as the file tells it, (height, width, channels) for pictures; None when it does not.
+        """The shape of one example as the file has it, (height, width, channels) for images; None when it does not.
 
         A length that the model leaves open is None.
         """

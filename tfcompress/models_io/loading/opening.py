@@ -126,7 +126,7 @@ _OPENERS: dict[tuple[str, int], Callable[[Facts, dict[str, Any], bool], Any]] = 
 
 @contextlib.contextmanager
 def _in_words(facts: Facts) -> Iterator[None]:
-    """Whatever Keras raises over a file is a fault of the file, told in one line."""
+    """Whatever Keras raises over a file is a fault of the file, and becomes one line."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras's advice is for the one who saved the file

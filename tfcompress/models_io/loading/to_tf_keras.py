@@ -102,12 +102,12 @@ class _Conversion:
         if explicit is not None and layer._expects_training_arg:
             kwargs["training"] = explicit
         if isinstance(layer, Hosted) and (len(placed.args) > 1 or kwargs):
-            answer = self._hosted_call(operation, layer, placed.args, kwargs)
+            outputs = self._hosted_call(operation, layer, placed.args, kwargs)
         else:
             with _started_at_zero(layer):
-                answer = layer(*placed.args, **kwargs)
+                outputs = layer(*placed.args, **kwargs)
         self._fill(operation, layer)
-        return answer
+        return outputs
 
     def _hosted_call(self, operation: Any, layer: Hosted, args: Any, kwargs: dict[str, Any]) -> Any:
         """Calls a hosted layer of several arguments, of which it remembers one arrangement."""
@@ -131,9 +131,9 @@ class _Conversion:
         name = self._name(prefix, call.layer.name)
         dtypes = [keras3().backend.standardize_dtype(tensor.dtype) for tensor in call.outputs]
         dtypes = ["float32" if dtype in ("float16", "bfloat16") else dtype for dtype in dtypes]
-        answer = operations.emit(call.layer, call.args, call.kwargs, dtypes, name)
-        if answer is not NotImplemented:
-            return answer
+        outputs = operations.emit(call.layer, call.args, call.kwargs, dtypes, name)
+        if outputs is not NotImplemented:
+            return outputs
         self.hosted[name] = f"no TensorFlow form of keras.ops' {type(call.layer).__name__} is known here"
         tensors, arguments = _taken_apart(call.args, call.kwargs)
         return Hosted(call.layer, arguments, name=name)(tensors)

@@ -99,8 +99,10 @@ def require_safe(
             f"{_line(found.what)}. If you trust where the file comes from, load it with safe_mode=False (--trust)."
         )
     if found:
-        told = {"registered name": found.registered_name, "module": found.module}
-        more = ", ".join(f"{what} {_line(repr(name))}" for what, name in told.items() if name not in (None, found.name))
+        named = {"registered name": found.registered_name, "module": found.module}
+        more = ", ".join(
+            f"{what} {_line(repr(name))}" for what, name in named.items() if name not in (None, found.name)
+        )
         key = _line(repr(found.registered_name or found.name))
         raise UnsupportedModel(
             f"{caller}.custom_objects must bring the classes that {title} needs. Received: none of the name "

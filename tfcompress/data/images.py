@@ -1,4 +1,4 @@
-"""Picture files to pixels: decoded, turned upright, resized and put into one array, several at a time."""
+"""Image files to pixels: decoded, turned upright, resized and put into one array, several at a time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by number of channels
 
 
-def read_pictures(paths: Sequence[Path], shape: tuple[int, int, int], resize: str = "stretch") -> np.ndarray:
-    """Reads picture files into an array of bytes (N, height, width, channels), values from 0 to 255.
+def read_images(paths: Sequence[Path], shape: tuple[int, int, int], resize: str = "stretch") -> np.ndarray:
+    """Reads image files into an array of bytes (N, height, width, channels), values from 0 to 255.
 
     Args:
       paths: files that Pillow can read.
       shape: (height, width, channels) of the result, with 1, 3 or 4 channels.
-      resize: "stretch" ignores a picture's proportions, as Keras does by default; "crop" keeps them, and cuts what
+      resize: "stretch" ignores an image's proportions, as Keras does by default; "crop" keeps them, and cuts what
         then stands out on both sides.
 
     Raises:
@@ -55,8 +55,8 @@ def _read(path: Path, shape: tuple[int, int, int], resize: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
     height, width, channels = shape
-    with Image.open(path) as picture:
-        upright = ImageOps.exif_transpose(picture).convert(MODES[channels])
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image).convert(MODES[channels])
         if resize == "crop":
             sized = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
         else:
