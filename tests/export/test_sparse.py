@@ -52,7 +52,7 @@ def test_the_trial_says_of_a_file_that_no_runtime_reads_what_is_wrong(mostly_zer
     damaged.write_bytes(plain.read_bytes()[:200])
     assert _trial(plain, damaged) != ""
     other = tfc.Float32().convert(copy_and_move(mostly_zeros), digits, tmp_path / "other.tflite").path
-    assert "answers differ" in _trial(plain, other)
+    assert "outputs differ" in _trial(plain, other)
 
 
 def copy_and_move(model):
