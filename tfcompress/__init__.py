@@ -1,14 +1,14 @@
-"""tfcompress makes Keras models small and fast, and proves on the exported file that they still answer right.
+"""tfcompress makes Keras models small and fast, and evaluates the exported files on CPU and GPU delegates.
 
 The way of the data, one module a step:
 
-- `Data` (`Digits`, `Cifar10`, `ImageFolder`): what to train and judge on.
-- A builder (`simple_cnn`, `resnet`) or a model of your own: a functional tf_keras model that gives logits.
-- A `Fit`: how to train. `KerasFit` is `compile` and `fit`; `distilled(fit, teacher)` is the same under a teacher.
-- A technique (`Train`, `PruneLowMagnitude`, `QuantizeAware`): `apply(model, fit)` gives the changed model.
+- `Data` (`Digits`, `Cifar10`, `ImageFolder`): what to train and evaluate on.
+- A builder (`simple_cnn`, `resnet`) or a model of your own: a functional tf_keras model.
+- A `Fit`: how to train. `KerasFit` is `compile` and `fit`; `distilled(fit, teacher)` is the same with a teacher.
+- A technique (`Train`, `PruneLowMagnitude`, `QuantizeAware`): `apply(model, fit)` returns a new model.
 - An exporter (`Float32`, `Float16`, `DynamicRange`, `Int8`): `convert(model, data, path)` writes a .tflite.
 - A check (`CpuXnnpack`, `CpuBuiltin`, `CpuReference`, `GpuDelegate`): `run(artifact, data, against)` gives a `Finding`.
-- A `Recipe` of `Stage`s puts these in order; `python -m tfcompress.recipe NAME` runs one and writes a report.
+- A `Recipe` of `Stage`s puts these in order; `tfcompress recipe NAME` runs one and writes a report.
 
 Names are loaded when first used: importing tfcompress imports neither TensorFlow nor NumPy.
 
