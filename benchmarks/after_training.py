@@ -28,6 +28,7 @@ import numpy as np
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, start_quietly, tf
 from tfcompress.models_io.copying import load_model, save_model
+from tfcompress.running.stage import applied
 
 TOGETHER = "all three"
 
@@ -106,13 +107,12 @@ def measure_all(model: Any, data: tfc.Data, options: argparse.Namespace) -> tupl
     """The float model's accuracy, and a row for each method."""
     exact = model.predict(data.model_inputs(data.test.inputs), batch_size=256, verbose=0)
     accuracy = float((exact.argmax(-1) == data.test.labels).mean())
-    fit = tfc.KerasFit(data)  # for its data: nothing is trained any more
     rows = []
     for title, techniques, per_channel in methods(options):
         begin = time.perf_counter()
         changed = model
         for technique in techniques:
-            changed = technique.apply(changed, fit)
+            changed = applied(technique, changed, data)
         rows.append(measured(title, changed, per_channel, data, exact, time.perf_counter() - begin))
         print(f"{title}: {rows[-1].accuracy:.2%}", file=sys.stderr, flush=True)
     return accuracy, rows

@@ -20,6 +20,8 @@ from typing import Any
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import set_seed, start_quietly
 from tfcompress.cli import recipe_file
+from tfcompress.core.contracts import resolved
+from tfcompress.running.stage import applied
 
 Stages = tuple[tfc.Stage, ...]
 
@@ -32,7 +34,7 @@ def without_stage(name: str) -> Callable[[Stages], Stages]:
 def with_fits(change: Callable[[Any], Any]) -> Callable[[Stages], Stages]:
     """The stages that are taught, with their fits changed."""
     return lambda stages: tuple(
-        dataclasses.replace(stage, fit=change(stage.fit)) if hasattr(stage.fit, "teacher") else stage
+        dataclasses.replace(stage, fit=change(stage.fit)) if isinstance(stage.fit, tfc.DistilledFit) else stage
         for stage in stages
     )
 
@@ -63,8 +65,8 @@ VARIANTS: dict[str, Callable[[Stages], Stages]] = {
 class Models:
     """Models by the stages that made them, so that what two rows share is made once."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, data: tfc.Data, seed: int) -> None:
+        self.data, self.seed = data, seed
         self.made: dict[str, Any] = {}
 
     def of(self, stages: Stages) -> dict[str, Any]:
@@ -75,9 +77,7 @@ class Models:
             if key not in self.made:
                 set_seed(self.seed)
                 start = stage.start() if stage.start else found[stages[number - 2].name]
-                needs = getattr(stage.fit, "needs", ())
-                fit = stage.fit.resolve(found) if needs else stage.fit
-                self.made[key] = stage.technique.apply(start, fit)
+                self.made[key] = applied(stage.technique, start, self.data, resolved(stage.fit, found))
             found[stage.name] = self.made[key]
         return found
 
@@ -108,7 +108,7 @@ def main() -> None:
         settings |= {"seed": str(seed), "bfloat16": str(options.bfloat16)}
         settings |= {"data_dir": options.data_dir} if options.data_dir else {}
         recipe = file.recipe(file.settings(settings))
-        models, stages = Models(seed), recipe.stages
+        models, stages = Models(recipe.data, seed), recipe.stages
         baseline = next(number for number, stage in enumerate(stages, start=1) if stage.name == "baseline")
         for title, change in {"float32 baseline": None, **VARIANTS}.items():
             key = json.dumps([title, sorted((name, text) for name, text in settings.items() if name != "data_dir")])

@@ -39,9 +39,9 @@ def files(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any, Any]]:
     yield "static int8, per tensor", model, tfc.Int8(per_channel=False)
     yield "int16x8", model, tfc.Int16x8()
     yield "int4 weights, min-max", model, tfc.MixedPrecision(4, ends)
-    folded = tfc.FoldBatchNorm().apply(model, tfc.KerasFit(data)) if _has_batch_norm(model) else model
+    folded = tfc.FoldBatchNorm().apply(model) if _has_batch_norm(model) else model
     whole = dict.fromkeys(ends)
-    clipped = tfc.QuantizeKernels(tfc.Affine(4, range_by="mse"), whole).apply(folded, tfc.KerasFit(data))
+    clipped = tfc.QuantizeKernels(tfc.Affine(4, range_by="mse"), whole).apply(folded)
     yield "int4 weights, least squares", clipped, tfc.MixedPrecision(4, ends)
 
 
@@ -59,15 +59,15 @@ def levels(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any]]:
         "codebook, 4 levels": tfc.Codebook(4),
     }
     for title, quantizer in quantizers.items():
-        yield title, tfc.QuantizeKernels(quantizer).apply(model, tfc.KerasFit(data))
+        yield title, tfc.QuantizeKernels(quantizer).apply(model)
 
 
 def simulated(model: Any, data: tfc.Data) -> Iterator[tuple[str, Any]]:
     """(title, model) of kernels and the tensors between layers on levels of any number."""
     for bits in (8, 6, 4):
-        made = tfc.QuantizeKernels(tfc.Affine(bits, range_by="mse")).apply(model, tfc.KerasFit(data))
+        made = tfc.QuantizeKernels(tfc.Affine(bits, range_by="mse")).apply(model)
         tensors = tfc.Affine(bits, symmetric=False, per_channel=False, range_by="mse")
-        yield f"{bits} bits", tfc.QuantizeActivations(tensors).apply(made, tfc.KerasFit(data))
+        yield f"{bits} bits", tfc.QuantizeActivations(tensors).apply(made, data)
 
 
 def trained(model: Any, data: tfc.Data, options: argparse.Namespace) -> Iterator[tuple[str, Any, Any]]:

@@ -47,7 +47,7 @@ def recipe(settings: Settings) -> tfc.Recipe:
     return tfc.Recipe(
         data=data,
         stages=(
-            *given_teacher(data, settings),
+            *given_teacher(settings),
             tfc.Stage("baseline", tfc.Train(), fit(data, settings, 1.0, tfc.OneCycle(0.05)), start=build),
             tfc.Stage(
                 "pruned",
@@ -71,11 +71,11 @@ def recipe(settings: Settings) -> tfc.Recipe:
     )
 
 
-def given_teacher(data: tfc.Cifar10, settings: Settings) -> tuple[tfc.Stage, ...]:
+def given_teacher(settings: Settings) -> tuple[tfc.Stage, ...]:
     """The stage that evaluates the pretrained teacher; none where the baseline is the teacher."""
     if not settings.teacher:
         return ()
-    return (tfc.Stage("teacher", tfc.Unchanged(), tfc.EvaluateOnly(data), start=tfc.Pretrained(settings.teacher)),)
+    return (tfc.Stage("teacher", tfc.EvaluateOnly(), start=tfc.Pretrained(settings.teacher)),)
 
 
 def fit(

@@ -50,11 +50,11 @@ def recipe(settings: Settings) -> tfc.Recipe:
         num_examples=settings.num_examples,
         seed=settings.seed,
     )
-    evaluated = tfc.EvaluateOnly(data, known_scaling=not automatic or model.preprocesses)
+    evaluated = tfc.EvaluateOnly(known_scaling=not automatic or model.preprocesses)
     whole = {pattern: 0.0 for pattern in (settings.keep or "").split(",") if pattern}
     prune = tfc.PruneLowMagnitude(settings.final_sparsity, tfc.PolynomialDecay(end=0.5), per_layer=whole)
     stages = [
-        tfc.Stage("original", tfc.Unchanged(), evaluated, start=model),
+        tfc.Stage("original", evaluated, start=model),
         tfc.Stage("pruned", prune, taught(data, settings, settings.epochs)),
     ]
     if settings.quantize_aware:

@@ -11,8 +11,10 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
+from tfcompress.core.contracts import resolved
 from tfcompress.core.describe import describe
 from tfcompress.core.types import Check, Data, Exporter, Technique
+from tfcompress.running.stage import applied
 
 FOLDERS = ("data", "delegates", "distillation", "export", "fitting", "pruning", "quantization")
 
@@ -42,9 +44,10 @@ def has_defaults(cls):
 
 
 MEMBERS = members()
-VALUES = [cls() for cls in MEMBERS if has_defaults(cls)]  # the others are values that code makes, or need a fit or data
+TEACHER = "teacher"
+# The others are values that code makes, or need a fit or data.
+VALUES = [*(cls() for cls in MEMBERS if has_defaults(cls)), tfc.Refit(TEACHER)]
 TECHNIQUES = [value for value in VALUES if isinstance(value, Technique)]
-NEED_A_TEACHER = ("Refit",)
 EXPORTERS = [value for value in VALUES if isinstance(value, Exporter)]
 CHECKS = [value for value in VALUES if isinstance(value, Check)]
 LOSSES = [value for value in VALUES if "distillation" in type(value).__module__ and callable(value)]
@@ -75,22 +78,27 @@ def test_is_json(value):
 
 @pytest.mark.parametrize("value", [*TECHNIQUES, *EXPORTERS, *CHECKS, *LOSSES], ids=name_of)
 def test_equal_settings_are_equal_and_are_public(value):
-    assert type(value)() == value
+    assert dataclasses.replace(value) == value
     homes = (tfc, tfc.criteria, tfc.scores, tfc.regularizers, tfc.losses)
     assert type(value) in [getattr(home, name_of(value), None) for home in homes]
 
 
 @pytest.mark.parametrize("value", TECHNIQUES, ids=name_of)
-def test_a_technique_keeps_the_shapes_and_its_promises(value):
-    fit = tfc.KerasFit(tfc.Digits(num_examples=128), epochs=3, batch_size=16)
-    model = tfc.simple_cnn((8, 8, 1), width=4, hidden_units=8)
-    if name_of(value) in NEED_A_TEACHER:
-        fit = tfc.distilled(fit, model)
+def test_a_technique_takes_what_it_says(value):
+    taken = {"nothing": ["model"], "data": ["model", "data"], "fit": ["model", "fit"]}
+    assert list(inspect.signature(value.apply).parameters) == taken[value.takes]
+
+
+@pytest.mark.parametrize("value", TECHNIQUES, ids=name_of)
+def test_a_technique_keeps_the_shapes_and_its_promises(value, trained):
+    data = tfc.Digits(num_examples=128)
+    model = trained if name_of(value) == "EvaluateOnly" else tfc.simple_cnn((8, 8, 1), width=4, hidden_units=8)
     if name_of(value) == "FoldBatchNorm":  # SimpleCNN has nothing to fold
         model = tfc.mobile_cnn((8, 8, 1), width=4)
     promises = value.promises(model)
     assert {promise.kind for promise in promises} == set(value.makes)
-    changed = value.apply(model, fit)
+    fit = tfc.KerasFit(data, epochs=3, batch_size=16) if value.takes == "fit" else None
+    changed = applied(resolved(value, {TEACHER: model}), model, data, fit)
     assert isinstance(changed, keras.Model)
     assert (changed.input_shape, changed.output_shape) == (model.input_shape, model.output_shape)
 
@@ -128,10 +136,11 @@ def test_layers_are_chosen_in_four_ways_which_mean_the_same(name):
 @pytest.mark.parametrize("name", CHOOSING)
 def test_a_selector_that_matches_no_layer_is_an_error_that_names_the_near_misses(name, which):
     technique, model = getattr(tfc, name)(**CHOOSING[name](which)), tfc.simple_cnn((8, 8, 1), width=8)
+    data = tfc.Digits(num_examples=32)
     (field,) = CHOOSING[name](which)
     near = "logits" if which == "logit" else "conv1" if not isinstance(which, type) else ""
     with pytest.raises(tfc.InvalidValue, match=f"{name}.{field} expects .*which matches none. Near it: .*{near}"):
-        technique.apply(model, tfc.KerasFit(tfc.Digits(num_examples=32), epochs=1))
+        applied(technique, model, data, tfc.KerasFit(data, epochs=1))
 
 
 @pytest.mark.parametrize("value", EXPORTERS, ids=name_of)

@@ -5,7 +5,8 @@ The way of the data, one module a step:
 - `Data` (`Digits`, `Cifar10`, `ImageFolder`): what to train and evaluate on.
 - A builder (`simple_cnn`, `resnet`) or a model of your own: a functional tf_keras model.
 - A `Fit`: how to train. `KerasFit` is `compile` and `fit`; `distilled(fit, teacher)` is the same with a teacher.
-- A technique (`Train`, `PruneLowMagnitude`, `QuantizeAware`): `apply(model, fit)` returns a new model.
+- A technique (`Train`, `PruneLowMagnitude`, `QuantizeAware`): `apply(model, fit)` returns a new model; one that trains
+  nothing (`FoldBatchNorm`, `QuantizeKernels`) takes no fit.
 - An exporter (`Float32`, `Float16`, `DynamicRange`, `Int8`): `convert(model, data, path)` writes a .tflite.
 - A check (`CpuXnnpack`, `CpuBuiltin`, `CpuReference`, `GpuDelegate`): `run(artifact, data, against)` gives a `Finding`.
 - A `Recipe` of `Stage`s puts these in order; `tfcompress recipe NAME` runs one and writes a report.
@@ -26,7 +27,8 @@ __version__ = "0.1.0"
 
 # Where each public name lives. A room of many rules has a name of its own, as in Keras: `tfc.criteria.L1`.
 _HOMES = {
-    "core.types": "Agreement Artifact Check Data Exporter Finding Fit Latency Promise Recipe Split Stage Technique",
+    "core.types": "Agreement Artifact CalibratedTransform Check Data Exporter Finding Fit Latency Promise Recipe Split "
+    "Stage Technique TrainedTransform Transform",
     "core.settings": "Settings setting",
     "core.remarks": "remark",
     "core.errors": "TfcompressError InvalidValue UnsupportedModel UnreadableModel NothingHappened "

@@ -13,6 +13,7 @@ from .core.settings import Settings
 from .core.settings import setting
 from .core.types import Agreement
 from .core.types import Artifact
+from .core.types import CalibratedTransform
 from .core.types import Check
 from .core.types import Data
 from .core.types import Exporter
@@ -24,6 +25,8 @@ from .core.types import Recipe
 from .core.types import Split
 from .core.types import Stage
 from .core.types import Technique
+from .core.types import TrainedTransform
+from .core.types import Transform
 from .data.cifar10 import Cifar10
 from .data.digits import Digits
 from .data.folder import ImageFolder
@@ -120,6 +123,7 @@ __all__ = [
     "Artifact",
     "BitAllocation",
     "Branch",
+    "CalibratedTransform",
     "Check",
     "Cifar10",
     "Cluster",
@@ -196,6 +200,8 @@ __all__ = [
     "Technique",
     "TfcompressError",
     "Train",
+    "TrainedTransform",
+    "Transform",
     "Unchanged",
     "UnreadableModel",
     "UnsupportedModel",

@@ -3,6 +3,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
+from tfcompress.core.describe import fingerprint
 from tfcompress.core.errors import InvalidRecipe, UnsupportedModel
 from tfcompress.distillation.refit import least_squares
 from tfcompress.models_io.copying import copy_model
@@ -46,7 +47,7 @@ def halved(model):
 @pytest.fixture(scope="module")
 def before_and_after(trained, digits):
     pruned = halved(trained)
-    return pruned, tfc.Refit().apply(pruned, tfc.distilled(tfc.KerasFit(digits, epochs=1), trained))
+    return pruned, tfc.Refit(trained).apply(pruned, digits)
 
 
 def test_outputs_come_back_to_the_unpruned_models(before_and_after, trained, digits):
@@ -73,8 +74,7 @@ def test_convolutions_of_all_kinds_are_fitted_exactly_where_nothing_is_pruned(op
     teacher = keras.Model(inputs, keras.layers.Dense(10, name="logits")(keras.layers.Flatten()(x)))
     moved = copy_model(teacher)
     moved.get_layer("conv").set_weights([w + 0.1 for w in teacher.get_layer("conv").get_weights()])
-    fit = tfc.distilled(tfc.KerasFit(data, epochs=1), teacher)
-    refitted = tfc.Refit(ridge=1e-9).apply(moved, fit)
+    refitted = tfc.Refit(teacher, ridge=1e-9).apply(moved, data)
     seen = data.model_inputs(data.test.inputs)
     np.testing.assert_allclose(refitted.predict(seen, verbose=0), teacher.predict(seen, verbose=0), atol=2e-2)
 
@@ -109,12 +109,20 @@ def test_a_layer_that_is_used_twice_is_refused(digits):
         tfc.reconstruct(model, model, digits.model_inputs(digits.train.inputs[:8]))
 
 
-def test_a_fit_without_a_teacher_is_refused(trained, digits):
-    with pytest.raises(InvalidRecipe, match="Refit expects the fit to be distilled"):
-        tfc.Refit().apply(trained, tfc.KerasFit(digits))
+def test_a_name_is_resolved_in_a_recipe_and_refused_outside(trained, digits):
+    named = tfc.Refit("unpruned")
+    assert (named.needs, named.resolve({"unpruned": trained}).needs) == (("unpruned",), ())
+    assert named.identity()["teacher"] == "unpruned"
+    with pytest.raises(InvalidRecipe, match="Refit.teacher must be a Keras model outside of a recipe. Received: 'unpr"):
+        named.apply(trained, digits)
+
+
+def test_a_teacher_in_memory_is_named_by_its_weights(trained):
+    ours, same, other = (tfc.Refit(model) for model in (trained, copy_model(trained), halved(trained)))
+    assert fingerprint(ours) == fingerprint(same) != fingerprint(other)
 
 
 def test_another_structure_is_refused(trained, digits):
     other = tfc.simple_cnn(digits.input_shape, width=3)
     with pytest.raises(UnsupportedModel, match="Refit expects the teacher to have 'conv1' with a kernel of"):
-        tfc.Refit().apply(trained, tfc.distilled(tfc.KerasFit(digits), other))
+        tfc.Refit(other).apply(trained, digits)

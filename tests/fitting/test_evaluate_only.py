@@ -47,28 +47,28 @@ def threshold(at, outputs=2):
 
 def test_a_model_that_answers_right_comes_through_unchanged():
     model = threshold(127.5)
-    given = tfc.Unchanged().apply(model, tfc.EvaluateOnly(Brightness()))
-    assert given is not model
-    for before, after in zip(model.get_weights(), given.get_weights(), strict=True):
-        np.testing.assert_array_equal(before, after)
+    for given in (tfc.EvaluateOnly().apply(model, Brightness()), tfc.Unchanged().apply(model)):
+        assert given is not model
+        for before, after in zip(model.get_weights(), given.get_weights(), strict=True):
+            np.testing.assert_array_equal(before, after)
 
 
 def test_guessing_is_told_with_the_scaling_that_would_be_right():
     with pytest.raises(
         NoBetterThanChance, match=r"With other scalings: 0..255 5.\..%, 0..1 100.0%. Use --set scale=0..1"
     ):
-        tfc.EvaluateOnly(Brightness())(threshold(0.5))
+        tfc.EvaluateOnly().apply(threshold(0.5), Brightness())
 
 
 def test_guessing_whatever_the_scaling_points_at_the_classes():
     with pytest.raises(NoBetterThanChance, match="--set classes=...\\): 0, 1"):
-        tfc.EvaluateOnly(Brightness())(threshold(1e6))
+        tfc.EvaluateOnly().apply(threshold(1e6), Brightness())
 
 
 def test_a_scaling_that_is_not_known_is_asked_for_with_what_each_gives():
-    judged = tfc.EvaluateOnly(Brightness(), known_scaling=False)
+    evaluated = tfc.EvaluateOnly(known_scaling=False)
     with pytest.raises(InvalidValue, match=r"0..255 100.0%, 0..1 [45].\..%. Use --set scale=0..255, if that is right"):
-        judged(threshold(127.5))
+        evaluated.apply(threshold(127.5), Brightness())
 
 
 @pytest.mark.parametrize(("num_outputs", "error"), [(3, InvalidValue), (1, UnsupportedModel)])
@@ -76,4 +76,4 @@ def test_outputs_that_are_not_the_datas_classes_are_refused(num_outputs, error):
     inputs = keras.Input((1, 1, 1))
     model = keras.Model(inputs, keras.layers.Dense(num_outputs)(keras.layers.Flatten()(inputs)))
     with pytest.raises(error, match=f"Received: .*{'2' if num_outputs == 3 else '1'}"):
-        tfc.EvaluateOnly(Brightness())(model)
+        tfc.EvaluateOnly().apply(model, Brightness())

@@ -61,4 +61,4 @@ def test_a_model_without_a_graph_is_refused():
         pass
 
     with pytest.raises(tfc.UnsupportedModel, match="^Equalize expects a functional model"):
-        tfc.Equalize().apply(Own(), None)
+        tfc.Equalize().apply(Own())

@@ -13,7 +13,7 @@ layers = keras.layers
 
 @pytest.fixture(scope="module")
 def coded(trained):
-    return tfc.QuantizeKernels(tfc.Codebook(16)).apply(trained, fit=None)
+    return tfc.QuantizeKernels(tfc.Codebook(16)).apply(trained)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_it_is_as_small_as_its_bits(coded, trained, tmp_path):
 
 
 def test_zeros_make_it_smaller_still(sparse, coded, tmp_path):
-    pruned = tfc.QuantizeKernels(tfc.Codebook(16)).apply(sparse, fit=None)
+    pruned = tfc.QuantizeKernels(tfc.Codebook(16)).apply(sparse)
     smaller, larger = (tfc.save_packed(model, tmp_path / "model.tfcp").raw_bytes for model in (pruned, coded))
     assert smaller < 0.85 * larger
 

@@ -19,7 +19,7 @@ def at(bits, **settings):
 
 def rounded(model, digits, *arguments, num_examples=64, **settings):
     technique = tfc.QuantizeActivations(*arguments, num_examples=num_examples, **settings)
-    return technique.apply(model, tfc.KerasFit(digits))
+    return technique.apply(model, digits)
 
 
 def outputs_of(model, name, inputs):
@@ -66,7 +66,7 @@ def test_fewer_bits_answer_worse_and_sixteen_as_well(trained, digits):
 
 
 def test_with_kernels_it_is_nearer_to_the_int8_file_than_the_float_model_is(trained, digits, tmp_path):
-    simulated = rounded(tfc.QuantizeKernels().apply(trained, None), digits, num_examples=ALL)
+    simulated = rounded(tfc.QuantizeKernels().apply(trained), digits, num_examples=ALL)
     artifact = tfc.Int8(num_representative=ALL).convert(trained, digits, tmp_path / "model.tflite")
     finding = tfc.CpuXnnpack(min_agreement=0).run(artifact, digits, {})
     away = {model: np.abs(finding.outputs - answers(model, digits)).mean() for model in (simulated, trained)}

@@ -97,7 +97,7 @@ def test_the_choice_is_exported_and_the_file_keeps_to_the_budget(scanned, traine
 def test_the_choice_is_simulated_too(scanned, trained):
     chosen = allocate_bits(scanned, 20_000)
     assert "float32" in chosen.per_layer.values()
-    model = tfc.QuantizeKernels(per_layer=chosen.quantizers()).apply(trained, None)
+    model = tfc.QuantizeKernels(per_layer=chosen.quantizers()).apply(trained)
     for layer, bits in chosen.per_layer.items():
         before, now = trained.get_layer(layer).kernel.numpy(), model.get_layer(layer).kernel.numpy()
         expected = before if bits == "float32" else tfc.Affine(bits=bits).approximate(before)

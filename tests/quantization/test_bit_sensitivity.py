@@ -63,7 +63,7 @@ def test_a_scan_measures_what_quantizing_by_hand_gives(trained):
     assert list(found.layers) == names
     assert found.accuracy == pytest.approx(accuracy_of(trained, data))
     others = dict.fromkeys(set(names) - {"conv2"})
-    model = tfc.QuantizeKernels(tfc.Affine(bits=2), per_layer=others).apply(trained, None)
+    model = tfc.QuantizeKernels(tfc.Affine(bits=2), per_layer=others).apply(trained)
     (seen,) = [each for each in found.points if (each.layer, each.bits) == ("conv2", 2)]
     assert seen.accuracy == pytest.approx(accuracy_of(model, data))
     kernels = [each.get_layer("conv2").kernel.numpy() for each in (trained, model)]

@@ -14,7 +14,7 @@ def answers_right(model, digits):
 
 
 def quantized(model, *arguments, **named):
-    return tfc.QuantizeKernels(*arguments, **named).apply(model, fit=None)
+    return tfc.QuantizeKernels(*arguments, **named).apply(model)
 
 
 def test_each_kernel_becomes_what_its_quantizer_makes_of_it(trained):

@@ -33,7 +33,7 @@ def examples():
 def test_answers_are_those_of_the_model_with_that_kernel_quantized(small, examples, layer):
     network = OneLayer(small, "test")
     others = {name.split("/")[0]: None for name in kernels(small) if not name.startswith(layer)}
-    by_hand = tfc.QuantizeKernels(tfc.Affine(bits=3), per_layer=others).apply(small, None)
+    by_hand = tfc.QuantizeKernels(tfc.Affine(bits=3), per_layer=others).apply(small)
     with network.quantized(layer, network.kernels[layer].rough(tfc.Affine(bits=3))):
         found = network.answers(examples[0]).numpy()
     np.testing.assert_allclose(found, by_hand(examples[0]).numpy(), atol=1e-5)
@@ -44,7 +44,7 @@ def test_errors_of_outputs_are_of_each_layer_on_its_own_input(small, examples):
     before = [weight.copy() for weight in small.get_weights()]
     network = OneLayer(small, "test")
     found = network.output_errors(tfc.Affine(bits=3), examples)
-    rough = tfc.QuantizeKernels(tfc.Affine(bits=3)).apply(small, None)
+    rough = tfc.QuantizeKernels(tfc.Affine(bits=3)).apply(small)
 
     # `logits` reads the whole network's features, and `outer` the inputs themselves.
     features = keras.Model(small.input, small.get_layer("logits").input)(np.concatenate(examples))
@@ -98,7 +98,7 @@ def test_layers_of_every_kind_can_be_the_one(layer):
     network.calibrate([examples])
     (name,) = set(network.kernels) - {"end"}
     errors = network.output_errors(tfc.Affine(bits=4), [examples])
-    rough = tfc.QuantizeKernels(tfc.Affine(bits=4), per_layer={"end": None}).apply(model, None)
+    rough = tfc.QuantizeKernels(tfc.Affine(bits=4), per_layer={"end": None}).apply(model)
     exact, noisy = model.get_layer(name)(examples).numpy(), rough.get_layer(name)(examples).numpy()
     assert errors[name].sqnr_db == pytest.approx(sums_of(exact, noisy).sqnr_db, abs=1e-2)
     assert 5 < errors[name].sqnr_db < 60

@@ -64,6 +64,7 @@ class Promising:
     share: float = 0.5
     made: float = 0.5
     makes = keeps = frozenset({SPARSITY})
+    takes = "fit"
 
     def promises(self, model):
         return (Promise(SPARSITY, self.share, ("a/kernel",)),)
@@ -82,6 +83,7 @@ class Forgetful:
 
     makes = frozenset()
     keeps = frozenset({SPARSITY})
+    takes = "fit"
 
     def promises(self, model):
         return ()
@@ -244,6 +246,7 @@ class Remarking:
     """A start, a technique and an exporter that say what they do."""
 
     makes = keeps = frozenset()
+    takes = "fit"
     mode = "remarked"
 
     def __call__(self):
@@ -379,6 +382,34 @@ def test_a_stage_may_ask_for_earlier_ones_only(stages, message):
 def test_what_an_earlier_stage_made_counts_only_for_those_that_start_from_it():
     stages = (Stage("a", PRUNE, FIT, build), Stage("b", TRAIN, FIT, build), Stage("c", AWARE, FIT, "a"))
     require_order(Recipe(DATA, stages, {}, ()))
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        (Stage("a", TRAIN, start=build), r"Stage 'a' \(Train\) must have a fit, as it trains. Received: None."),
+        (Stage("a", tfc.Equalize(), FIT, build), r"Stage 'a' \(Equalize\) must have no fit.* Received: Nudge."),
+        (Stage("a", tfc.CorrectBias(), FIT, build), r"Stage 'a' \(CorrectBias\) must have no fit"),
+        (Stage("a", Silent(), FIT, build), r"Stage 'a' \(Silent\) must have a technique: .*, takes, .* Received: <"),
+    ],
+)
+def test_a_stage_has_a_fit_if_and_only_if_it_trains(stage, message):
+    with pytest.raises(InvalidRecipe, match=f"^{message}"):
+        require_order(Recipe(DATA, (stage,), {}, ()))
+
+
+def test_stages_that_train_nothing_are_made_kept_and_reused(store):
+    stages = (
+        Stage("baseline", TRAIN, KERAS_FIT, start=build),
+        Stage("equalized", tfc.Equalize()),
+        Stage("corrected", tfc.CorrectBias(num_examples=50)),
+    )
+    report = run(Recipe(DATA, stages, {}, ()), store)
+    assert [(stage.steps, stage.history) for stage in report.stages[1:]] == [(0, {}), (0, {})]
+    assert "pairs of layers were equalized" in report.stages[1].remarks[0]
+    assert trained(Recipe(DATA, stages, {}, ()), store) == []
+    other = (*stages[:2], Stage("corrected", tfc.CorrectBias(num_examples=51)))
+    assert set(trained(Recipe(DATA, other, {}, ()), store)) == {"corrected"}
 
 
 def test_exports_must_name_stages():

@@ -7,7 +7,7 @@ protocol, so that a user's own class needs no base class of ours. Nothing here i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
@@ -133,9 +133,10 @@ class Promise:
 
 @runtime_checkable
 class Technique(Protocol):
-    """One method of compression: its fields are its settings, `apply` wraps, fits and unwraps.
+    """One method of compression: its fields are its settings, `apply` gives a compressed model of a model.
 
-    It may have `remarks(model)`: sentences for the report about what it will and will not do to this very model.
+    It is a `Transform`, a `CalibratedTransform` or a `TrainedTransform`, by what `apply` takes beside the model. The
+    model that comes in stays as it is. What there is to say about it is said by `remark`.
     """
 
     @property
@@ -146,20 +147,54 @@ class Technique(Protocol):
     def keeps(self) -> frozenset[str]:
         """The kinds of promise of earlier stages that survive it."""
 
+    @property
+    def takes(self) -> Literal["nothing", "data", "fit"]:
+        """What `apply` takes beside the model."""
+
     def promises(self, model: Model) -> tuple[Promise, ...]:
         """What this very model will have afterwards."""
 
+
+class Transform(Technique, Protocol):
+    """A technique that takes nothing beside the model."""
+
+    @property
+    def takes(self) -> Literal["nothing"]:
+        """Nothing."""
+
+    def apply(self, model: Model) -> Model:
+        """Gives the changed model."""
+
+
+class CalibratedTransform(Technique, Protocol):
+    """A technique that looks at examples, and trains nothing."""
+
+    @property
+    def takes(self) -> Literal["data"]:
+        """The data."""
+
+    def apply(self, model: Model, data: Data) -> Model:
+        """Gives the changed model."""
+
+
+class TrainedTransform(Technique, Protocol):
+    """A technique that trains: it wraps the model, fits it and unwraps it."""
+
+    @property
+    def takes(self) -> Literal["fit"]:
+        """The fit."""
+
     def apply(self, model: Model, fit: Fit) -> Model:
-        """Gives the compressed model; the one that came in is unchanged."""
+        """Gives the changed model, trained by `fit`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """A step of a recipe: from the previous stage's model (or `start`), by `technique`, trained by `fit`."""
+    """A step of a recipe: `technique`, with a `fit` if it trains, on the previous stage's model or on `start`."""
 
     name: str
-    technique: Technique
-    fit: Fit
+    technique: Transform | CalibratedTransform | TrainedTransform
+    fit: Fit | None = None
     start: Callable[[], Model] | str | None = None  # a builder, an earlier stage's name, or None: the previous stage
 
 
@@ -253,21 +288,3 @@ class Recipe:
     exports: Mapping[str, tuple[Exporter, ...]]  # stage name -> the files made of its model
     checks: tuple[Check, ...]
     seed: int = 0
-
-
-def layers_of_fit(fit: Any) -> Iterator[Any]:
-    """`fit`, the fit that it wraps, and so on."""
-    while fit is not None:
-        yield fit
-        fit = getattr(fit, "fit", None)
-
-
-def data_in(fit: Any) -> Data | None:
-    """What `fit`, or a fit inside of it, trains on; None when none says.
-
-    >>> from types import SimpleNamespace
-    >>> data_in(SimpleNamespace(fit=SimpleNamespace(fit=SimpleNamespace(data="examples"))))
-    'examples'
-    """
-    found = (getattr(each, "data", None) for each in layers_of_fit(fit))
-    return next((data for data in found if data is not None), None)

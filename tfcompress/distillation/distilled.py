@@ -5,13 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..core.contracts import FitWithViews
 from ..core.errors import InvalidRecipe, InvalidValue, expect
 from ..core.types import Fit
+from .losses.asking import LayerLoss
 from .losses.outputs import SoftTargets
 from .losses.weighted import parts_of
 from .teacher_cache.cache import TeacherCache, digest
+
+if TYPE_CHECKING:
+    from .teacher_cache.logits import TeacherLogitCache
 
 SOFT_TARGETS = SoftTargets()
 
@@ -72,7 +77,7 @@ class DistilledFit:
                 "Load the model and give it instead of a stage's name."
             )
         with scope_of_strategy(model):
-            kept = self._kept_answers(self._cache) if self._cache else None
+            kept = self._kept_logits(self._cache) if self._cache else None
             distiller = Distiller(model, self._teachers, self.loss, self.student_loss_weight, self.steps, kept)
             return self.fit(distiller, callbacks)
 
@@ -82,19 +87,19 @@ class DistilledFit:
             return self.cache
         return TeacherCache(None if self.cache is True else self.cache) if self.cache else None
 
-    def _kept_answers(self, cache: TeacherCache) -> Any:
+    def _kept_logits(self, cache: TeacherCache) -> TeacherLogitCache:
         """What `cache` holds of the teachers' answers to the views of `fit`, made sure that it is theirs."""
         from ..backend.replicas import in_one_replica
         from .distiller import ask
         from .teacher_cache.logits import TeacherLogitCache
         from .teacher_cache.rows import AnswerRows
 
-        if not all(hasattr(self.fit, name) for name in ("num_views", "view", "data", "augment", "seed")):
+        if not isinstance(self.fit, FitWithViews):
             raise InvalidValue(
                 "distilled.cache needs a fit whose views of an example can be made again. Received: "
                 f"{type(self.fit).__name__}. Use KerasFit, or cache=False."
             )
-        if any(hasattr(part, "layers") for part, _ in parts_of(self.loss)):
+        if any(isinstance(part, LayerLoss) for part, _ in parts_of(self.loss)):
             raise InvalidValue(
                 "distilled.cache keeps a teacher's answers. Received: a loss that compares layers. Use cache=False."
             )

@@ -9,7 +9,9 @@ from ..backend.replicas import num_replicas, whole_batch
 from ..backend.tensorflow import keras, tf
 from ..measuring.outputs import LEAST_PROBABILITY, logits_from
 from .features import with_features
+from .losses.asking import LayerLoss, compares_examples
 from .losses.weighted import answer_loss, parts_of, weight_at
+from .teacher_cache.logits import TeacherLogitCache
 
 
 class Distiller(keras.Model):
@@ -29,7 +31,7 @@ class Distiller(keras.Model):
         such as `Hint`; or a `WeightedSum` of such. One that compares examples says so by `compares_examples = True`:
         replicas of a tf.distribute.Strategy then give it the whole batch.
       student_loss_weight: w, in [0, 1]: how much the labels count. Defaults to 0.1.
-      kept_answers: a `TeacherLogitCache`; `KerasFit` then gives a dict of inputs and what is kept of them, and the
+      kept_logits: a `TeacherLogitCache`; `KerasFit` then gives a dict of inputs and what is kept of them, and the
         teacher is asked where something is missing. Defaults to None: it is always asked.
       num_steps: of the training, for weights that change meanwhile. Defaults to 1, which gives them their last value.
 
@@ -51,20 +53,20 @@ class Distiller(keras.Model):
         distillation_loss: Callable[..., Any],
         student_loss_weight: float = 0.1,
         num_steps: int = 1,
-        kept_answers: Any = None,
+        kept_logits: TeacherLogitCache | None = None,
     ):
         super().__init__(name="distiller")
         self.student = student
         self.distillation_loss = distillation_loss
         self.student_loss_weight = student_loss_weight
         self.num_steps = num_steps
-        self.kept_answers = kept_answers
+        self.kept_logits = kept_logits
         # Keras would tell the labels' loss alone as "loss"; these are told instead, the last under that name.
         self._student_mean = keras.metrics.Mean(name="student_loss")
         self._teacher_mean = keras.metrics.Mean(name="teacher_loss")
         self._mean = keras.metrics.Mean(name="loss")
         self._student_logits = logits_from(student)
-        self._of_layers = [part for part, _ in parts_of(distillation_loss) if hasattr(part, "layers")]
+        self._of_layers = [part for part, _ in parts_of(distillation_loss) if isinstance(part, LayerLoss)]
         teachers = list(teacher) if isinstance(teacher, Sequence) else [teacher]
         self._listen_to(teachers)
         self._features: list[Any] = []
@@ -107,8 +109,8 @@ class Distiller(keras.Model):
         compared = iter(zip(self._ask_layers(_alone(inputs)), self._features, self._regressors, strict=True))
         total = 0.0
         for part, weight in parts_of(self.distillation_loss):
-            seen = whole_batch if getattr(part, "compares_examples", False) else _as_it_is
-            if hasattr(part, "layers"):
+            seen = whole_batch if compares_examples(part) else _as_it_is
+            if isinstance(part, LayerLoss):
                 theirs, ours, regressor = next(compared)
                 losses = part(seen(theirs), seen(regressor(ours)))
             else:
@@ -117,17 +119,17 @@ class Distiller(keras.Model):
         return total
 
     def _teacher_logits(self, inputs: Any) -> Any:
-        if self.kept_answers is None or not _has_kept(inputs):
+        if self.kept_logits is None or not _has_kept(inputs):
             return self._ask_teachers(_alone(inputs))
-        if self.kept_answers.are_held:  # a step without the teacher's graph has some hundred operations less to pass
+        if self.kept_logits.are_held:  # a step without the teacher's graph has some hundred operations less to pass
             return inputs["answers"]
 
         def ask_and_keep() -> Any:
             logits = self._ask_teachers(inputs["inputs"])
-            return self.kept_answers.keep(inputs["views"], inputs["indices"], logits)
+            return self.kept_logits.keep(inputs["views"], inputs["indices"], logits)
 
         def look_again() -> Any:  # the pipeline reads some steps ahead, before what these steps write
-            now = self.kept_answers.recall(inputs["views"], inputs["indices"])
+            now = self.kept_logits.recall(inputs["views"], inputs["indices"])
             return tf.cond(tf.reduce_all(now["known"]), lambda: now["answers"], ask_and_keep)
 
         return tf.cond(tf.reduce_all(inputs["known"]), lambda: inputs["answers"], look_again)

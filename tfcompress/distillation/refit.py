@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..backend.tensorflow import keras, tf
 from ..core.errors import InvalidRecipe, NothingHappened, UnsupportedModel, expect
 from ..core.remarks import remark
-from ..core.types import SPARSITY, Fit, Promise, data_in, layers_of_fit
+from ..core.types import SPARSITY, Data, Promise
 from ..data.sampling import batches
 from ..measuring.measure import kernels, plain_name
 from ..models_io.copying import copy_model
+from .teacher_cache.cache import digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +29,10 @@ class Refit:
     Layer by layer from the input on, with X the inputs of a Conv2D's or Dense's kernel in the pruned model as refitted
     so far, (positions, inputs), and Y the outputs of the same layer in the teacher, before its activation: for each
     output w = argmin |X w + b - Y|^2 + ridge |w - w_0|^2 over the weights that are not zero. Zeros stay zeros. No
-    labels are needed, and no gradient: `fit` is a `distilled` one, of which the teacher and the data are taken.
+    labels are needed, and no gradient.
 
     Args:
+      teacher: the unpruned model; in a recipe, the name of its stage.
       num_examples: of the training split to fit on, at least 1. Defaults to 512.
       num_positions: rows of X at most, drawn at random from all positions of all examples, at least 1. Defaults to
         20,000.
@@ -42,13 +45,16 @@ class Refit:
 
     Example:
 
-    >>> Refit().keeps
+    >>> Refit("unpruned").keeps
     frozenset({'sparsity'})
 
     Reference: He et al., "Channel pruning for accelerating very deep neural networks" (section 3), 2017,
     https://arxiv.org/abs/1707.06168
     """
 
+    takes: ClassVar[Literal["data"]] = "data"
+
+    teacher: Any
     num_examples: int = 512
     num_positions: int = 20_000
     ridge: float = 0.01
@@ -73,21 +79,39 @@ class Refit:
         """None."""
         return ()
 
-    def apply(self, model: Any, fit: Fit) -> Any:
-        """Gives a refitted copy of `model`; `fit` is `distilled(KerasFit(...), teacher)`, and trains nothing.
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The name of the stage whose model this asks for."""
+        return (self.teacher,) if isinstance(self.teacher, str) else ()
+
+    def resolve(self, models: Mapping[str, Any]) -> Refit:
+        """The same with the teacher's name replaced by its model."""
+        return dataclasses.replace(self, teacher=models[self.teacher]) if self.needs else self
+
+    def identity(self) -> dict[str, Any]:
+        """For the report: a teacher given as a model is told by its weights."""
+        settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {"type": "Refit", **settings, "teacher": self.teacher if self.needs else digest(self.teacher)}
+
+    def apply(self, model: Any, data: Data) -> Any:
+        """Gives a refitted copy of `model`, by examples of the training split.
 
         Raises:
-          InvalidRecipe: when `fit` has no teacher, several, or no data.
+          InvalidRecipe: when the teacher is a name: outside of a recipe it is a model.
           UnsupportedModel: when the teacher has not the same layers.
           NothingHappened: when the model has no layer that could be refitted.
         """
         import numpy as np
 
-        teacher, data = _teacher_and_data(fit)
+        if not isinstance(self.teacher, keras.Model):
+            raise InvalidRecipe(
+                f"Refit.teacher must be a Keras model outside of a recipe. Received: {self.teacher!r}. Load the model "
+                "and give it instead of a stage's name."
+            )
         stored = data.train.inputs
         chosen = np.random.default_rng(self.seed).permutation(len(stored))[: self.num_examples]
         inputs = data.model_inputs(stored[chosen])
-        return reconstruct(model, teacher, inputs, self.num_positions, self.ridge, self.seed)
+        return reconstruct(model, self.teacher, inputs, self.num_positions, self.ridge, self.seed)
 
 
 def reconstruct(
@@ -137,17 +161,6 @@ def reconstruct(
         kernel, bias = least_squares(rows, wanted, _matrix(layer), _bias(layer), ridge, layer.use_bias)
         layer.set_weights([kernel.reshape(layer.kernel.shape), *([bias] if layer.use_bias else [])])
     return refitted
-
-
-def _teacher_and_data(fit: Any) -> tuple[Any, Any]:
-    data = data_in(fit)
-    teacher = next((each.teacher for each in layers_of_fit(fit) if hasattr(each, "teacher")), None)
-    if not isinstance(teacher, keras.Model) or data is None:
-        raise InvalidRecipe(
-            f"Refit expects the fit to be distilled(KerasFit(...), teacher), with one teacher. Received: "
-            f"{type(fit).__name__}. Name the unpruned stage as the teacher."
-        )
-    return teacher, data
 
 
 def _layers(model: Any) -> list[Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ..core.contracts import DataWithClassNames, DataWithScalings
 from ..core.errors import InvalidValue, NoBetterThanChance, UnsupportedModel, expect
-from ..core.types import CLUSTERS, INT8_RANGES, SPARSITY, Data, Fit, Promise
+from ..core.types import CLUSTERS, INT8_RANGES, LEVELS, SPARSITY, Data, Promise
 from ..data.sampling import batches
 from ..models_io.copying import copy_model
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 BATCH_SIZE = 32
+EVERYTHING = frozenset({SPARSITY, CLUSTERS, LEVELS, INT8_RANGES})
 
 
 @dataclasses.dataclass(frozen=True)
 class Unchanged:
-    """Leaves the model as it is; its `Fit` may evaluate it.
+    """Leaves the model as it is: a stage of it is measured and exported as any other.
 
     >>> sorted(Unchanged().keeps), Unchanged().makes
-    (['clusters', 'int8 ranges', 'sparsity'], frozenset())
+    (['clusters', 'int8 ranges', 'levels', 'sparsity'], frozenset())
     """
+
+    takes: ClassVar[Literal["nothing"]] = "nothing"
 
     @property
     def makes(self) -> frozenset[str]:
@@ -34,38 +37,39 @@ class Unchanged:
     @property
     def keeps(self) -> frozenset[str]:
         """Everything."""
-        return frozenset({SPARSITY, CLUSTERS, INT8_RANGES})
+        return EVERYTHING
 
     def promises(self, model: Any) -> tuple[Promise, ...]:
         """None."""
         return ()
 
-    def apply(self, model: Any, fit: Fit) -> Any:
-        """Gives a copy of `model`, after `fit` has looked at it."""
-        copy = copy_model(model)
-        fit(copy)
-        return copy
+    def apply(self, model: Any) -> Any:
+        """Gives a copy of `model`."""
+        return copy_model(model)
 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateOnly:
-    """A way of fitting that trains nothing: it makes sure that the model fits the data and does not guess.
+    """Leaves the model as it is, and makes sure that it fits the data and does not guess.
 
     A model that gets pixels in another range than it was trained on predicts as if by chance, and all that is then
     measured is noise. Chance is the share of the most frequent class; the model must be above it by two standard
     errors.
 
     Args:
-      data: the examples that the model is for.
-      num_examples: of the test split that are looked at, at least 1. Defaults to 512.
+      num_examples: of the test split that are evaluated, at least 1. Defaults to 512.
       known_scaling: whether the data's scaling is known to be the model's own; if not, the scalings that images may
         have are all tried, and the error names the accuracy of each. Defaults to True.
 
     Raises:
       InvalidValue: for a value out of range.
+
+    >>> EvaluateOnly(num_examples=100).takes
+    'data'
     """
 
-    data: Data
+    takes: ClassVar[Literal["data"]] = "data"
+
     num_examples: int = 512
     known_scaling: bool = True
 
@@ -73,25 +77,34 @@ class EvaluateOnly:
         expect(self.num_examples >= 1, self, "num_examples", "must be at least 1", "Use 512.")
 
     @property
-    def steps(self) -> int:
-        """None."""
-        return 0
+    def makes(self) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
 
-    def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> None:
-        """Looks at `model`.
+    @property
+    def keeps(self) -> frozenset[str]:
+        """Everything."""
+        return EVERYTHING
+
+    def promises(self, model: Any) -> tuple[Promise, ...]:
+        """None."""
+        return ()
+
+    def apply(self, model: Any, data: Data) -> Any:
+        """Gives a copy of `model`, once it has been evaluated.
 
         Raises:
           UnsupportedModel: when its outputs are not (N, classes).
           InvalidValue: when it does not know as many classes as the data has, or when the scaling is not known.
           NoBetterThanChance: when it guesses.
         """
-        examples = self.data.test.head(self.num_examples)
-        _require_classes(model, self.data)
-        accuracy = _accuracy(model, self.data.model_inputs(examples.inputs), examples.labels)
+        examples = data.test.head(self.num_examples)
+        _require_classes(model, data)
+        accuracy = _accuracy(model, data.model_inputs(examples.inputs), examples.labels)
         chance = _chance(examples.labels)
         if self.known_scaling and accuracy > chance:
-            return
-        others = self._other_scalings(model, len(examples))
+            return copy_model(model)
+        others = _other_scalings(model, data, len(examples))
         best = max(others, key=others.__getitem__, default=None)
         by_scaling = ", ".join(f"{name} {share:.1%}" for name, share in others.items())
         if not self.known_scaling:
@@ -103,23 +116,22 @@ class EvaluateOnly:
             f"With other scalings: {by_scaling}. Use --set scale={best}."
             if best is not None and others[best] > chance
             else "Look at the preprocessing (--set scale=...), and at the order of the classes (--set classes=...): "
-            f"{_class_order(self.data)}."
+            f"{_class_order(data)}."
         )
         raise NoBetterThanChance(
             f"The model must do better than chance ({chance:.1%}) before it is compressed. Received: an "
             f"accuracy of {accuracy:.1%} on {len(examples)} examples. {hint}"
         )
 
-    def _other_scalings(self, model: Any, num_examples: int) -> dict[str, float]:
-        """Accuracy under each scaling that the data can take, where it is images."""
-        if not hasattr(self.data, "with_scaling"):
-            return {}
-        shares = {}
-        for name in self.data.scalings:
-            data = self.data.with_scaling(name)
-            examples = data.test.head(num_examples)
-            shares[name] = _accuracy(model, data.model_inputs(examples.inputs), examples.labels)
-        return shares
+
+def _other_scalings(model: Any, data: Data, num_examples: int) -> dict[str, float]:
+    """Accuracy under each scaling that the data can take."""
+    shares = {}
+    for name in data.scalings if isinstance(data, DataWithScalings) else ():
+        scaled = data.with_scaling(name)
+        examples = scaled.test.head(num_examples)
+        shares[name] = _accuracy(model, scaled.model_inputs(examples.inputs), examples.labels)
+    return shares
 
 
 def _require_classes(model: Any, data: Data) -> None:
@@ -137,7 +149,8 @@ def _require_classes(model: Any, data: Data) -> None:
 
 
 def _class_order(data: Data) -> str:
-    names = getattr(data, "class_names", tuple(str(number) for number in range(data.num_classes)))
+    named = isinstance(data, DataWithClassNames)
+    names = data.class_names if named else tuple(str(number) for number in range(data.num_classes))
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend.tensorflow import tf
+from ..core.contracts import KeptLogits
 from ..core.types import Augmentation, Data, Mixing
 
 
@@ -80,12 +81,17 @@ def shared_batches(strategy: Any, make: Callable[[Shares], Any]) -> Any:
 
 
 def training_pipeline(
-    views: Views, epochs: int, batch_size: int, num_views: int, kept_answers: Any = None, shares: Shares = Shares()
+    views: Views,
+    epochs: int,
+    batch_size: int,
+    num_views: int,
+    kept_logits: KeptLogits | None = None,
+    shares: Shares = Shares(),
 ) -> Any:
     """All epochs' batches of (inputs, labels) in one tf.data pipeline; examples stay in memory as stored.
 
-    With `kept_answers` instead of inputs a dict: "inputs", "views" and "indices" (batch,), and what
-    `kept_answers.recall(views, indices)` gives. With `shares` a batch comes as its parts, one after another.
+    With `kept_logits` instead of inputs a dict: "inputs", "views" and "indices" (batch,), and what
+    `kept_logits.recall(views, indices)` gives. With `shares` a batch comes as its parts, one after another.
     """
     split = views.data.train
     stored, labels = tf.constant(split.inputs), tf.constant(split.labels, tf.int32)
@@ -100,9 +106,9 @@ def training_pipeline(
     def examples(epoch: Any, indices: Any) -> Any:
         view = epoch % num_views
         seen = views.inputs(view, indices, stored)
-        if kept_answers is not None:
+        if kept_logits is not None:
             of_views = tf.fill(tf.shape(indices), view)
-            recalled = kept_answers.recall(of_views, indices)
+            recalled = kept_logits.recall(of_views, indices)
             seen = {"inputs": seen, "views": of_views, "indices": indices, **recalled}
         return seen, views.labels(view, indices, labels)
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..backend.precision import bfloat16_products
 from ..backend.replicas import scope_of_strategy, statistics_of_whole_batches
 from ..backend.tensorflow import keras, tf
+from ..core.contracts import KeptLogits, TaughtModel
 from ..core.errors import InvalidValue, expect
 from ..core.types import Augmentation, Data, Mixing
 from ..measuring.outputs import gives_probabilities
@@ -119,7 +120,7 @@ class KerasFit:
     def __call__(self, model: Any, callbacks: Sequence[Any] = ()) -> Any:
         """Trains `model` in place and returns the Keras History.
 
-        A model with `kept_answers` is given what these recall beside its inputs (see `training_pipeline`).
+        A `TaughtModel` is given what its kept logits recall beside its inputs (see `training_pipeline`).
         """
         with scope_of_strategy(model):
             self.require_replicas(tf.distribute.get_strategy().num_replicas_in_sync)
@@ -147,7 +148,7 @@ class KerasFit:
         )
         average = WeightsAverage(model, self.weights_average) if self.weights_average else None
         history = model.fit(
-            self._batches(getattr(model, "kept_answers", None)),
+            self._batches(model.kept_logits if isinstance(model, TaughtModel) else None),
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch,
             callbacks=[*callbacks, *([average.callback()] if average else [])],
@@ -157,8 +158,8 @@ class KerasFit:
             average.finish()
         return history
 
-    def _batches(self, kept_answers: Any) -> Any:
-        make = partial(training_pipeline, self._views, self.epochs, self._batch_size, self.num_views, kept_answers)
+    def _batches(self, kept_logits: KeptLogits | None) -> Any:
+        make = partial(training_pipeline, self._views, self.epochs, self._batch_size, self.num_views, kept_logits)
         if not tf.distribute.has_strategy():
             return make()
         return shared_batches(tf.distribute.get_strategy(), lambda shares: make(shares=shares))

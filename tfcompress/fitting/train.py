@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from ..core.types import INT8_RANGES, Fit, Promise
 from ..models_io.copying import copy_model
@@ -18,6 +18,8 @@ class Train:
     >>> Train().keeps
     frozenset({'int8 ranges'})
     """
+
+    takes: ClassVar[Literal["fit"]] = "fit"
 
     @property
     def makes(self) -> frozenset[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend.tensorflow import keras, tf
+from ..core.contracts import TaughtModel
 
 LEAST_PROBABILITY = 1e-7  # float32 resolves no less beside 1
 
@@ -16,7 +17,7 @@ def gives_probabilities(model: Any) -> bool:
     >>> gives_probabilities(keras.Sequential([keras.layers.Dense(3, activation="softmax", input_shape=(4,))]))
     True
     """
-    model = getattr(model, "student", model)
+    model = model.student if isinstance(model, TaughtModel) else model
     layers = getattr(model, "_output_layers", None)
     last = layers[0] if layers else model.layers[-1]
     while isinstance(last, keras.layers.Wrapper | keras.Model):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ..core.contracts import data_in
 from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.remarks import remark
 from ..core.selection import Selectors, expect_selectors, select
-from ..core.types import CHANNELS, Fit, Promise, data_in
+from ..core.types import CHANNELS, Fit, Promise
 from ..data.sampling import sampled_batches
 from ..measuring.measure import kernels, leaf_layers
 from ..models_io.copying import copy_model
@@ -60,6 +61,8 @@ class PruneChannels:
     https://arxiv.org/abs/2301.12900; Fang, Ma, Mi and Wang, "Isomorphic pruning for vision models", 2024,
     https://arxiv.org/abs/2407.04616
     """
+
+    takes: ClassVar[Literal["fit"]] = "fit"
 
     pruning_ratio: float | None = None
     target: ChannelTarget | None = None

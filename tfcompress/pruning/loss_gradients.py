@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import tf
+from ..core.contracts import data_in
 from ..core.errors import InvalidRecipe
-from ..core.types import Data, Fit, data_in
+from ..core.types import Data, Fit
 from ..data.sampling import sampled_batches
 
 if TYPE_CHECKING:

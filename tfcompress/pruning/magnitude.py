@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from ..backend.tensorflow import keras, tfmot
 from ..core.errors import NothingHappened, UnsupportedModel, expect
@@ -50,6 +50,8 @@ class PruneLowMagnitude:
     Zhu and Gupta, "To prune, or not to prune", 2017, https://arxiv.org/abs/1710.01878; Mishra et al., "Accelerating
     sparse deep neural networks" (N:M), 2021, https://arxiv.org/abs/2104.08378
     """
+
+    takes: ClassVar[Literal["fit"]] = "fit"
 
     final_sparsity: float = 0.75
     schedule: PolynomialDecay | ConstantSparsity | Compounding = PolynomialDecay()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..backend.tensorflow import keras, tf
 from ..core.errors import NothingHappened, expect
@@ -62,6 +62,8 @@ class Regularized:
 
     References: as the terms tell.
     """
+
+    takes: ClassVar[Literal["fit"]] = "fit"
 
     term: Term = L1()
     strength: float | None = None

@@ -18,7 +18,7 @@ from ..models_io.copying import copy_model
 from . import weight_scores as scores
 from .masks.masks import keep_largest
 from .masks.prunable import PRUNED_KINDS, Target, targets
-from .weight_scores import NOTHING, KernelStatistics, Score
+from .weight_scores import NOTHING, WEIGHT, KernelStatistics, Score
 
 if TYPE_CHECKING:
     pass
@@ -104,7 +104,7 @@ def _measure(layer: str, kernels: list[Target], sparsity: float, score: Score, j
     try:
         for target, values in zip(kernels, before, strict=True):
             worth = score(values, KernelStatistics(target.name, target.output_axis))
-            (mask,) = keep_largest({target.name: worth}, sparsity, score.in_groups).values()
+            (mask,) = keep_largest({target.name: worth}, sparsity, score.group != WEIGHT).values()
             target.variable.assign(np.where(mask, values, 0))
         return _point(layer, sparsity, sum(values.size for values in before), judge)
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..core.errors import NothingHappened, expect
 from ..core.remarks import remark
@@ -67,6 +67,8 @@ class PruneTree:
     https://arxiv.org/abs/0909.1373; Wen et al., "Learning structured sparsity in deep neural networks", 2016,
     https://arxiv.org/abs/1608.03665
     """
+
+    takes: ClassVar[Literal["fit"]] = "fit"
 
     final_sparsity: float | None = 0.75
     threshold: float | None = None

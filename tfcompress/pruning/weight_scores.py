@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 NOTHING, GRADIENT, MOVEMENT = "nothing", "gradient", "movement"
+WEIGHT, SLICE, FILTER = "weight", "slice", "filter"
+GROUPS = (WEIGHT, SLICE, FILTER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Score(Protocol):
         """What has to be measured before the score can be told."""
 
     @property
-    def in_groups(self) -> bool:
-        """Whether weights share a score, and then go together."""
+    def group(self) -> str:
+        """Which weights share a score, and go together: WEIGHT (each alone), SLICE or FILTER."""
 
     def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
         """The worth of each weight; those with the least go first."""
@@ -91,17 +93,13 @@ class GradientTimesWeight:
         return GRADIENT
 
     @property
-    def in_groups(self) -> bool:
-        """No: weight by weight."""
-        return False
+    def group(self) -> str:
+        """Weight by weight."""
+        return WEIGHT
 
     def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
         """S of each weight."""
         return abs(required(statistics.gradient, self, GRADIENT) * kernel)
-
-
-WEIGHT, SLICE, FILTER = "weight", "slice", "filter"
-GROUPS = (WEIGHT, SLICE, FILTER)
 
 
 def axes_of(group: str, num_axes: int, output_axis: int = -1) -> tuple[int, ...]:
@@ -161,11 +159,6 @@ class L1:
         """Nothing but the kernel."""
         return NOTHING
 
-    @property
-    def in_groups(self) -> bool:
-        """Whether weights go together."""
-        return self.group != WEIGHT
-
     def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
         """S_g at each weight of g."""
         return mean_over_group(abs(kernel), self.group, statistics.output_axis)
@@ -199,11 +192,6 @@ class L2:
         """Nothing but the kernel."""
         return NOTHING
 
-    @property
-    def in_groups(self) -> bool:
-        """Whether weights go together."""
-        return self.group != WEIGHT
-
     def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
         """S_g at each weight of g."""
         return mean_over_group(kernel**2, self.group, statistics.output_axis) ** 0.5
@@ -234,9 +222,9 @@ class Movement:
         return MOVEMENT
 
     @property
-    def in_groups(self) -> bool:
-        """No: weight by weight."""
-        return False
+    def group(self) -> str:
+        """Weight by weight."""
+        return WEIGHT
 
     def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
         """S of each weight."""
@@ -265,9 +253,9 @@ class Random:
         return NOTHING
 
     @property
-    def in_groups(self) -> bool:
-        """No: weight by weight."""
-        return False
+    def group(self) -> str:
+        """Weight by weight."""
+        return WEIGHT
 
     def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
         """S of each weight."""

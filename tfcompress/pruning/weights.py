@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..core.errors import InvalidValue, NothingHappened, expect
 from ..core.selection import PerLayer, expect_selectors
@@ -15,7 +15,7 @@ from .loss_gradients import data_of, loss_gradients
 from .masks.masks import keep_largest, reachable
 from .masks.prunable import PRUNED_KINDS, Target, named_shares, targets
 from .schedules import Compounding, ConstantSparsity, PolynomialDecay, asked_for
-from .weight_scores import FILTER, GRADIENT, MOVEMENT, KernelStatistics, Score, group_size
+from .weight_scores import FILTER, GRADIENT, MOVEMENT, WEIGHT, KernelStatistics, Score, group_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ class PruneWeights:
     Args:
       final_sparsity: share of zeros at the end, in [0, 1). Defaults to 0.75.
       score: what a weight is worth: `scores.L1`, `scores.L2`, `scores.Movement`, `scores.GradientTimesWeight`,
-        `scores.Random`, or a callable of your own with `needs` and `in_groups`. Of scores by group whole groups go, and
+        `scores.Random`, or a callable of your own with `needs` and `group`. Of scores by group whole groups go, and
         with filters as groups the layers that make the outputs are left whole. Defaults to `scores.L1()`, magnitude.
       schedule: how the share is reached. Defaults to `PolynomialDecay()`; or `ConstantSparsity`, `Compounding`.
       comparison: "per layer": each kernel gets the share; "global": all kernels together, the scores compared as
@@ -55,6 +55,8 @@ class PruneWeights:
     References: Han et al., "Learning both weights and connections", 2015, https://arxiv.org/abs/1506.02626; Blalock et
     al., "What is the state of neural network pruning?", 2020, https://arxiv.org/abs/2003.03033
     """
+
+    takes: ClassVar[Literal["fit"]] = "fit"
 
     final_sparsity: float = 0.75
     score: Score = scores.L1()
@@ -90,7 +92,7 @@ class PruneWeights:
         for pool, share in self._pools(found):
             if not self._alone(pool):
                 # Of whole groups as many go as fit into the share, and their sizes differ.
-                least = 0.0 if self.score.in_groups else share
+                least = 0.0 if self.score.group != WEIGHT else share
                 together.append(Promise(SPARSITY, least, tuple(pool), together=True))
                 continue
             for name in pool:
@@ -158,14 +160,14 @@ class PruneWeights:
         for name, target in pool.items():
             statistics = KernelStatistics(name, target.output_axis, gradients.get(name), movement.get(name))
             scores[name] = np.where(now[name], self.score(target.variable.numpy(), statistics), -np.inf)
-        return keep_largest(scores, share, self.score.in_groups)
+        return keep_largest(scores, share, self.score.group != WEIGHT)
 
     def _pools(self, found: Mapping[str, Target]) -> list[tuple[list[str], float]]:
         """The kernels that are compared with each other, and the share of each pool."""
         named = named_shares(found, self.per_layer, type(self).__name__)
         common = {name: self.final_sparsity for name, target in found.items() if target.kind in PRUNED_KINDS}
         by_kernel = {name: share for name in found if (share := named.get(name, common.get(name, 0.0))) > 0}
-        if getattr(self.score, "group", None) == FILTER:
+        if self.score.group == FILTER:
             by_kernel = {name: share for name, share in by_kernel.items() if not found[name].answers}
         together = [name for name in by_kernel if self.comparison == GLOBAL and name not in named]
         pools = [([name], share) for name, share in by_kernel.items() if name not in together]
@@ -175,11 +177,11 @@ class PruneWeights:
         return self.comparison == PER_LAYER or len(pool) == 1
 
     def _reachable(self, target: Target, share: float) -> float:
-        if not self.score.in_groups:
+        if self.score.group == WEIGHT:
             return share
         shape = tuple(target.variable.shape)
-        group = getattr(self.score, "group", FILTER)
-        return reachable(share, target.variable.shape.num_elements(), group_size(shape, group, target.output_axis))
+        size = group_size(shape, self.score.group, target.output_axis)
+        return reachable(share, target.variable.shape.num_elements(), size)
 
     def _require_zeros(self, promises: tuple[Promise, ...], found: Mapping[str, Target], steps: int) -> None:
         promised = {name: promise.at_least for promise in promises for name in promise.kernels}

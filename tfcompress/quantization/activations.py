@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..backend.tensorflow import keras
 from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.selection import PerLayer, by_layer, expect_selectors
-from ..core.types import CLUSTERS, LEVELS, SPARSITY, Fit, Promise
+from ..core.types import CLUSTERS, LEVELS, SPARSITY, Data, Promise
 from ..data.sampling import batches
 from ..graph.output_chain import output_chains
 from ..graph.rewriting import flattened, rewritten
@@ -55,13 +55,15 @@ class QuantizeActivations:
     >>> import tfcompress as tfc
     >>> model = tfc.simple_cnn((8, 8, 1), width=2)
     >>> four = QuantizeActivations(Affine(4, symmetric=False, per_channel=False), num_examples=32)
-    >>> rounded = four.apply(model, tfc.KerasFit(tfc.Digits()))
+    >>> rounded = four.apply(model, tfc.Digits())
     >>> [layer.name for layer in rounded.layers][:4]
     ['image', 'image_rounded', 'conv1', 'conv1_rounded']
 
     Reference: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
     inference", 2018, https://arxiv.org/abs/1712.05877
     """
+
+    takes: ClassVar[Literal["data"]] = "data"
 
     quantizer: Affine = Affine(symmetric=False, per_channel=False)
     per_layer: PerLayer[Affine | None] = dataclasses.field(default_factory=dict)
@@ -92,11 +94,11 @@ class QuantizeActivations:
         """None."""
         return ()
 
-    def apply(self, model: Any, fit: Fit) -> Any:
-        """Gives a copy of `model` with a layer that rounds behind each tensor of the file; `fit` tells the data alone.
+    def apply(self, model: Any, data: Data) -> Any:
+        """Gives a copy of `model` with a layer that rounds behind each tensor of the file.
 
         Raises:
-          InvalidValue: for a `fit` without data, and for a selector of `per_layer` that matches no layer.
+          InvalidValue: for a selector of `per_layer` that matches no layer.
           UnsupportedModel: for a quantization-aware model, one whose tensors are rounded, or one without a graph.
           NothingHappened: when `per_layer` leaves all in float.
         """
@@ -117,7 +119,7 @@ class QuantizeActivations:
                 "QuantizeActivations expects a tensor to round. Received: per_layer that leaves all of them in float "
                 f"({', '.join(ends)}). Take a selector out."
             )
-        inputs = examples(fit, self.num_examples, self.seed, "QuantizeActivations")
+        inputs = examples(data, self.num_examples, self.seed)
         levels = _levels(flat, {name: ends[name] for name in quantizers}, quantizers, inputs, self.seed)
         behind = {
             name: Rounded(

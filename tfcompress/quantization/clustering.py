@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..backend.tensorflow import is_quantization_aware, keras, tfmot
 from ..core.errors import NothingHappened, UnsupportedModel, expect
@@ -54,6 +54,8 @@ class Cluster:
     References: Han et al., "Deep compression", 2016, https://arxiv.org/abs/1510.00149; tfmot's weight clustering,
     https://www.tensorflow.org/model_optimization/guide/clustering
     """
+
+    takes: ClassVar[Literal["fit"]] = "fit"
 
     num_clusters: int = 16
     preserve_sparsity: bool = True

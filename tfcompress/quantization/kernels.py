@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..backend.tensorflow import is_quantization_aware, keras
 from ..core.errors import NothingHappened, UnsupportedModel, expect
 from ..core.remarks import remark
 from ..core.selection import PerLayer, by_layer, expect_selectors
-from ..core.types import SPARSITY, Fit, Promise
+from ..core.types import SPARSITY, Promise
 from ..measuring.measure import kernel_variables, leaf_layers
 from ..models_io.copying import copy_model
 from .quantizers.affine import Affine
@@ -53,6 +53,8 @@ class QuantizeKernels:
     Reference: Nagel et al., "A white paper on neural network quantization", 2021, https://arxiv.org/abs/2106.08295
     """
 
+    takes: ClassVar[Literal["nothing"]] = "nothing"
+
     quantizer: Quantizer = Affine()
     per_layer: PerLayer[Quantizer | None] = dataclasses.field(default_factory=dict)
 
@@ -78,8 +80,8 @@ class QuantizeKernels:
         """None."""
         return ()
 
-    def apply(self, model: Any, fit: Fit) -> Any:
-        """Gives a copy of `model` with quantized kernels; `fit` is not called.
+    def apply(self, model: Any) -> Any:
+        """Gives a copy of `model` with quantized kernels.
 
         Raises:
           InvalidValue: for NaN or infinity in a kernel, and for a selector of `per_layer` that matches no layer.

@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.contracts import FitOnReplicas, layers_of_fit, needs_of
 from ..core.errors import InvalidRecipe
 from ..core.progress import Logged, Progress
-from ..core.types import FOR_GOOD, Recipe, layers_of_fit
+from ..core.types import FOR_GOOD, Recipe, Stage, Technique
 from .file import make_file
 from .records import Report
 from .stage import RunContext, do_stage
@@ -87,7 +88,7 @@ def _finish(
 def _require_replicas(recipe: Recipe, number: int) -> None:
     for stage in recipe.stages:
         for fit in layers_of_fit(stage.fit):
-            if hasattr(fit, "require_replicas"):
+            if isinstance(fit, FitOnReplicas):
                 fit.require_replicas(number)
 
 
@@ -99,7 +100,8 @@ def require_order(recipe: Recipe) -> None:
     made: dict[str, frozenset[str]] = {}
     for position, stage in enumerate(recipe.stages):
         start = start_name(recipe, position)
-        for needed in (*getattr(stage.fit, "needs", ()), *((start,) if start else ())):
+        _require_fit(stage)
+        for needed in (*needs_of(stage.technique, stage.fit), *((start,) if start else ())):
             if needed not in made:
                 raise InvalidRecipe(
                     f"Stage {stage.name!r} must ask for an earlier stage's model. Received: {needed!r}. "
@@ -116,6 +118,22 @@ def require_order(recipe: Recipe) -> None:
     for name in recipe.exports:
         if name not in made:
             raise InvalidRecipe(f"Recipe.exports must name stages. Received: {name!r}. Use one of: {', '.join(made)}.")
+
+
+def _require_fit(stage: Stage) -> None:
+    """Refuses a stage that lacks a fit, or has one that nothing would call."""
+    name = f"Stage {stage.name!r} ({type(stage.technique).__name__})"
+    if not isinstance(stage.technique, Technique):
+        raise InvalidRecipe(
+            f"{name} must have a technique: makes, keeps, takes, promises(model) and apply. Received: "
+            f"{stage.technique!r}. See tfcompress.Technique."
+        )
+    if stage.technique.takes == "fit" and stage.fit is None:
+        raise InvalidRecipe(f"{name} must have a fit, as it trains. Received: None. Use KerasFit(data).")
+    if stage.technique.takes != "fit" and stage.fit is not None:
+        raise InvalidRecipe(
+            f"{name} must have no fit, as it trains nothing. Received: {type(stage.fit).__name__}. Leave it out."
+        )
 
 
 def start_name(recipe: Recipe, position: int) -> str | None:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import keras, set_seed
+from ..core.contracts import TrustedStart, needs_of, resolved
 from ..core.describe import describe, fingerprint, short
-from ..core.errors import PromiseBroken, WorkerLost
+from ..core.errors import InvalidRecipe, PromiseBroken, WorkerLost
 from ..core.progress import Progress
 from ..core.remarks import collecting
-from ..core.types import CLUSTERS, LEVELS, Fit, Recipe, Stage
+from ..core.types import CLUSTERS, LEVELS, CalibratedTransform, Data, Fit, Recipe, Stage, TrainedTransform, Transform
 from ..data.sampling import batches
 from ..measuring.measure import kernels, measure
 from ..measuring.promises import Verdict, judge_model
@@ -46,7 +47,8 @@ class RunContext:
         """A finished stage's model, read from its folder."""
         from ..models_io.loading.opening import open_saved  # which imports TensorFlow
 
-        trusted = any(getattr(each.start, "trust", False) for each in self.recipe.stages)
+        starts = (each.start for each in self.recipe.stages)
+        trusted = any(isinstance(start, TrustedStart) and start.trust for start in starts)
         return open_saved(next((self.store.root / self.folders[stage]).glob("model.*")), safe_mode=not trusted)
 
     def outputs(self, stage: str) -> np.ndarray:
@@ -76,7 +78,7 @@ def do_stage(context: RunContext, number: int, stage: Stage, start: str | None) 
 
 def _key(context: RunContext, stage: Stage, start: str | None) -> str:
     """A name for all that makes the stage what it is: its settings, the models it uses, data, seed and versions."""
-    needs = {name: context.records[name].key for name in _needs(stage.fit)}
+    needs = {name: context.records[name].key for name in needs_of(stage.technique, stage.fit)}
     origin = context.records[start].key if start else describe(stage.start)
     recipe = context.recipe
     return fingerprint([stage.technique, stage.fit, origin, needs, recipe.data, recipe.seed, versions()])
@@ -117,24 +119,39 @@ def _train(context: RunContext, stage: Stage, start: str | None, key: str, folde
     with context.team.scope(), collecting(lambda said: context.progress.say(f"{stage.name}: {said}")) as remarks:
         model = context.model(start) if start else stage.start()
         promises = (*(context.records[start].promises if start else ()), *stage.technique.promises(model))
-        needs = _needs(stage.fit)
-        fit = stage.fit.resolve({name: context.model(name) for name in needs}) if needs else stage.fit
-        with context.progress.task(stage.name, fit.steps) as advance:
-            watched = _Watched(fit, advance)
-            model = stage.technique.apply(model, watched)
+        models = {name: context.model(name) for name in needs_of(stage.technique, stage.fit)}
+        technique, fit = resolved(stage.technique, models), resolved(stage.fit, models)
+        with context.progress.task(stage.name, fit.steps if fit else None) as advance:
+            watched = _Watched(fit, advance) if fit else None
+            model = applied(technique, model, context.recipe.data, watched)
     record = {
         "name": stage.name,
         "key": key,
         "technique": short(stage.technique, defaults=True),
         "fit": describe(stage.fit),
         "start": start or short(stage.start),
-        "steps": fit.steps,
+        "steps": fit.steps if fit else 0,
         "promises": promises,
-        "history": watched.history,
+        "history": watched.history if watched else {},
         "remarks": tuple(remarks),
     }
     plain = context.team.plain(model)
     return context.team.chief_alone(lambda: _judge_and_save(context, folder, plain, record, started))
+
+
+def applied(
+    technique: Transform | CalibratedTransform | TrainedTransform, model: Any, data: Data, fit: Fit | None
+) -> Any:
+    """The model that `technique` gives, with as much of the rest as it takes. Raises `InvalidRecipe`."""
+    if technique.takes == "nothing":
+        return technique.apply(model)
+    if technique.takes == "data":
+        return technique.apply(model, data)
+    if fit is None:
+        raise InvalidRecipe(
+            f"Stage.fit must be given, as {type(technique).__name__} trains. Received: None. Use KerasFit(data)."
+        )
+    return technique.apply(model, fit)
 
 
 def _judge_and_save(
@@ -167,11 +184,6 @@ def _judge_and_save(
 
 def _bound(verdict: Verdict) -> str:
     return f"at {'most' if verdict.kind in (CLUSTERS, LEVELS) else 'least'} {verdict.promised:.4g}"
-
-
-def _needs(fit: Fit) -> tuple[str, ...]:
-    """Names of earlier stages whose models a fit asks for: the teacher, when there is one."""
-    return getattr(fit, "needs", ())
 
 
 def _predict(context: RunContext, model: Any, label: str) -> np.ndarray:

@@ -117,7 +117,7 @@ def test_what_one_epoch_left_out_is_asked_for_later(tmp_path, asked):
     way = tfc.KerasFit(DATA, epochs=6, batch_size=40, learning_rate=0.05)  # 16 of 96 are left out of each epoch
     weights_after(way, network(0), tmp_path)
     assert 80 < sum(asked) < 6 * 80
-    kept = tfc.distilled(way, network(0), cache=tmp_path)._kept_answers(TeacherCache(tmp_path))
+    kept = tfc.distilled(way, network(0), cache=tmp_path)._kept_logits(TeacherCache(tmp_path))
     answers, known = kept.read(np.zeros(96, int), np.arange(96))
     expected = ask([network(0)], way.view(0, np.arange(96))).numpy()
     assert known.sum() > 90

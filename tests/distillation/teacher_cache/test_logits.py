@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfcompress.core.errors import OutputFull, OutputNotWritable
-from tfcompress.distillation.teacher_cache.cache import logits as kept_answers
+from tfcompress.distillation.teacher_cache import logits as module
 from tfcompress.distillation.teacher_cache.logits import TeacherLogitCache
 from tfcompress.distillation.teacher_cache.rows import AnswerRows
 
@@ -73,7 +73,7 @@ def test_answers_with_something_missing_are_not_held(tmp_path, monkeypatch, miss
     answers, indices = kept(tmp_path, num_examples=50), np.arange(49 if missing == "a row" else 50)
     answers.write(views(indices), indices, logits(indices))
     if missing == "room":
-        monkeypatch.setattr(kept_answers, "MOST_HELD", 50 * 10 * 4 - 1)
+        monkeypatch.setattr(module, "MOST_HELD", 50 * 10 * 4 - 1)
     assert not answers.hold(2 if missing == "a view" else 1)
     asked = np.array([0, 49])
     known = answers.recall(views(asked), asked)["known"].numpy().tolist()
@@ -118,7 +118,7 @@ WRITER = """
 import sys, numpy as np
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_kept_answers import kept, logits, views
+from test_logits import kept, logits, views
 one = kept(Path(sys.argv[1]), 20_000)
 rng = np.random.default_rng(int(sys.argv[2]))
 print("ready", flush=True)
@@ -189,13 +189,13 @@ def test_a_full_disk_is_told_before_anything_is_written(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     one = kept(tmp_path)
-    monkeypatch.setattr(kept_answers.os, "posix_fallocate", full)
+    monkeypatch.setattr(module.os, "posix_fallocate", full)
     with pytest.raises(OutputFull, match="No space left on device"):
         one.read(views([0]), np.array([0]))
 
 
 def test_systems_that_cannot_reserve_space(tmp_path, monkeypatch):
-    monkeypatch.delattr(kept_answers.os, "posix_fallocate")
+    monkeypatch.delattr(module.os, "posix_fallocate")
     one = kept(tmp_path)
     one.write(views([4]), np.array([4]), logits([4]))
     assert one.read(views([4]), np.array([4]))[1].all()

@@ -27,7 +27,7 @@ def accuracy(model, on):
 def test_the_layer_that_was_spoilt_is_found(trained, on, tmp_path):
     """A float file of the same model but for one kernel of two bits: nothing else differs, up to that layer."""
     others = {"conv1": None, "dense1": None, "logits": None}
-    spoilt = tfc.QuantizeKernels(tfc.Affine(bits=2), per_layer=others).apply(trained, None)
+    spoilt = tfc.QuantizeKernels(tfc.Affine(bits=2), per_layer=others).apply(trained)
     path = tfc.Float32().convert(spoilt, None, tmp_path / "spoilt.tflite").path
     found = errors_against(trained, "model.keras", path, on, None, Silent())
     rows = {row.name: row.in_file for row in found.layers}

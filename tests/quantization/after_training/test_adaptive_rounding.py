@@ -20,14 +20,9 @@ def mobile(digits):
     return fold(model, "x").model
 
 
-@pytest.fixture(scope="module")
-def fit(digits):
-    return tfc.KerasFit(digits)
-
-
 @pytest.fixture(scope="module", params=[True, False], ids=["per channel", "per tensor"])
-def rounded(request, mobile, fit):
-    return request.param, tfc.AdaptiveRounding(per_channel=request.param, **QUICK).apply(mobile, fit)
+def rounded(request, mobile, digits):
+    return request.param, tfc.AdaptiveRounding(per_channel=request.param, **QUICK).apply(mobile, digits)
 
 
 def kernels(model):
@@ -74,14 +69,14 @@ def test_outputs_differ_less_than_by_nearest_rounding(rounded, mobile, digits):
     per_channel, model = rounded
     inputs = digits.model_inputs(digits.test.inputs)
     exact = mobile(inputs).numpy()
-    nearest = tfc.QuantizeKernels(tfc.Affine(per_channel=per_channel)).apply(mobile, None)(inputs).numpy()
+    nearest = tfc.QuantizeKernels(tfc.Affine(per_channel=per_channel)).apply(mobile)(inputs).numpy()
     assert ((model(inputs).numpy() - exact) ** 2).mean() < 0.8 * ((nearest - exact) ** 2).mean()
 
 
-def test_it_is_repeatable_and_leaves_the_model(mobile, fit, remarks):
+def test_it_is_repeatable_and_leaves_the_model(mobile, digits, remarks):
     before = mobile.get_weights()
     method = tfc.AdaptiveRounding(num_iterations=5, num_examples=32)
-    first, second = method.apply(mobile, fit), method.apply(mobile, fit)
+    first, second = method.apply(mobile, digits), method.apply(mobile, digits)
     for old, new in zip(before, mobile.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
@@ -96,8 +91,7 @@ def test_correlated_inputs_make_neighbours_round_against_each_other():
     model = keras.Model(inputs, layers.Dense(1, use_bias=False, name="sum")(inputs))
     model.get_layer("sum").kernel.assign(np.array([[100.45], [50.35], [127.0]]) / 127)
     examples = np.random.default_rng(0).normal(size=(64, 1)).repeat(3, axis=1) * [1, 1, 0]
-    fit = type("Examples", (), {"data": OwnData(examples.astype("f4"))})()
-    made = tfc.AdaptiveRounding(num_iterations=300, learning_rate=0.05).apply(model, fit)
+    made = tfc.AdaptiveRounding(num_iterations=300, learning_rate=0.05).apply(model, OwnData(examples.astype("f4")))
     found = np.rint(made.get_layer("sum").kernel.numpy().ravel() * 127)
     assert found.sum() == 151 + 127 and found[2] == 127
 
@@ -110,16 +104,16 @@ class OwnData:
         return stored
 
 
-def test_zeros_stay_zeros(sparse, fit):
-    made = tfc.AdaptiveRounding(**{**QUICK, "num_iterations": 20}).apply(sparse, fit)
+def test_zeros_stay_zeros(sparse, digits):
+    made = tfc.AdaptiveRounding(**{**QUICK, "num_iterations": 20}).apply(sparse, digits)
     for name, (kernel, _) in kernels(sparse).items():
         assert (kernels(made)[name][0][kernel == 0] == 0).all()
 
 
-def test_twice_is_nothing(mobile, fit):
+def test_twice_is_nothing(mobile, digits):
     method = tfc.AdaptiveRounding(num_iterations=5, num_examples=32)
     with pytest.raises(tfc.NothingHappened, match="lie on the int8 grid already"):
-        method.apply(method.apply(mobile, fit), fit)
+        method.apply(method.apply(mobile, digits), digits)
 
 
 def test_layers_it_does_not_know_are_left_and_named(digits, remarks):
@@ -129,24 +123,22 @@ def test_layers_it_does_not_know_are_left_and_named(digits, remarks):
     x = layers.Conv2DTranspose(2, 3, name="transposed")(x)
     x = layers.Conv2D(2, 3, activation="relu", name="known")(x)
     model = keras.Model(inputs, layers.Dense(10, activation="softmax", name="last")(layers.Flatten()(x)))
-    made = tfc.AdaptiveRounding(num_iterations=2, num_examples=8).apply(model, tfc.KerasFit(digits))
+    made = tfc.AdaptiveRounding(num_iterations=2, num_examples=8).apply(model, digits)
     assert "to nearest: shared, transposed." in " ".join(remarks)
     for name in ("shared", "transposed"):
         np.testing.assert_array_equal(made.get_layer(name).kernel.numpy(), model.get_layer(name).kernel.numpy())
     assert (made.get_layer("known").kernel.numpy() != model.get_layer("known").kernel.numpy()).any()
 
 
-def test_a_fit_without_data_and_a_model_without_kernels_are_refused(trained):
-    with pytest.raises(tfc.InvalidValue, match=r"AdaptiveRounding expects a fit with training examples"):
-        tfc.AdaptiveRounding().apply(trained, None)
+def test_a_model_without_kernels_is_refused(digits):
     inputs = keras.Input((4,))
     with pytest.raises(tfc.UnsupportedModel, match="Received: InputLayer, ReLU"):
-        tfc.AdaptiveRounding().apply(keras.Model(inputs, layers.ReLU()(inputs)), None)
+        tfc.AdaptiveRounding().apply(keras.Model(inputs, layers.ReLU()(inputs)), digits)
 
 
-def test_a_quantization_aware_model_is_refused(aware, fit):
+def test_a_quantization_aware_model_is_refused(aware, digits):
     with pytest.raises(tfc.UnsupportedModel, match="^AdaptiveRounding expects a float model"):
-        tfc.AdaptiveRounding().apply(aware, fit)
+        tfc.AdaptiveRounding().apply(aware, digits)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +151,8 @@ def test_a_bad_value_names_its_field(bad):
         tfc.AdaptiveRounding(**bad)
 
 
-def test_nan_in_a_kernel_is_named(mobile, fit):
+def test_nan_in_a_kernel_is_named(mobile, digits):
     broken = copy_model(mobile)
     broken.get_layer("stem").kernel.assign(np.full(broken.get_layer("stem").kernel.shape, np.nan))
     with pytest.raises(tfc.InvalidValue, match="in stem"):
-        tfc.AdaptiveRounding(num_iterations=2, num_examples=8).apply(broken, fit)
+        tfc.AdaptiveRounding(num_iterations=2, num_examples=8).apply(broken, digits)

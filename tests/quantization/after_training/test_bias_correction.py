@@ -17,21 +17,15 @@ def mobile(digits):
     return model
 
 
-@pytest.fixture(scope="module")
-def fit(digits):
-    return tfc.KerasFit(digits)
-
-
-class OwnFit:
+class OwnData:
     """Two examples, (2,) and (4,) of one number each."""
 
-    class data:
-        class train:
-            inputs = np.array([[2.0, 0.0], [4.0, 0.0]], "float32")
+    class train:
+        inputs = np.array([[2.0, 0.0], [4.0, 0.0]], "float32")
 
-        @staticmethod
-        def model_inputs(stored):
-            return stored
+    @staticmethod
+    def model_inputs(stored):
+        return stored
 
 
 def test_a_dense_layer_worked_by_hand():
@@ -39,19 +33,19 @@ def test_a_dense_layer_worked_by_hand():
     inputs = keras.Input((2,))
     model = keras.Model(inputs, layers.Dense(1, activation="relu", name="d")(inputs))
     model.get_layer("d").set_weights([np.array([[10.4], [127.0]]), np.array([5.0])])
-    made = tfc.CorrectBias().apply(model, OwnFit())
+    made = tfc.CorrectBias().apply(model, OwnData())
     kernel, bias = made.get_layer("d").get_weights()
     assert kernel.ravel().tolist() == [10.0, 127.0]
     assert bias[0] == pytest.approx(5.0 + 1.2, abs=1e-5)
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
-def test_means_are_those_of_the_float_model_layer_by_layer(mobile, fit, digits, per_channel, remarks):
+def test_means_are_those_of_the_float_model_layer_by_layer(mobile, digits, per_channel, remarks):
     before = mobile.get_weights()
     exact = fold(mobile, "x").model
     method = tfc.CorrectBias(per_channel=per_channel, num_examples=1437)
-    made = method.apply(mobile, fit)
-    nearest = tfc.QuantizeKernels(tfc.Affine(per_channel=per_channel)).apply(exact, None)
+    made = method.apply(mobile, digits)
+    nearest = tfc.QuantizeKernels(tfc.Affine(per_channel=per_channel)).apply(exact)
     inputs = digits.model_inputs(digits.train.inputs)
     for layer in made.layers:
         if hasattr(layer, "use_bias"):
@@ -63,18 +57,18 @@ def test_means_are_those_of_the_float_model_layer_by_layer(mobile, fit, digits, 
     assert remarks[0].startswith("12 biases were corrected, that of ")
 
 
-def test_kernels_are_the_nearest_levels(mobile, fit):
-    made = tfc.CorrectBias(per_channel=False).apply(mobile, fit)
+def test_kernels_are_the_nearest_levels(mobile, digits):
+    made = tfc.CorrectBias(per_channel=False).apply(mobile, digits)
     kernel = fold(mobile, "x").model.get_layer("block2_pointwise").kernel.numpy()
     scale = np.abs(kernel).max() / 127
     np.testing.assert_allclose(made.get_layer("block2_pointwise").kernel.numpy(), np.rint(kernel / scale) * scale,
                                atol=1e-6)  # fmt: skip
 
 
-def test_what_adaptive_rounding_leaves_can_be_corrected(mobile, fit, digits):
+def test_what_adaptive_rounding_leaves_can_be_corrected(mobile, digits):
     rounding = tfc.AdaptiveRounding(per_channel=False, num_iterations=10, num_examples=64)
-    alone = rounding.apply(mobile, fit)
-    made = tfc.CorrectBias(per_channel=False, rounding=rounding, num_examples=1437).apply(mobile, fit)
+    alone = rounding.apply(mobile, digits)
+    made = tfc.CorrectBias(per_channel=False, rounding=rounding, num_examples=1437).apply(mobile, digits)
     exact = fold(mobile, "x").model
     inputs = digits.model_inputs(digits.train.inputs)
     for name in ("stem", "block3_depthwise", "logits"):
@@ -84,24 +78,24 @@ def test_what_adaptive_rounding_leaves_can_be_corrected(mobile, fit, digits):
         assert left < 0.05 * np.abs(mean_outputs(alone, name, inputs) - wanted).max()
 
 
-def test_layers_without_a_bias_are_named(digits, fit, remarks):
+def test_layers_without_a_bias_are_named(digits, remarks):
     inputs = keras.Input((8, 8, 1))
     x = layers.Flatten()(layers.Conv2D(2, 3, use_bias=False, name="bare")(inputs))
-    tfc.CorrectBias().apply(keras.Model(inputs, layers.Dense(10, name="d")(x)), fit)
+    tfc.CorrectBias().apply(keras.Model(inputs, layers.Dense(10, name="d")(x)), digits)
     assert "Without a bias that could be corrected: bare." in remarks
     bare = keras.Model(inputs, layers.Conv2D(2, 3, use_bias=False)(inputs))
     with pytest.raises(tfc.UnsupportedModel, match="Received: layers without"):
-        tfc.CorrectBias().apply(bare, fit)
+        tfc.CorrectBias().apply(bare, digits)
 
 
-def test_twice_is_nothing(trained, fit):
+def test_twice_is_nothing(trained, digits):
     with pytest.raises(tfc.NothingHappened, match="lie on the int8 grid already"):
-        tfc.CorrectBias().apply(tfc.CorrectBias().apply(trained, fit), fit)
+        tfc.CorrectBias().apply(tfc.CorrectBias().apply(trained, digits), digits)
 
 
-def test_a_quantization_aware_model_is_refused(aware, fit):
+def test_a_quantization_aware_model_is_refused(aware, digits):
     with pytest.raises(tfc.UnsupportedModel, match="^CorrectBias expects a float model"):
-        tfc.CorrectBias().apply(aware, fit)
+        tfc.CorrectBias().apply(aware, digits)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_answers_stay_and_ranges_become_equal(between, second):
     flat = [layers.Flatten()] if second == "dense" else []
     first = layers.Conv2D(4, 3, padding="same", name="first")
     model = chain(first, *(make() for make in between), *flat, makers[second]())
-    made = tfc.Equalize().apply(model, None)
+    made = tfc.Equalize().apply(model)
     assert relative_difference(model, made) < 1e-5
     outputs = output_ranges(made.get_layer("first"))
     np.testing.assert_allclose(outputs, input_ranges(made.get_layer("second"), 4), rtol=1e-4)
@@ -84,7 +84,7 @@ def test_answers_stay_and_ranges_become_equal(between, second):
 def test_a_depthwise_model_with_batch_normalization(remarks):
     model = uneven(tfc.mobile_cnn((8, 8, 1), width=4))
     before = model.get_weights()
-    made = tfc.Equalize().apply(model, None)
+    made = tfc.Equalize().apply(model)
     assert relative_difference(model, made) < 1e-5
     found = pairs(made)
     assert len(found) == 11  # 12 layers in a row
@@ -98,7 +98,7 @@ def test_a_depthwise_model_with_batch_normalization(remarks):
 
 def test_what_a_branch_reads_is_left():
     model = uneven(tfc.resnet(8, (8, 8, 3)))
-    made = tfc.Equalize().apply(model, None)
+    made = tfc.Equalize().apply(model)
     assert relative_difference(model, made) < 1e-5
     # Within each block only: what comes out of a block goes to the next and to its shortcut; the pooling to the logits
     # comes after an addition.
@@ -110,7 +110,7 @@ def test_a_channel_that_is_zero_stays_as_it_is():
     kernel = model.get_layer("a").kernel.numpy()
     kernel[..., 1] = 0
     model.get_layer("a").kernel.assign(kernel)
-    made = tfc.Equalize().apply(model, None)
+    made = tfc.Equalize().apply(model)
     assert relative_difference(model, made) < 1e-5
     assert (made.get_layer("a").kernel.numpy()[..., 1] == 0).all()
     assert made.get_layer("a").bias.numpy()[1] == model.get_layer("a").bias.numpy()[1]
@@ -126,11 +126,11 @@ def test_a_channel_that_is_zero_stays_as_it_is():
 )
 def test_relu6_is_replaced_where_asked_and_else_left_and_named(relu6, remarks):
     model = chain(*relu6(), layers.Conv2D(3, 1, name="b"), layers.ReLU(), layers.Conv2D(2, 1, name="c"))
-    left = tfc.Equalize().apply(model, None)
+    left = tfc.Equalize().apply(model)
     assert relative_difference(model, left) < 1e-5
     np.testing.assert_array_equal(left.get_layer("a").kernel.numpy(), model.get_layer("a").kernel.numpy())
     assert "replace_relu6=True): a -> b." in " ".join(remarks)
-    replaced = tfc.Equalize(replace_relu6=True).apply(model, None)
+    replaced = tfc.Equalize(replace_relu6=True).apply(model)
     assert "ReLU6 became ReLU in " in " ".join(remarks)
     small = np.full((1, 8, 8, 3), 1e-3, "float32")  # below the bound both are the same function
     np.testing.assert_allclose(replaced(small), model(small), rtol=1e-4)
@@ -146,19 +146,19 @@ def test_relu6_is_replaced_where_asked_and_else_left_and_named(relu6, remarks):
 def test_what_is_not_homogeneous_parts_layers(between):
     model = chain(layers.Conv2D(4, 1), between(), layers.Conv2D(3, 1))
     with pytest.raises(tfc.NothingHappened, match="Received: no such pair"):
-        tfc.Equalize().apply(model, None)
+        tfc.Equalize().apply(model)
 
 
 def test_only_pairs_with_relu6_is_nothing_and_says_how():
     model = chain(layers.Conv2D(4, 1, name="a"), layers.ReLU(6.0), layers.Conv2D(3, 1, name="b"))
     with pytest.raises(tfc.NothingHappened, match=r"\(a -> b\). Use replace_relu6=True"):
-        tfc.Equalize().apply(model, None)
+        tfc.Equalize().apply(model)
 
 
 def test_a_second_time_is_nothing():
     model = chain(layers.Conv2D(4, 1), layers.ReLU(), layers.Conv2D(3, 1))
     with pytest.raises(tfc.NothingHappened, match="equal ranges already"):
-        tfc.Equalize().apply(tfc.Equalize().apply(model, None), None)
+        tfc.Equalize().apply(tfc.Equalize().apply(model))
 
 
 def test_a_tensor_that_is_an_output_too_is_left():

@@ -44,7 +44,7 @@ def test_a_convolution_worked_by_hand():
     model.layers[2].set_weights(
         [np.array([3.0, 1.0]), np.array([0.5, -1.0]), np.array([2.0, 1.0]), np.array([4, 0.25])]
     )
-    kernel, bias = tfc.FoldBatchNorm().apply(model, None).get_layer("conv").get_weights()
+    kernel, bias = tfc.FoldBatchNorm().apply(model).get_layer("conv").get_weights()
     assert kernel.ravel().tolist() == [3.0, -2.0]
     assert bias.tolist() == [0.5 + (1 - 2) * 1.5, -1.0 + (3 - 1) * 2]
 
@@ -65,21 +65,21 @@ def test_a_convolution_worked_by_hand():
 @pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}], ids=str)
 def test_answers_stay(layer, options):
     model = chain(type(layer).from_config(layer.get_config()), layers.BatchNormalization(**options), layers.ReLU())
-    folded = tfc.FoldBatchNorm().apply(model, None)
+    folded = tfc.FoldBatchNorm().apply(model)
     assert kinds(folded) == ["InputLayer", type(layer).__name__, "ReLU"]
     assert largest_difference(model, folded) < 1e-5
 
 
 def test_one_dimension_too():
     model = chain(layers.Conv1D(4, 3, padding="causal"), layers.BatchNormalization(), shape=(9, 3))
-    assert largest_difference(model, tfc.FoldBatchNorm().apply(model, None)) < 1e-5
+    assert largest_difference(model, tfc.FoldBatchNorm().apply(model)) < 1e-5
 
 
 @pytest.mark.parametrize("build", [lambda: tfc.mobile_cnn((8, 8, 1), width=4), lambda: tfc.resnet(8, (8, 8, 3))])
 def test_whole_models(build):
     model = unsettled(build())
     before = model.get_weights()
-    folded = tfc.FoldBatchNorm().apply(model, None)
+    folded = tfc.FoldBatchNorm().apply(model)
     assert "BatchNormalization" not in kinds(folded)
     answers = np.abs(model(np.ones((1, *model.input_shape[1:]), "f4")).numpy()).max()
     assert largest_difference(model, folded) < 1e-5 * max(1, answers)
@@ -93,7 +93,7 @@ def test_a_sequential_model_and_a_normalization_that_is_the_output():
         keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.BatchNormalization(), layers.Dense(2),
                           layers.BatchNormalization()])
     )  # fmt: skip
-    folded = tfc.FoldBatchNorm().apply(model, None)
+    folded = tfc.FoldBatchNorm().apply(model)
     assert kinds(folded) == ["InputLayer", "Dense", "Dense"]
     assert largest_difference(model, folded) < 1e-5
 
@@ -121,7 +121,7 @@ def test_what_cannot_be_folded_stays_and_is_named(remarks):
     x = layers.BatchNormalization(name="good")(layers.Conv2D(3, 1, name="d")(x))
     nested = keras.Sequential([keras.Input((8, 8, 3)), layers.BatchNormalization(name="inner_norm")], name="inner")
     model = unsettled(keras.Model(inputs, nested(x)))
-    folded = tfc.FoldBatchNorm().apply(model, None)
+    folded = tfc.FoldBatchNorm().apply(model)
     assert largest_difference(model, folded) < 1e-4
     told = " ".join(remarks)
     assert "1 BatchNormalization layers are folded" in told
@@ -135,9 +135,9 @@ def test_what_cannot_be_folded_stays_and_is_named(remarks):
 
 def test_nothing_to_fold_is_told(trained):
     with pytest.raises(tfc.NothingHappened, match="Received: none at all"):
-        tfc.FoldBatchNorm().apply(trained, None)
+        tfc.FoldBatchNorm().apply(trained)
 
 
 def test_a_quantization_aware_model_is_refused(aware):
     with pytest.raises(tfc.UnsupportedModel, match="^FoldBatchNorm expects a float model"):
-        tfc.FoldBatchNorm().apply(aware, None)
+        tfc.FoldBatchNorm().apply(aware)

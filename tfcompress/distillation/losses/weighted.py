@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ...backend.tensorflow import tf
 from ...core.errors import InvalidValue, expect
+from .asking import LayerLoss, needs_labels
 from .outputs import SoftTargets
 
 
@@ -81,7 +82,7 @@ class WeightedSum:
 
     def __call__(self, teacher_logits: Any, student_logits: Any, labels: Any = None, progress: Any = 1.0) -> Any:
         """The loss of each example, shape (batch,), at a fraction of training; for losses of answers only."""
-        if any(hasattr(part, "layers") for part, _ in self.parts):
+        if any(isinstance(part, LayerLoss) for part, _ in self.parts):
             raise InvalidValue(
                 "WeightedSum.parts must be losses of answers to be called by hand. Received: one that compares layers. "
                 "Give it to a Distiller, which has the layers."
@@ -104,6 +105,6 @@ def weight_at(weight: float | Ramp, progress: Any) -> Any:
 
 def answer_loss(loss: Callable[..., Any], teacher_logits: Any, student_logits: Any, labels: Any) -> Any:
     """A loss of answers, given the labels where it asks for them."""
-    if getattr(loss, "needs_labels", False):
+    if needs_labels(loss):
         return loss(teacher_logits, student_logits, labels)
     return loss(teacher_logits, student_logits)

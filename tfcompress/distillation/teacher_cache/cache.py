@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core.contracts import FitWithViews
 from ...core.describe import describe, fingerprint
 from ...core.errors import expect
 
@@ -62,7 +63,7 @@ class TeacherCache:
         """For the report: what is in the weights of a student, its answers' rounding; their folder is not."""
         return True if self == TeacherCache(self.folder) else {"top_k": self.top_k, "dtype": self.dtype}
 
-    def place(self, teachers: Sequence[Any], fit: Any) -> tuple[Path, dict[str, Any]]:
+    def place(self, teachers: Sequence[Any], fit: FitWithViews) -> tuple[Path, dict[str, Any]]:
         """The folder for these teachers' answers to the views of `fit`, and in words what its name stands for.
 
         Views do not depend on how many there are, so that trainings of any length share theirs.

@@ -36,10 +36,13 @@ def to_tf_keras(graph: Any, name: str) -> tuple[Any, dict[str, str]]:
 
 
 class _Conversion:
-    """What has been made so far: layers by the identity of their originals, names taken, reasons for hosting."""
+    """What has been made so far: layers by the identity of their originals, which of them have their weights, names
+    taken, reasons for hosting.
+    """
 
     def __init__(self) -> None:
         self.layers: dict[int, Any] = {}
+        self.filled: set[int] = set()
         self.names: set[str] = set()
         self.hosted: dict[str, str] = {}
 
@@ -167,9 +170,9 @@ class _Conversion:
             return hosted
 
     def _fill(self, original: Any, layer: Any) -> None:
-        if getattr(layer, "_tfcompress_filled", False):
+        if id(layer) in self.filled:
             return
-        layer._tfcompress_filled = True
+        self.filled.add(id(layer))
         if isinstance(original, keras.layers.Layer):
             if original.weights:
                 layer.set_weights(original.get_weights())

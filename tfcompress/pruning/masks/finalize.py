@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...core.types import Data, Fit, data_in
+from ...core.contracts import data_in
+from ...core.types import Data, Fit
 from ...data.sampling import sampled_batches
 from ...models_io.copying import copy_model
 from ..loss_gradients import BATCH_SIZE

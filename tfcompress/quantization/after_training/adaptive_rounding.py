@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...backend.tensorflow import keras, tf
 from ...core.errors import NothingHappened, expect
 from ...core.remarks import remark
-from ...core.types import SPARSITY, Fit, Promise
+from ...core.types import SPARSITY, Data, Promise
 from ...data.sampling import batches
 from ...graph.network import kernel_of
 from ...models_io.copying import copy_model
@@ -52,7 +52,7 @@ class AdaptiveRounding:
       seed: of the choice of examples and of their order. Defaults to 0.
 
     Raises:
-      InvalidValue: for a value out of range, and for a fit without data.
+      InvalidValue: for a value out of range.
       UnsupportedModel: for a model that is quantization-aware, or without a layer that it knows.
       NothingHappened: when all kernels lie on the grid already.
 
@@ -64,6 +64,8 @@ class AdaptiveRounding:
     Reference: Nagel, Amjad, van Baalen, Louizos and Blankevoort, "Up or down? Adaptive rounding for post-training
     quantization", 2020, https://arxiv.org/abs/2004.10568
     """
+
+    takes: ClassVar[Literal["data"]] = "data"
 
     per_channel: bool = True
     num_examples: int = 512
@@ -98,12 +100,12 @@ class AdaptiveRounding:
         """None."""
         return ()
 
-    def apply(self, model: Any, fit: Fit) -> Any:
-        """Gives a copy of `model` with rounded kernels; `fit` gives examples and is not called."""
+    def apply(self, model: Any, data: Data) -> Any:
+        """Gives a copy of `model` with rounded kernels, by examples of the training split."""
         folded = fold(model, "AdaptiveRounding")
         exact, rounded = folded.model, copy_model(folded.model)
         layers = followed(exact, "AdaptiveRounding")
-        inputs = examples(fit, self.num_examples, self.seed, "AdaptiveRounding")
+        inputs = examples(data, self.num_examples, self.seed)
         errors = {}
         for layer in layers:
             before, after = self._round(exact, rounded, layer, inputs)

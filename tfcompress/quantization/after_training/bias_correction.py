@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...core.errors import NothingHappened, UnsupportedModel, expect
 from ...core.remarks import remark
-from ...core.types import SPARSITY, Fit, Promise
+from ...core.types import SPARSITY, Data, Promise
 from ...graph.network import kernel_of
 from ...models_io.copying import copy_model
 from ..kernels import channel_axes
@@ -52,7 +52,7 @@ class CorrectBias:
       seed: of the choice of examples. Defaults to 0.
 
     Raises:
-      InvalidValue: for a value out of range, and for a fit without data.
+      InvalidValue: for a value out of range.
       UnsupportedModel: for a model that is quantization-aware, or without a layer with a bias that it knows.
       NothingHappened: when all kernels lie on the grid already.
 
@@ -64,6 +64,8 @@ class CorrectBias:
     Reference: Nagel, van Baalen, Blankevoort and Welling, "Data-free quantization through weight equalization and bias
     correction", 2019, section 4.2 and appendix D, https://arxiv.org/abs/1906.04721
     """
+
+    takes: ClassVar[Literal["data"]] = "data"
 
     per_channel: bool = True
     num_examples: int = 512
@@ -94,8 +96,8 @@ class CorrectBias:
         """None."""
         return ()
 
-    def apply(self, model: Any, fit: Fit) -> Any:
-        """Gives a copy of `model` with rounded kernels and corrected biases; `fit` gives examples and is not called."""
+    def apply(self, model: Any, data: Data) -> Any:
+        """Gives a copy of `model` with rounded kernels and corrected biases, by examples of the training split."""
         folded = fold(model, "CorrectBias")
         exact = folded.model
         layers = followed(exact, "CorrectBias")
@@ -105,8 +107,8 @@ class CorrectBias:
                 "CorrectBias expects a layer with a bias. Received: layers without. Train with use_bias=True, or use "
                 "AdaptiveRounding."
             )
-        inputs = examples(fit, self.num_examples, self.seed, "CorrectBias")
-        rounded = copy_model(exact) if self.rounding is None else self.rounding.apply(exact, fit)
+        inputs = examples(data, self.num_examples, self.seed)
+        rounded = copy_model(exact) if self.rounding is None else self.rounding.apply(exact, data)
         if self.rounding is None:
             for layer in layers:
                 _to_nearest(rounded.get_layer(layer.name), self.per_channel)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...core.errors import NothingHappened, expect
 from ...core.remarks import remark
-from ...core.types import SPARSITY, Fit, Promise
+from ...core.types import SPARSITY, Promise
 from ...graph.homogeneous import activation_role, role, without_bound
 from ...graph.network import Network, is_channels_last, kernel_of
 from ...graph.rebuilding import rebuilt
@@ -163,6 +163,8 @@ class Equalize:
     correction", 2019, section 4.1, https://arxiv.org/abs/1906.04721
     """
 
+    takes: ClassVar[Literal["nothing"]] = "nothing"
+
     replace_relu6: bool = False
     num_rounds: int = 50
 
@@ -185,8 +187,8 @@ class Equalize:
         """None."""
         return ()
 
-    def apply(self, model: Any, fit: Fit) -> Any:
-        """Gives an equalized copy of `model`, batch normalization folded; `fit` is not called."""
+    def apply(self, model: Any) -> Any:
+        """Gives an equalized copy of `model`, batch normalization folded."""
         folded = fold(model, "Equalize")
         made = folded.model
         found = pairs(made)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...backend.tensorflow import keras
 from ...core.errors import NothingHappened
 from ...core.remarks import remark
-from ...core.types import SPARSITY, Fit, Promise
+from ...core.types import SPARSITY, Promise
 from ...graph.network import Network, is_channels_last, kernel_of
 from ...graph.rebuilding import rebuilt
 
@@ -120,6 +120,8 @@ class FoldBatchNorm:
     inference", 2018, section 3.2, https://arxiv.org/abs/1712.05877
     """
 
+    takes: ClassVar[Literal["nothing"]] = "nothing"
+
     @property
     def makes(self) -> frozenset[str]:
         """Nothing that a file could be held to."""
@@ -134,8 +136,8 @@ class FoldBatchNorm:
         """None."""
         return ()
 
-    def apply(self, model: Any, fit: Fit) -> Any:
-        """Gives a folded copy of `model`; `fit` is not called."""
+    def apply(self, model: Any) -> Any:
+        """Gives a folded copy of `model`."""
         folded = fold(model, "FoldBatchNorm")
         if not folded.gone:
             told = "; ".join(f"{name} {reason}" for name, reason in folded.left.items()) or "none at all"

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...backend.tensorflow import keras, tf
-from ...core.errors import InvalidValue, UnsupportedModel
-from ...core.types import data_in
+from ...core.errors import UnsupportedModel
 from ...data.sampling import batches
 from ...graph.homogeneous import activation_role, role
 from ...graph.network import Network, is_channels_last, kernel_of
@@ -15,26 +14,16 @@ from ...graph.network import Network, is_channels_last, kernel_of
 if TYPE_CHECKING:
     import numpy as np
 
-    from ...core.types import Fit
+    from ...core.types import Data
 
 FOLLOWED = frozenset({"Conv1D", "Conv2D", "DepthwiseConv2D", "Dense"})
 BATCH_SIZE = 64
 
 
-def examples(fit: Fit, num_examples: int, seed: int, owner: str) -> np.ndarray:
-    """Training examples as the model sees them, drawn at random: shape (at most num_examples, ...).
-
-    Raises:
-      InvalidValue: in the name of `owner`, for a way of fitting that has no data.
-    """
+def examples(data: Data, num_examples: int, seed: int) -> np.ndarray:
+    """Inputs of the training split as the model sees them, drawn at random: shape (at most num_examples, ...)."""
     import numpy as np
 
-    data = data_in(fit)
-    if data is None:
-        raise InvalidValue(
-            f"{owner} expects a fit with training examples (fit.data). Received: {type(fit).__name__}. "
-            "Use KerasFit(data), which then trains nothing."
-        )
     inputs = data.train.inputs
     return data.model_inputs(inputs[np.random.default_rng(seed).permutation(len(inputs))[:num_examples]])
 

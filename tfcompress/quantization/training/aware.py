@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from ...backend.tensorflow import is_quantization_aware, tfmot, wrappers
 from ...core.errors import UnsupportedModel, expect
@@ -65,6 +65,8 @@ class QuantizeAware:
     Reference: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
     inference", 2018, https://arxiv.org/abs/1712.05877; of stochastic rounding see `stochastic.round_stochastically`
     """
+
+    takes: ClassVar[Literal["fit"]] = "fit"
 
     keep_sparsity: bool | None = None
     strict: bool = False
