@@ -13,7 +13,7 @@ from ...data.cifar10 import Cifar10
 from ...data.digits import Digits
 from ...data.folder import ImageFolder
 from ...data.listing import SUFFIXES
-from ...data.pictures import read_pictures
+from ...data.images import read_images
 from ...quantization.bit_sensitivity import Examples
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _images(
     """Pictures without classes, as `ImageFolder` would scale them."""
     sized = _image_shape(shape)
     like = ImageFolder(paths[0].parent, input_shape=sized, scaling=scaling)
-    pixels = read_pictures([paths[number] for number in _draw(len(paths), num_examples, random)], sized)
+    pixels = read_images([paths[number] for number in _draw(len(paths), num_examples, random)], sized)
     if scaling == "caffe":  # which has blue first
         pixels = pixels[..., ::-1]
     return _without_labels(_Arrays(pixels, like.scale, like.offset), pixels)
