@@ -12,8 +12,8 @@ from ...core.types import Data, Split
 from ...data.cifar10 import Cifar10
 from ...data.digits import Digits
 from ...data.folder import ImageFolder
-from ...data.listing import SUFFIXES
 from ...data.images import read_images
+from ...data.listing import SUFFIXES
 from ...quantization.bit_sensitivity import Examples
 
 if TYPE_CHECKING:
