@@ -114,7 +114,7 @@ def measure(title: str, path: Path, data: Data, repeats: int) -> Row:
         if seen.outputs is None or seen.pass_s is None:
             sys.exit(f"{title}: {seen.failure}")
         check_s.append(seen.pass_s)
-    num_different = int(np.sum(judge.answers(seen.outputs) != expected))
+    num_different = int(np.sum(judge.classes_of(seen.outputs) != expected))
     return Row(title, *(statistics.median(times) for times in (loop_s, check_s, with_start_s)), num_different)
 
 

@@ -131,7 +131,7 @@ def _inspect_tflite(path: Path, with_gpu: bool) -> TfliteFile:
     with _working("asking the GPU delegate"):
         gpu = ask_gpu(path, file, "the file")
     support = operator_support(gpu, [row.op for row in file.operators])
-    operators = (dataclasses.replace(row, gpu=answer) for row, answer in zip(file.operators, support, strict=True))
+    operators = (dataclasses.replace(row, gpu=each) for row, each in zip(file.operators, support, strict=True))
     return dataclasses.replace(file, gpu=gpu, operators=tuple(operators))
 
 

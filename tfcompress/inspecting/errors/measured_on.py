@@ -155,7 +155,7 @@ def _arrays(path: Path, num_examples: int, random: np.random.Generator) -> Examp
 
 
 def _loose_images(path: Path) -> list[Path]:
-    """Pictures that lie in a folder itself."""
+    """Image files directly in a folder."""
     found = sorted(path.iterdir()) if path.is_dir() else []
     return [each for each in found if each.suffix.lower() in SUFFIXES and each.is_file()]
 
@@ -163,7 +163,7 @@ def _loose_images(path: Path) -> list[Path]:
 def _images(
     paths: Sequence[Path], shape: tuple[int, ...], scaling: str, num_examples: int, random: np.random.Generator
 ) -> Examples:
-    """Pictures without classes, as `ImageFolder` would scale them."""
+    """Images without classes, as `ImageFolder` would scale them."""
     sized = _image_shape(shape)
     like = ImageFolder(paths[0].parent, input_shape=sized, scaling=scaling)
     pixels = read_images([paths[number] for number in _draw(len(paths), num_examples, random)], sized)

@@ -114,7 +114,7 @@ def _refusals(model: Any) -> tuple[dict[str, str], str]:
         with scope_of(model):
             annotated = keras.models.clone_model(copy_model(model), clone_function=annotate)
             tfmot.quantization.keras.quantize_apply(annotated, scheme)
-    except Exception as error:  # whatever tfmot and Keras raise over a graph: it is the answer
+    except Exception as error:  # whatever tfmot and Keras raise over a graph: the layer is not supported
         registry = _default_scheme().get_quantize_registry()
         for layer in leaf_layers(model):
             if not registry.supports(layer) and type(layer).__name__ not in _PLACE_COUNTS:

@@ -38,6 +38,6 @@ def layerwise_support(model: Any) -> tuple[Support, Mapping[str, str]]:
         QuantizeAware().apply(model, _NoTraining())
     except UnsupportedModel as error:
         return Support(NO, str(error)), left
-    except Exception as error:  # whatever tfmot and Keras raise over a graph: it is the answer
+    except Exception as error:  # whatever tfmot and Keras raise over a graph: the layer is not supported
         return Support(NO, cause(error)), left
     return Support(PARTLY if left else YES), left

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...measuring.tflite import text_of
 
-_MOST_TEXT = 64  # characters of a metadata entry that are told
+_MOST_TEXT = 64  # characters of a metadata entry that are shown
 
 
 def metadata(model: Any, entry: Any) -> dict[str, Any]:
