@@ -140,7 +140,7 @@ def _train(context: RunContext, stage: Stage, start: str | None, key: str, folde
 
 
 def applied(
-    technique: Transform | CalibratedTransform | TrainedTransform, model: Any, data: Data, fit: Fit | None
+    technique: Transform | CalibratedTransform | TrainedTransform, model: Any, data: Data, fit: Fit | None = None
 ) -> Any:
     """The model that `technique` gives, with as much of the rest as it takes. Raises `InvalidRecipe`."""
     if technique.takes == "nothing":
