@@ -14,6 +14,7 @@ from tfcompress.core.remarks import remark
 from tfcompress.core.types import SPARSITY, Data, Finding, Promise, Recipe, Split, Stage
 from tfcompress.models_io.copying import load_model
 from tfcompress.running.run import require_order, run
+from tfcompress.running.stage import applied
 from tfcompress.running.store import Store
 
 
@@ -396,6 +397,11 @@ def test_what_an_earlier_stage_made_counts_only_for_those_that_start_from_it():
 def test_a_stage_has_a_fit_if_and_only_if_it_trains(stage, message):
     with pytest.raises(InvalidRecipe, match=f"^{message}"):
         require_order(Recipe(DATA, (stage,), {}, ()))
+
+
+def test_a_technique_that_trains_is_not_applied_without_a_fit():
+    with pytest.raises(InvalidRecipe, match="^Stage.fit must be given, as Train trains. Received: None."):
+        applied(TRAIN, build(), DATA)
 
 
 def test_stages_that_train_nothing_are_made_kept_and_reused(store):

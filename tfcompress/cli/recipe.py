@@ -204,7 +204,7 @@ def _print_plan(recipe: Recipe, name: str) -> None:
         lines = {
             "from": start_name(recipe, position) or short(stage.start),
             "does": short(stage.technique, defaults=True),
-            "trains": f"{stage.fit.steps:,} steps, {short(stage.fit)}" if stage.fit else "",
+            "trains": "" if stage.fit is None else f"{stage.fit.steps:,} steps, {short(stage.fit)}",
             "makes": ", ".join(sorted(stage.technique.makes)),
             "keeps": ", ".join(sorted(stage.technique.keeps)),
             "files": ", ".join(exporter.mode for exporter in recipe.exports.get(stage.name, ())),

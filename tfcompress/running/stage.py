@@ -121,8 +121,8 @@ def _train(context: RunContext, stage: Stage, start: str | None, key: str, folde
         promises = (*(context.records[start].promises if start else ()), *stage.technique.promises(model))
         models = {name: context.model(name) for name in needs_of(stage.technique, stage.fit)}
         technique, fit = resolved(stage.technique, models), resolved(stage.fit, models)
-        with context.progress.task(stage.name, fit.steps if fit else None) as advance:
-            watched = _Watched(fit, advance) if fit else None
+        with context.progress.task(stage.name, None if fit is None else fit.steps) as advance:
+            watched = None if fit is None else _Watched(fit, advance)
             model = applied(technique, model, context.recipe.data, watched)
     record = {
         "name": stage.name,
@@ -130,9 +130,9 @@ def _train(context: RunContext, stage: Stage, start: str | None, key: str, folde
         "technique": short(stage.technique, defaults=True),
         "fit": describe(stage.fit),
         "start": start or short(stage.start),
-        "steps": fit.steps if fit else 0,
+        "steps": 0 if fit is None else fit.steps,
         "promises": promises,
-        "history": watched.history if watched else {},
+        "history": {} if watched is None else watched.history,
         "remarks": tuple(remarks),
     }
     plain = context.team.plain(model)
