@@ -5,6 +5,8 @@ import importlib
 import inspect
 import json
 import pkgutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -74,6 +76,19 @@ def test_is_frozen(cls):
 @pytest.mark.parametrize("value", VALUES, ids=name_of)
 def test_is_json(value):
     assert json.loads(json.dumps(describe(value))) == describe(value)
+
+
+def test_settings_are_made_without_tensorflow():
+    """So that a plan, and a mistake in an argument, are there at once."""
+    classes = {f"{cls.__module__}:{cls.__name__}" for cls in MEMBERS if has_defaults(cls)}
+    code = (
+        "import importlib, sys\n"
+        "for module, name in (each.split(':') for each in sys.argv[1:]):\n"
+        "    getattr(importlib.import_module(module), name)()\n"
+        "    assert 'tensorflow' not in sys.modules, name\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *sorted(classes)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("value", [*TECHNIQUES, *EXPORTERS, *CHECKS, *LOSSES], ids=name_of)

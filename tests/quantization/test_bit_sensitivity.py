@@ -94,7 +94,7 @@ def test_outputs_in_few_bits_hurt_too(trained):
 
 def test_a_scan_that_was_killed_goes_on_where_it_was(trained, tmp_path, monkeypatch):
     data = tfc.Digits(num_examples=64)
-    compare, done = sensitivity.compare, []
+    compare, done = sensitivity.compare_outputs, []
 
     def killed(*arguments):
         if len(done) == 3:
@@ -102,13 +102,13 @@ def test_a_scan_that_was_killed_goes_on_where_it_was(trained, tmp_path, monkeypa
         done.append(1)
         return compare(*arguments)
 
-    monkeypatch.setattr(sensitivity, "compare", killed)
+    monkeypatch.setattr(sensitivity, "compare_outputs", killed)
     with pytest.raises(KeyboardInterrupt):
         quantization_scan(trained, data, bits=(4, 8), cache=tmp_path)
     (file,) = tmp_path.iterdir()
     assert len([json.loads(line) for line in file.read_text().splitlines()]) == 3
 
-    monkeypatch.setattr(sensitivity, "compare", lambda *arguments: done.append(1) or compare(*arguments))
+    monkeypatch.setattr(sensitivity, "compare_outputs", lambda *arguments: done.append(1) or compare(*arguments))
     resumed = quantization_scan(trained, data, bits=(4, 8), cache=tmp_path)
     assert len(done) == 8 + 1  # and the float model against itself
     assert resumed == quantization_scan(trained, data, bits=(4, 8))

@@ -10,7 +10,7 @@ from ..backend.tensorflow import keras, tf
 from ..measuring.outputs import LEAST_PROBABILITY, logits_from
 from .features import with_features
 from .losses.asking import LayerLoss, compares_examples
-from .losses.weighted import answer_loss, parts_of, weight_at
+from .losses.weighted import output_loss, parts_of, weight_at
 from .teacher_cache.logits import TeacherLogitCache
 
 
@@ -114,7 +114,7 @@ class Distiller(keras.Model):
                 theirs, ours, regressor = next(compared)
                 losses = part(seen(theirs), seen(regressor(ours)))
             else:
-                losses = answer_loss(part, *map(seen, answers))
+                losses = output_loss(part, *map(seen, answers))
             total += weight_at(weight, tf.minimum(progress, 1.0)) * tf.reduce_mean(losses)
         return total
 

@@ -97,7 +97,7 @@ class MixedPrecision:
         with_kernels = {op.layer: layers[op.layer] for op in found if op.layer}
         owner, expected = "MixedPrecision.per_layer", "layers with kernels"
         bits = by_layer(with_kernels, self.weight_bits, self.per_layer, owner, expected)
-        return {op: bits.get(op.layer, self.weight_bits) for op in found}
+        return {op: bits.get(op.layer or "", self.weight_bits) for op in found}
 
     def _calibration(self, data: Data) -> list[Any]:
         return [example[0] for example in representative_dataset(data, self.num_representative, self.seed)]

@@ -1,4 +1,9 @@
-"""Signal, noise and cosine as sums, so that the error of what never fits in memory at once is told exactly."""
+"""How close two runs of a model are: the error of any tensor, and what it does to a classifier's outputs.
+
+x is a value of the exact run, x^ what stands in its place. SQNR is the signal to quantization noise in decibels. Errors
+are held as sums, which add up over batches and layers, so that what never fits into memory at once is measured exactly.
+p and q are the classes' probabilities in the exact and in the other run.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class ErrorSums:
-    """Sums over pairs of a value x and what stands in its place, x^; those of parts add up to those of the whole.
+    """Sums over pairs of x and x^; those of parts add up to those of the whole.
 
     >>> whole = ErrorSums(signal=9.0, noise=0.0, product=9.0, approximation=9.0)
     >>> (whole + ErrorSums(signal=16.0, noise=1.0, product=12.0, approximation=9.0)).signal
@@ -68,45 +73,6 @@ def sums_of(exact: object, rough: object) -> ErrorSums:
     return ErrorSums(*(float(a @ b) for a, b in ((x, x), (noise, noise), (x, y), (y, y))))
 
 
-@dataclasses.dataclass(frozen=True)
-class Answers:
-    """How a changed network answers: `accuracy` and `loss` need labels, the others the answers of the one before.
-
-    `agreement` is the share of equal classes; `divergence` the mean of KL(p || q), in nats, p being what the network
-    before said and q what it says now; both are None where outputs are no classes, (N, classes).
-    """
-
-    error: ErrorSums
-    accuracy: float | None = None
-    loss: float | None = None
-    agreement: float | None = None
-    divergence: float | None = None
-
-
-def compare(
-    before: np.ndarray, now: np.ndarray, labels: np.ndarray | None, to_logits: Callable[[Any], Any] | None = None
-) -> Answers:
-    """Compares outputs of one shape, (N, classes) for a classifier; `labels` are (N,).
-
-    The error is of the outputs as they come; all else of logits, which `to_logits` makes of them where they are none.
-
-    >>> import numpy as np
-    >>> compare(np.log([[0.5, 0.5]]), np.log([[0.75, 0.25]]), None).divergence.__round__(4)  # ln(4 / 3) / 2
-    0.1438
-    """
-    import numpy as np
-
-    error = sums_of(before, now)
-    if before.ndim != 2 or before.shape[1] < 2:
-        return Answers(error)
-    classes = now.argmax(-1)
-    exact, rough = (log_softmax(outputs if to_logits is None else to_logits(outputs)) for outputs in (before, now))
-    divergence = float(np.mean(np.sum(np.exp(exact) * (exact - rough), -1)))
-    right = None if labels is None else float(np.mean(classes == labels))
-    loss = None if labels is None else float(-np.mean(rough[np.arange(len(labels)), labels]))
-    return Answers(error, right, loss, float(np.mean(classes == before.argmax(-1))), max(0.0, divergence))
-
-
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """log(e^z / sum of e^z) along the last axis, in double precision.
 
@@ -119,3 +85,44 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     z = np.asarray(logits, np.float64)
     z = z - z.max(-1, keepdims=True)
     return z - np.log(np.exp(z).sum(-1, keepdims=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputComparison:
+    """The outputs of a changed model beside those of the exact one.
+
+    `error` is of the outputs as they come. `accuracy` and `loss`, the mean cross-entropy in nats, are the changed
+    model's and need labels; `top_1_agreement` is that of the two, `divergence` the mean of KL(p || q) in nats.
+    All four are None where outputs are no classes, (N, classes).
+    """
+
+    error: ErrorSums
+    accuracy: float | None = None
+    loss: float | None = None
+    top_1_agreement: float | None = None
+    divergence: float | None = None
+
+
+def compare_outputs(
+    exact: np.ndarray, changed: np.ndarray, labels: np.ndarray | None, to_logits: Callable[[Any], Any] | None = None
+) -> OutputComparison:
+    """Compares two outputs of one shape, (N, classes) for a classifier; `labels` are (N,).
+
+    The error is of the outputs as they come; all else of logits, which `to_logits` makes of them where they are none.
+
+    >>> import numpy as np
+    >>> compare_outputs(np.log([[0.5, 0.5]]), np.log([[0.75, 0.25]]), None).divergence.__round__(4)  # ln(4 / 3) / 2
+    0.1438
+    """
+    import numpy as np
+
+    error = sums_of(exact, changed)
+    if exact.ndim != 2 or exact.shape[1] < 2:
+        return OutputComparison(error)
+    classes = changed.argmax(-1)
+    log_p, log_q = (log_softmax(outputs if to_logits is None else to_logits(outputs)) for outputs in (exact, changed))
+    divergence = float(np.mean(np.sum(np.exp(log_p) * (log_p - log_q), -1)))
+    accuracy = None if labels is None else float(np.mean(classes == labels))
+    loss = None if labels is None else float(-np.mean(log_q[np.arange(len(labels)), labels]))
+    agreement = float(np.mean(classes == exact.argmax(-1)))
+    return OutputComparison(error, accuracy, loss, agreement, max(0.0, divergence))

@@ -1,4 +1,4 @@
-"""Regularised training: a term of the loss makes weights small, what is small goes, and the rest recovers."""
+"""Regularized training: a term of the loss makes weights small, what is small goes, and the rest recovers."""
 
 from __future__ import annotations
 
@@ -20,6 +20,46 @@ if TYPE_CHECKING:
 
 
 PULL = 1.0  # times the mean size of a unit: how far the greatest strength found can carry it
+FIRST, LEAST = 0.1, 0.001  # strengths tried, of the greatest
+RANGE = 100.0  # what half of the turns, all upwards, multiply the strength by
+
+
+def step_size(optimizer: Any) -> float:
+    """How far a constant gradient of 1 moves a weight in a step, momentum's echo included."""
+    momentum = getattr(optimizer, "momentum", 0.0)
+    return float(keras.backend.get_value(optimizer.learning_rate)) / (1 - float(momentum or 0.0))
+
+
+class Strength:
+    """lambda, in a variable: fixed, or turned up while too little is small and down while too much is.
+
+    Args:
+      fixed: lambda, or None to find it.
+      num_turns: how often it will be turned.
+    """
+
+    def __init__(self, fixed: float | None, num_turns: int) -> None:
+        self.variable = tf.Variable(fixed or 0.0, trainable=False, dtype=tf.float32)
+        self.last = fixed or 0.0  # before it was turned off
+        self._fixed = fixed is not None
+        self._factor = RANGE ** (2 / max(num_turns, 2))
+        self._fraction = FIRST
+
+    def turn(self, too_little: bool, greatest: float) -> None:
+        """One turn, up or down, of a strength that is at most `greatest`."""
+        if not self._fixed:
+            fraction = self._fraction * (self._factor if too_little else 1 / self._factor)
+            self._fraction = min(1.0, max(LEAST, fraction))
+            self.last = self._fraction * greatest
+            self.variable.assign(self.last)
+
+    def off(self) -> None:
+        """No term from now on."""
+        self.variable.assign(0.0)
+
+    def callback(self) -> Any:
+        """Writes the last strength into the history, as "strength"."""
+        return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(strength=self.last))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +67,8 @@ class Regularized:
     """Adds lambda * R(w) to the training loss, then zeroes what it made small, and removes channels so emptied.
 
     loss = task loss + lambda * sum over the kernels of R(w), for the first `end` of training. Then units go: weights
-    (`L1`, `L2`), filters (`GroupLasso`) or channels of a batch normalisation (`BatchNormL1`), and the rest of the
-    training, without the term, recovers what they gave. A unit's size is told relative to the mean size in its kernel
+    (`L1`, `L2`), filters (`GroupLasso`) or channels of a batch normalization (`BatchNormL1`), and the rest of the
+    training, without the term, recovers what they gave. A unit's size is relative to the mean size in its kernel
     when training starts, so that kernels of different scale compare.
 
     With a channel its filter's kernel and bias go, and gamma, beta and depthwise filters that follow it: a channel of
@@ -42,12 +82,12 @@ class Regularized:
     Args:
       term: `L1()`, `L2()`, `GroupLasso()` or `BatchNormL1()`. Defaults to `L1()`.
       strength: lambda, above 0; None to find it: it is turned up while the share of small units is behind a straight
-        line to `final_sparsity` at `end`, and down while it is ahead, and told in the history. Defaults to None.
+        line to `final_sparsity` at `end`, and down while it is ahead, and written in the history. Defaults to None.
       final_sparsity: share of the units that go, those smallest, in (0, 1); None: all that are small, whatever share
         that is, which needs a strength. Defaults to 0.5.
       threshold: below which relative size a unit is small, in (0, 1). Defaults to 0.1.
       end: fraction of training, in (0, 1), at which the term ends and small units go. Defaults to 0.6.
-      keep: selectors of layers (core/selection.py) that are neither regularised nor cut. Defaults to none. Filters of
+      keep: selectors of layers (core/selection.py) that are neither regularized nor cut. Defaults to none. Filters of
         the layers that make the outputs are never cut.
       remove: whether emptied channels are removed, or stay as zeros. Defaults to True.
 
@@ -60,7 +100,7 @@ class Regularized:
     >>> Regularized(GroupLasso(), strength=1e-3, final_sparsity=None).threshold
     0.1
 
-    References: as the terms tell.
+    References: those of the terms.
     """
 
     takes: ClassVar[Literal["fit"]] = "fit"
@@ -138,7 +178,7 @@ class Regularized:
                 strength.turn(_share_below(relative(), self.threshold) < wanted, greatest)
             return None
 
-        fit(trained, callbacks=[Masking(_variables(found), choose), strength])
+        fit(trained, callbacks=[Masking(_variables(found), choose), strength.callback()])
         gone = sum(int((~keep).sum()) for keep in cut.values())
         if gone == 0:
             smallest = min(float(sizes.min()) for sizes in relative().values())
@@ -187,47 +227,3 @@ def _masks(found: list[Units], keep: dict[str, np.ndarray]) -> dict[int, np.ndar
 def _share_below(relative: dict[str, np.ndarray], threshold: float) -> float:
     small = sum(int((sizes < threshold).sum()) for sizes in relative.values())
     return small / sum(sizes.size for sizes in relative.values())
-
-
-FIRST, LEAST = 0.1, 0.001  # of the greatest strength
-RANGE = 100.0  # what half of the turns, all upwards, multiply the strength by
-
-
-class Strength(keras.callbacks.Callback):
-    """lambda: given, or turned up while too little is small and down while too much is; told as "strength".
-
-    Args:
-      given: lambda, or None to find it.
-      num_turns: how often it will be turned.
-    """
-
-    def __init__(self, given: float | None, num_turns: int) -> None:
-        super().__init__()
-        self.variable = tf.Variable(given or 0.0, trainable=False, dtype=tf.float32)
-        self._given = given
-        self._factor = RANGE ** (2 / max(num_turns, 2))
-        self._fraction = FIRST
-        self.last = given or 0.0
-
-    def turn(self, too_little: bool, greatest: float) -> None:
-        """One turn, up or down, of a strength that is at most `greatest`."""
-        if self._given is None:
-            fraction = self._fraction * (self._factor if too_little else 1 / self._factor)
-            self._fraction = min(1.0, max(LEAST, fraction))
-            self.last = self._fraction * greatest
-            self.variable.assign(self.last)
-
-    def off(self) -> None:
-        """No term from now on."""
-        self.variable.assign(0.0)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Tells the last strength to the history."""
-        if logs is not None:
-            logs["strength"] = self.last
-
-
-def step_size(optimizer: Any) -> float:
-    """How far a constant gradient of 1 moves a weight in a step, momentum's echo included."""
-    momentum = getattr(optimizer, "momentum", 0.0)
-    return float(keras.backend.get_value(optimizer.learning_rate)) / (1 - float(momentum or 0.0))

@@ -1,6 +1,8 @@
-"""When to prune how much: fractions of training, so that a schedule fits any number of epochs.
+"""Schedules: how much is pruned when, as fractions of training, so that one schedule fits any number of epochs.
 
-A schedule gives tfmot's object for a training of `steps` steps. tfmot counts the first step as 1.
+s(t) is the sparsity at the fraction t of training, s_f the final one. `over(steps, s_f)` makes tfmot's schedule of a
+training of `steps` steps, the first of which is 1: a callable (step) -> (whether a mask is due, its sparsity), which
+`sparsity_at` asks for techniques with masks of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +15,22 @@ from ..backend.tensorflow import tf, tfmot
 from ..core.errors import expect
 
 NUM_UPDATES = 100  # a mask a hundred times renewed costs little, and even a short training gets each of its steps
+
+
+def sparsity_at(schedule: Callable[[Any], Any], step: int) -> float:
+    """The sparsity that `schedule` asks for at `step`, counted from 1; 0 when it asks for nothing.
+
+    >>> schedule = Compounding(at=(0.5,)).over(10, 0.75)
+    >>> [sparsity_at(schedule, step) for step in (4, 5, 6)]
+    [0.0, 0.75, 0.0]
+    """
+    fires, sparsity = schedule(tf.constant(step, tf.int64))
+    return float(sparsity) if bool(fires) else 0.0
+
+
+def _expect_span(owner: Any) -> None:
+    expect(0 <= owner.begin < 1, owner, "begin", "must be a fraction of training in [0, 1)", "Use 0.0.")
+    expect(owner.begin < owner.end <= 1, owner, "end", "must be a fraction of training in (begin, 1]", "Use 0.6.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +60,7 @@ class PolynomialDecay:
 
     def __post_init__(self) -> None:
         expect(0 <= self.initial_sparsity < 1, self, "initial_sparsity", "must be in [0, 1)", "Use 0.0.")
-        expect(0 <= self.begin < 1, self, "begin", "must be a fraction of training in [0, 1)", "Use 0.0.")
-        expect(self.begin < self.end <= 1, self, "end", "must be a fraction of training in (begin, 1]", "Use 0.6.")
+        _expect_span(self)
         expect(self.power > 0, self, "power", "must be above 0", "Use 3.0.")
 
     def over(self, steps: int, final_sparsity: float) -> Any:
@@ -63,7 +80,13 @@ class PolynomialDecay:
 
 @dataclasses.dataclass(frozen=True)
 class ConstantSparsity:
-    """The final sparsity at once, from `begin` on; the choice of weights is renewed until `end`.
+    """The final sparsity at once: s(t) = s_f from `begin` on; the choice of weights is renewed until `end`.
+
+    Args:
+      begin: fraction of training, in [0, 1). Defaults to 0.
+      end: fraction of training, in (begin, 1]. Defaults to 0.6.
+
+    Example:
 
     >>> ConstantSparsity(begin=0.25)
     ConstantSparsity(begin=0.25, end=0.6)
@@ -73,8 +96,7 @@ class ConstantSparsity:
     end: float = 0.6
 
     def __post_init__(self) -> None:
-        expect(0 <= self.begin < 1, self, "begin", "must be a fraction of training in [0, 1)", "Use 0.0.")
-        expect(self.begin < self.end <= 1, self, "end", "must be a fraction of training in (begin, 1]", "Use 0.6.")
+        _expect_span(self)
 
     def over(self, steps: int, final_sparsity: float) -> Any:
         """tfmot's schedule."""
@@ -89,6 +111,11 @@ class Compounding:
 
     After k of n prunings the sparsity is 1 - (1 - s_f)^(k/n): with s_f = 0.875 and three prunings each halves what is
     left, 50, 75, 87.5 %. A fraction named twice prunes twice at that moment.
+
+    Args:
+      at: fractions of training, each in [0, 1), in order. Defaults to (0.25, 0.5, 0.75).
+
+    Example:
 
     >>> Compounding(at=(0.75, 0.875, 0.875)).sparsity_after(1, 0.875)
     0.5
@@ -120,15 +147,3 @@ class Compounding:
                 return {"class_name": "Compound", "config": {}}
 
         return Compound()
-
-
-def asked_for(schedule: Callable[[Any], Any], step: int) -> float:
-    """The sparsity that `schedule` asks for at `step`, counted from 1; 0 when it asks for nothing.
-
-    >>> from tfcompress.pruning.schedules import Compounding
-    >>> schedule = Compounding(at=(0.5,)).over(10, 0.75)
-    >>> [asked_for(schedule, step) for step in (4, 5, 6)]
-    [0.0, 0.75, 0.0]
-    """
-    fires, sparsity = schedule(tf.constant(step, tf.int64))
-    return float(sparsity) if bool(fires) else 0.0

@@ -1,11 +1,15 @@
-"""How much each layer can lose: accuracy and loss against sparsity, a layer at a time, without training."""
+"""Sensitivity to pruning: accuracy and loss against sparsity, one layer at a time, without training.
+
+The loss is the mean cross-entropy over training examples, in nats. From a layer's curve comes the sparsity at which it
+alone raises the loss by a given budget; one budget for all layers gives each its own sparsity.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..backend.tensorflow import tf
 from ..core.errors import InvalidValue
@@ -20,133 +24,15 @@ from .masks.masks import keep_largest
 from .masks.prunable import PRUNED_KINDS, Target, targets
 from .weight_scores import NOTHING, WEIGHT, KernelStatistics, Score
 
-if TYPE_CHECKING:
-    pass
-
-
 SPARSITIES = (0.25, 0.5, 0.75, 0.9)
 BATCH_SIZE = 256
 MAGNITUDE = scores.L1()
-
-
-def scan(
-    model: Any,
-    data: Data,
-    sparsities: Sequence[float] = SPARSITIES,
-    cache: Path | str | None = None,
-    score: Score = MAGNITUDE,
-    num_examples: int = 1024,
-) -> Sensitivity:
-    """Measures `model` with one layer pruned at a time, to each of `sparsities`; the model is unchanged.
-
-    Judged on examples spread evenly over the training split, since the ratios that come of it are a choice and the test
-    split is none to choose by.
-
-    Args:
-      model: a trained float tf_keras classifier that gives logits or probabilities.
-      data: what it was trained on.
-      sparsities: shares of zeros in a layer's kernels, each in (0, 1). Defaults to (0.25, 0.5, 0.75, 0.9).
-      cache: a folder in which each measurement is kept at once, in a file named after what was measured: weights, data,
-        score and number of examples. A scan that was killed goes on where it was, and one with more sparsities
-        measures these only. None keeps nothing. Defaults to None.
-      score: what a weight is worth; one that needs nothing but the kernel. Defaults to `scores.L1()`, magnitude.
-      num_examples: at least 1; all when there are fewer. Defaults to 1024.
-
-    Returns:
-      A `Sensitivity`: a table, a plot, and ratios for `per_layer` of the techniques.
-
-    Raises:
-      InvalidValue: for a value out of range.
-      UnsupportedModel: when the model has no kernel, or is quantization-aware.
-
-    Example:
-
-    >>> import tfcompress as tfc
-    >>> result = scan(tfc.simple_cnn((8, 8, 1), width=2), tfc.Digits(num_examples=32), sparsities=(0.5,))
-    >>> [(point.layer, point.sparsity) for point in result.points][:2]
-    [('conv1', 0.5), ('conv2', 0.5)]
-
-    Reference: Han et al., "Learning both weights and connections", 2015, https://arxiv.org/abs/1506.02626, figure 6
-    """
-    _check(sparsities, score, num_examples)
-    judged = copy_model(model)
-    by_layer: dict[str, list[Target]] = {}
-    for target in targets(judged, "scan").values():
-        if target.kind in PRUNED_KINDS:
-            by_layer.setdefault(target.layer.name, []).append(target)
-    judge = _Judge(judged, data, num_examples)
-    known = KeptPoints(cache, "sensitivity", judged, [data, score, num_examples], Point, ("layer", "sparsity"))
-    base = known.find("", 0.0) or known.keep(_point("", 0.0, 0, judge))
-    points = []
-    for layer, kernels in by_layer.items():
-        for sparsity in sorted(set(sparsities)):
-            point = known.find(layer, sparsity)
-            points.append(point or known.keep(_measure(layer, kernels, sparsity, score, judge)))
-    return Sensitivity(base.accuracy, base.loss, tuple(points), judge.num_examples)
-
-
-def _check(sparsities: Sequence[float], score: Score, num_examples: int) -> None:
-    if not sparsities or not all(0 < sparsity < 1 for sparsity in sparsities):
-        raise InvalidValue(f"scan.sparsities must be shares in (0, 1). Received: {sparsities!r}. Use {SPARSITIES}.")
-    if score.needs != NOTHING:
-        raise InvalidValue(
-            f"scan.score must need nothing but the kernel. Received: {type(score).__name__}, which needs a "
-            f"{score.needs}. Use scores.L1()."
-        )
-    if num_examples < 1:
-        raise InvalidValue(f"scan.num_examples must be at least 1. Received: {num_examples!r}. Use 1024.")
-
-
-def _measure(layer: str, kernels: list[Target], sparsity: float, score: Score, judge: _Judge) -> Point:
-    import numpy as np
-
-    before = [target.variable.numpy() for target in kernels]
-    try:
-        for target, values in zip(kernels, before, strict=True):
-            worth = score(values, KernelStatistics(target.name, target.output_axis))
-            (mask,) = keep_largest({target.name: worth}, sparsity, score.group != WEIGHT).values()
-            target.variable.assign(np.where(mask, values, 0))
-        return _point(layer, sparsity, sum(values.size for values in before), judge)
-    finally:
-        for target, values in zip(kernels, before, strict=True):
-            target.variable.assign(values)
-
-
-def _point(layer: str, sparsity: float, size: int, judge: _Judge) -> Point:
-    accuracy, loss = judge()
-    return Point(layer, sparsity, size, accuracy, loss)
-
-
-class _Judge:
-    """Accuracy and mean cross-entropy of a model, as its weights are when asked."""
-
-    def __init__(self, model: Any, data: Data, num_examples: int) -> None:
-        self.num_examples = min(num_examples, len(data.train))
-        batches = sampled_batches(data, num_examples, BATCH_SIZE)
-        self._batches = [(inputs, tf.constant(labels, tf.int32)) for inputs, labels in batches]
-        logits = logits_from(model)
-
-        @tf.function(reduce_retracing=True)
-        def sums(inputs: Any, labels: Any) -> Any:
-            outputs = logits(model(inputs, training=False))
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
-            right = tf.argmax(outputs, -1, tf.int32) == labels
-            return tf.reduce_sum(tf.cast(right, tf.float32)), tf.reduce_sum(losses)
-
-        self._sums = sums
-
-    def __call__(self) -> tuple[float, float]:
-        sums = [self._sums(*batch) for batch in self._batches]
-        right, loss = (sum(float(value) for value in values) for values in zip(*sums, strict=True))
-        return right / self.num_examples, loss / self.num_examples
-
-
 NUM_HALVINGS = 60  # of the interval that holds the rise of the loss: to the last digit of a float
 
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A layer of `num_weights` pruned to `sparsity`, all others whole: accuracy, and mean cross-entropy."""
+    """A layer of `num_weights` weights pruned to `sparsity`, all others whole: accuracy, and mean cross-entropy."""
 
     layer: str
     sparsity: float
@@ -157,7 +43,7 @@ class Point:
 
 @dataclasses.dataclass(frozen=True)
 class Sensitivity:
-    """Accuracy and loss of the model as it came, on `num_examples`, and with one layer pruned at a time.
+    """Accuracy and loss of the whole model on `num_examples`, and with one layer pruned at a time.
 
     >>> points = (Point("a", 0.5, 10, 0.9, 0.2), Point("b", 0.5, 90, 0.6, 1.1))
     >>> found = Sensitivity(0.9, 0.1, points, num_examples=100)
@@ -254,3 +140,110 @@ class Sensitivity:
     def _overall(self, ratios: dict[str, float]) -> float:
         sizes = self.layers
         return sum(ratio * sizes[layer] for layer, ratio in ratios.items()) / sum(sizes.values())
+
+
+def scan(
+    model: Any,
+    data: Data,
+    sparsities: Sequence[float] = SPARSITIES,
+    cache: Path | str | None = None,
+    score: Score = MAGNITUDE,
+    num_examples: int = 1024,
+) -> Sensitivity:
+    """Measures `model` with one layer pruned at a time, to each of `sparsities`; the model is unchanged.
+
+    Evaluated on examples spread evenly over the training split, since the ratios that come of it are a choice and the
+    test split is none to choose by.
+
+    Args:
+      model: a trained float tf_keras classifier that gives logits or probabilities.
+      data: what it was trained on.
+      sparsities: shares of zeros in a layer's kernels, each in (0, 1). Defaults to (0.25, 0.5, 0.75, 0.9).
+      cache: a folder in which each measurement is kept at once, in a file named after what was measured: weights, data,
+        score and number of examples. A scan that was killed goes on where it was, and one with more sparsities
+        measures these only. None keeps nothing. Defaults to None.
+      score: what a weight is worth; one that needs nothing but the kernel. Defaults to `scores.L1()`, magnitude.
+      num_examples: at least 1; all when there are fewer. Defaults to 1024.
+
+    Returns:
+      A `Sensitivity`: a table, a plot, and ratios for `per_layer` of the techniques.
+
+    Raises:
+      InvalidValue: for a value out of range.
+      UnsupportedModel: when the model has no kernel, or is quantization-aware.
+
+    Example:
+
+    >>> import tfcompress as tfc
+    >>> result = scan(tfc.simple_cnn((8, 8, 1), width=2), tfc.Digits(num_examples=32), sparsities=(0.5,))
+    >>> [(point.layer, point.sparsity) for point in result.points][:2]
+    [('conv1', 0.5), ('conv2', 0.5)]
+
+    Reference: Han et al., "Learning both weights and connections", 2015, https://arxiv.org/abs/1506.02626, figure 6
+    """
+    _check(sparsities, score, num_examples)
+    scanned = copy_model(model)
+    kernels_of: dict[str, list[Target]] = {}
+    for target in targets(scanned, "scan").values():
+        if target.kind in PRUNED_KINDS:
+            kernels_of.setdefault(target.layer.name, []).append(target)
+    evaluate = _Evaluation(scanned, data, num_examples)
+    known = KeptPoints(cache, "sensitivity", scanned, [data, score, num_examples], Point, ("layer", "sparsity"))
+    whole = known.find("", 0.0) or known.keep(Point("", 0.0, 0, *evaluate()))
+    points = []
+    for layer, kernels in kernels_of.items():
+        for sparsity in sorted(set(sparsities)):
+            point = known.find(layer, sparsity)
+            points.append(point or known.keep(_measure(layer, kernels, sparsity, score, evaluate)))
+    return Sensitivity(whole.accuracy, whole.loss, tuple(points), evaluate.num_examples)
+
+
+def _check(sparsities: Sequence[float], score: Score, num_examples: int) -> None:
+    if not sparsities or not all(0 < sparsity < 1 for sparsity in sparsities):
+        raise InvalidValue(f"scan.sparsities must be shares in (0, 1). Received: {sparsities!r}. Use {SPARSITIES}.")
+    if score.needs != NOTHING:
+        raise InvalidValue(
+            f"scan.score must need nothing but the kernel. Received: {type(score).__name__}, which needs a "
+            f"{score.needs}. Use scores.L1()."
+        )
+    if num_examples < 1:
+        raise InvalidValue(f"scan.num_examples must be at least 1. Received: {num_examples!r}. Use 1024.")
+
+
+def _measure(layer: str, kernels: list[Target], sparsity: float, score: Score, evaluate: _Evaluation) -> Point:
+    import numpy as np
+
+    before = [target.variable.numpy() for target in kernels]
+    try:
+        for target, values in zip(kernels, before, strict=True):
+            worth = score(values, KernelStatistics(target.name, target.output_axis))
+            (mask,) = keep_largest({target.name: worth}, sparsity, whole_groups=score.group != WEIGHT).values()
+            target.variable.assign(np.where(mask, values, 0))
+        return Point(layer, sparsity, sum(values.size for values in before), *evaluate())
+    finally:
+        for target, values in zip(kernels, before, strict=True):
+            target.variable.assign(values)
+
+
+class _Evaluation:
+    """Accuracy and mean cross-entropy of a model, with the weights that it has when this is called."""
+
+    def __init__(self, model: Any, data: Data, num_examples: int) -> None:
+        self.num_examples = min(num_examples, len(data.train))
+        batches = sampled_batches(data, num_examples, BATCH_SIZE)
+        self._batches = [(inputs, tf.constant(labels, tf.int32)) for inputs, labels in batches]
+        logits = logits_from(model)
+
+        @tf.function(reduce_retracing=True)
+        def sums(inputs: Any, labels: Any) -> Any:
+            outputs = logits(model(inputs, training=False))
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
+            right = tf.argmax(outputs, -1, tf.int32) == labels
+            return tf.reduce_sum(tf.cast(right, tf.float32)), tf.reduce_sum(losses)
+
+        self._sums = sums
+
+    def __call__(self) -> tuple[float, float]:
+        sums = [self._sums(*batch) for batch in self._batches]
+        right, loss = (sum(float(value) for value in values) for values in zip(*sums, strict=True))
+        return right / self.num_examples, loss / self.num_examples

@@ -1,4 +1,8 @@
-"""Tree-structured pruning: a part of the network whose weights are small on the whole goes with all that is in it."""
+"""Tree-structured pruning: a part of the network whose weights are small on the whole goes with all that is in it.
+
+The network is the tree model > layer > filter > kernel slice > weight, with the formulas of tree_nodes.py. What it
+cannot do without is protected here: a layer goes whole only where the outputs can be reached without it.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,37 @@ from ..core.remarks import remark
 from ..core.selection import Selectors, expect_selectors, select
 from ..core.types import SPARSITY, Fit, Promise
 from ..models_io.copying import copy_model
-from .loss_terms import LAYER, LEVELS, tree_lasso
+from .loss_terms import tree_lasso
 from .masks.chains import channel_masks
 from .masks.prunable import PRUNED_KINDS, Target, layers_of, targets
 from .masks.units import filter_parts
-from .schedules import Compounding, ConstantSparsity, PolynomialDecay, asked_for
+from .schedules import Compounding, ConstantSparsity, PolynomialDecay, sparsity_at
 from .tree_nodes import Group, Leaf, groups_of, root_mean_square, threshold_for, thresholds
+from .weight_scores import LAYER, LEVELS
 
 if TYPE_CHECKING:
     import numpy as np
 
-
 GLOBAL, PER_LAYER = "global", "per layer"
-TOLERANCE = 1e-6  # of sparsity, which tfmot's schedules tell in float32
+TOLERANCE = 1e-6  # of sparsity, which tfmot's schedules give in float32
+
+
+def still_connected(model: Any, without: Collection[str]) -> bool:
+    """Whether every output can be reached from an input on a way that passes none of the layers named in `without`."""
+    return all(_reaches_an_input(tensor.node, without) for tensor in model.outputs)
+
+
+def _reaches_an_input(start: Any, without: Collection[str]) -> bool:
+    waiting, seen = [start], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or node.layer.name in without:
+            continue
+        seen.add(id(node))
+        if not node.parent_nodes:
+            return True
+        waiting.extend(node.parent_nodes)
+    return False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +160,7 @@ class PruneTree:
         parts = {id(variable): variable for target in found.values() for variable, _ in filter_parts(target)}
 
         def choose(step: int, _: Any) -> dict[int, np.ndarray] | None:
-            share = asked_for(schedule, step)
+            share = sparsity_at(schedule, step)
             if share == 0:
                 return None
             cuts.append(share)
@@ -189,7 +211,7 @@ class PruneTree:
         values = target.variable.numpy()
         if self.comparison == PER_LAYER:
             values = values / max(float(root_mean_square(values).max()), 1e-12)
-        return Leaf(values, target.output_axis, target.has_filters, target.answers)
+        return Leaf(values, target.output_axis, target.has_filters, target.makes_output)
 
 
 def _alive(model: Any, found: Mapping[str, Target], leaves: Mapping[str, Leaf], groups: list[Group]) -> set[str]:
@@ -207,28 +229,10 @@ def _with_followers(found: Mapping[str, Target], masks: Mapping[str, np.ndarray]
     by_variable = {id(found[name].variable): mask for name, mask in masks.items()}
     for name, mask in masks.items():
         target = found[name]
-        if target.has_filters and not target.answers:
+        if target.may_lose_filters:
             axis = target.output_axis % mask.ndim
             filled = mask.any(axis=tuple(number for number in range(mask.ndim) if number != axis))
             for variable, part in channel_masks(filled, filter_parts(target)):
                 known = by_variable.get(id(variable))
                 by_variable[id(variable)] = part if known is None else known & part
     return by_variable
-
-
-def still_connected(model: Any, without: Collection[str]) -> bool:
-    """Whether every output can be reached from an input on a way that passes none of the layers named in `without`."""
-    return all(_reaches_an_input(tensor.node, without) for tensor in model.outputs)
-
-
-def _reaches_an_input(start: Any, without: Collection[str]) -> bool:
-    waiting, seen = [start], set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen or node.layer.name in without:
-            continue
-        seen.add(id(node))
-        if not node.parent_nodes:
-            return True
-        waiting.extend(node.parent_nodes)
-    return False

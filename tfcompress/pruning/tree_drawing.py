@@ -1,4 +1,4 @@
-"""What pruning took from a network, told as the tree it was taken from: any technique, from two plain models."""
+"""What pruning took from a network, drawn as the tree it was taken from: any technique, from two plain models."""
 
 from __future__ import annotations
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidValue
 from ..core.selection import select
-from .loss_terms import FILTER, LAYER, SLICE, WEIGHT
-from .weight_scores import axes_of
+from .weight_scores import FILTER, LAYER, SLICE, WEIGHT, axes_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Leaf:
-    """A kernel in the tree; with `protected` no node above its slices goes, as they make filters of an answer."""
+    """A kernel in the tree; with `protected` no node above its slices goes, as they make channels of an output."""
 
     values: np.ndarray
     output_axis: int = -1

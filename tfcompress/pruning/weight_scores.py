@@ -1,4 +1,12 @@
-"""What a score may know of a kernel besides its values."""
+"""Scores: what each weight of a kernel is worth; those worth least become zeros.
+
+A score S has the kernel's shape, and larger is better. Weights of one group g share a score, and go together: of a
+kernel (h, w, in, out) the groups are its single weights; its in * out slices of h * w, each what one filter reads of
+one input channel; or its `out` filters of h * w * in. |g| is the number of weights in a group, by which scores are
+divided, so that groups of different kernels compare.
+
+A score of your own is any object with `needs`, `group` and `__call__`, as `Score` says.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +14,21 @@ import dataclasses
 import math
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from ..core.errors import expect
+from ..core.errors import InvalidValue, expect
 
 if TYPE_CHECKING:
     import numpy as np
 
+__all__ = [
+    *("L1", "L2", "GradientTimesWeight", "Movement", "Random"),
+    *("Score", "KernelStatistics", "NOTHING", "GRADIENT", "MOVEMENT", "WEIGHT", "SLICE", "FILTER"),
+]
 
 NOTHING, GRADIENT, MOVEMENT = "nothing", "gradient", "movement"
-WEIGHT, SLICE, FILTER = "weight", "slice", "filter"
+# What weights of a kernel may go together, from the whole down.
+LAYER, FILTER, SLICE, WEIGHT = LEVELS = ("layer", "filter", "slice", "weight")
 GROUPS = (WEIGHT, SLICE, FILTER)
 
 
@@ -38,28 +51,118 @@ NO_STATISTICS = KernelStatistics()
 
 @runtime_checkable
 class Score(Protocol):
-    """A rule for what a weight is worth; `needs` is NOTHING, GRADIENT or MOVEMENT."""
+    """A rule for what the weights of a kernel are worth."""
 
     @property
     def needs(self) -> str:
-        """What has to be measured before the score can be told."""
+        """What is measured before weights can be scored: NOTHING, GRADIENT or MOVEMENT."""
 
     @property
     def group(self) -> str:
-        """Which weights share a score, and go together: WEIGHT (each alone), SLICE or FILTER."""
+        """Which weights share a score, and then go together: WEIGHT (each alone), SLICE or FILTER."""
 
     def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
         """The worth of each weight; those with the least go first."""
 
 
-def required(seen: np.ndarray | None, owner: object, kind: str) -> np.ndarray:
+def axes_of(group: str, num_axes: int, output_axis: int = -1) -> tuple[int, ...]:
+    """The axes of a kernel that lie within a group.
+
+    A kernel (h, w, in, out) has `out` filters of h * w * in weights, and in * out slices of h * w; the slice of a
+    Dense kernel (in, out) is one weight.
+
+    >>> [axes_of(group, 4) for group in ("layer", "filter", "slice", "weight")]
+    [(0, 1, 2, 3), (0, 1, 2), (0, 1), ()]
+    """
+    every = tuple(range(num_axes))
+    if group == FILTER:
+        return tuple(axis for axis in every if axis != output_axis % num_axes)
+    return {LAYER: every, SLICE: every[:-2], WEIGHT: ()}[group]
+
+
+def group_size(shape: Sequence[int], group: str, output_axis: int = -1) -> int:
+    """Weights in a group of a kernel of `shape`."""
+    return math.prod(shape[axis] for axis in axes_of(group, len(shape), output_axis))
+
+
+def mean_over_group(values: np.ndarray, group: str, output_axis: int = -1) -> np.ndarray:
+    """Each entry replaced by its group's mean, the same shape."""
+    import numpy as np
+
+    axes = axes_of(group, values.ndim, output_axis)
+    return np.broadcast_to(values.mean(axis=axes, keepdims=True), values.shape) if axes else values
+
+
+def _required(seen: np.ndarray | None, owner: object, kind: str) -> np.ndarray:
     """`seen`, or an error that says what the score lacks."""
     if seen is None:
-        raise ValueError(
+        raise InvalidValue(
             f"{type(owner).__name__} expects statistics with a {kind}. Received: none. "
             f"Give KernelStatistics({kind}=...)."
         )
     return seen
+
+
+class _OfGroups:
+    """A norm of each group of weights, which needs nothing but the kernel."""
+
+    needs: ClassVar[str] = NOTHING
+
+    group: str
+
+    def __post_init__(self) -> None:
+        expect(self.group in GROUPS, self, "group", f"must be one of {GROUPS}", f"Use {WEIGHT!r}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class L1(_OfGroups):
+    """Keeps the groups of weights of largest mean magnitude: S_g = sum over g of |w| / |g|.
+
+    Of single weights this is magnitude pruning.
+
+    Args:
+      group: "weight", "slice" (what a filter reads of one input channel) or "filter". Defaults to "weight".
+
+    Example:
+
+    >>> import numpy as np
+    >>> L1(group="filter")(np.array([[1.0, -3.0], [2.0, 0.0]]))  # two filters, the columns
+    array([[1.5, 1.5],
+           [1.5, 1.5]])
+
+    Reference: Li et al., "Pruning filters for efficient ConvNets", 2017, https://arxiv.org/abs/1608.08710
+    """
+
+    group: str = WEIGHT
+
+    def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
+        """S_g at each weight of g."""
+        return mean_over_group(abs(kernel), self.group, statistics.output_axis)
+
+
+@dataclasses.dataclass(frozen=True)
+class L2(_OfGroups):
+    """Keeps the groups of weights of largest root mean square: S_g = ||w_g||_2 / sqrt(|g|).
+
+    Args:
+      group: "weight", "slice" (what a filter reads of one input channel) or "filter". Defaults to "filter".
+
+    Example:
+
+    >>> import numpy as np
+    >>> L2()(np.array([[3.0, 1.0], [3.0, -1.0]]))  # two filters, the columns
+    array([[3., 1.],
+           [3., 1.]])
+
+    Reference: Wen et al., "Learning structured sparsity in deep neural networks", 2016,
+    https://arxiv.org/abs/1608.03665
+    """
+
+    group: str = FILTER
+
+    def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
+        """S_g at each weight of g."""
+        return mean_over_group(kernel**2, self.group, statistics.output_axis) ** 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,119 +185,17 @@ class GradientTimesWeight:
     https://arxiv.org/abs/1810.02340
     """
 
+    needs: ClassVar[str] = GRADIENT
+    group: ClassVar[str] = WEIGHT
+
     num_examples: int = 512
 
     def __post_init__(self) -> None:
         expect(self.num_examples >= 1, self, "num_examples", "must be at least 1", "Use 512.")
 
-    @property
-    def needs(self) -> str:
-        """A gradient."""
-        return GRADIENT
-
-    @property
-    def group(self) -> str:
-        """Weight by weight."""
-        return WEIGHT
-
     def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
         """S of each weight."""
-        return abs(required(statistics.gradient, self, GRADIENT) * kernel)
-
-
-def axes_of(group: str, num_axes: int, output_axis: int = -1) -> tuple[int, ...]:
-    """The axes of a kernel that lie within a group.
-
-    A kernel (h, w, in, out) has `out` filters of h * w * in weights, and in * out slices of h * w; the slice of a
-    Dense kernel (in, out) is one weight.
-
-    >>> axes_of("filter", 4), axes_of("slice", 4), axes_of("weight", 4)
-    ((0, 1, 2), (0, 1), ())
-    """
-    if group == FILTER:
-        return tuple(axis for axis in range(num_axes) if axis != output_axis % num_axes)
-    return tuple(range(num_axes - 2)) if group == SLICE else ()
-
-
-def group_size(shape: Sequence[int], group: str, output_axis: int = -1) -> int:
-    """Weights in a group of a kernel of `shape`."""
-    return math.prod(shape[axis] for axis in axes_of(group, len(shape), output_axis))
-
-
-def mean_over_group(values: np.ndarray, group: str, output_axis: int = -1) -> np.ndarray:
-    """Each entry replaced by its group's mean, the same shape."""
-    import numpy as np
-
-    axes = axes_of(group, values.ndim, output_axis)
-    return np.broadcast_to(values.mean(axis=axes, keepdims=True), values.shape) if axes else values
-
-
-@dataclasses.dataclass(frozen=True)
-class L1:
-    """Keeps the groups of weights of largest mean magnitude: S_g = sum over g of |w| / |g|.
-
-    The sum is divided by the size of the group, so that groups of different kernels compare. A group of one weight is
-    magnitude pruning.
-
-    Args:
-      group: "weight", "slice" (what a filter reads of one input channel) or "filter". Defaults to "weight".
-
-    Example:
-
-    >>> import numpy as np
-    >>> L1(group="filter")(np.array([[1.0, -3.0], [2.0, 0.0]]))  # two filters, the columns
-    array([[1.5, 1.5],
-           [1.5, 1.5]])
-
-    Reference: Li et al., "Pruning filters for efficient ConvNets", 2017, https://arxiv.org/abs/1608.08710
-    """
-
-    group: str = WEIGHT
-
-    def __post_init__(self) -> None:
-        expect(self.group in GROUPS, self, "group", f"must be one of {GROUPS}", "Use 'weight'.")
-
-    @property
-    def needs(self) -> str:
-        """Nothing but the kernel."""
-        return NOTHING
-
-    def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
-        """S_g at each weight of g."""
-        return mean_over_group(abs(kernel), self.group, statistics.output_axis)
-
-
-@dataclasses.dataclass(frozen=True)
-class L2:
-    """Keeps the groups of weights of largest root mean square: S_g = ||w_g||_2 / sqrt(|g|).
-
-    Args:
-      group: "weight", "slice" (what a filter reads of one input channel) or "filter". Defaults to "filter".
-
-    Example:
-
-    >>> import numpy as np
-    >>> L2()(np.array([[3.0, 1.0], [3.0, -1.0]]))  # two filters, the columns
-    array([[3., 1.],
-           [3., 1.]])
-
-    Reference: Wen et al., "Learning structured sparsity in deep neural networks", 2016,
-    https://arxiv.org/abs/1608.03665
-    """
-
-    group: str = FILTER
-
-    def __post_init__(self) -> None:
-        expect(self.group in GROUPS, self, "group", f"must be one of {GROUPS}", "Use 'filter'.")
-
-    @property
-    def needs(self) -> str:
-        """Nothing but the kernel."""
-        return NOTHING
-
-    def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
-        """S_g at each weight of g."""
-        return mean_over_group(kernel**2, self.group, statistics.output_axis) ** 0.5
+        return abs(_required(statistics.gradient, self, GRADIENT) * kernel)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,19 +217,12 @@ class Movement:
     https://arxiv.org/abs/2005.07683
     """
 
-    @property
-    def needs(self) -> str:
-        """What the steps did so far."""
-        return MOVEMENT
-
-    @property
-    def group(self) -> str:
-        """Weight by weight."""
-        return WEIGHT
+    needs: ClassVar[str] = MOVEMENT
+    group: ClassVar[str] = WEIGHT
 
     def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
         """S of each weight."""
-        return required(statistics.movement, self, MOVEMENT)
+        return _required(statistics.movement, self, MOVEMENT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,17 +239,10 @@ class Random:
     True
     """
 
+    needs: ClassVar[str] = NOTHING
+    group: ClassVar[str] = WEIGHT
+
     seed: int = 0
-
-    @property
-    def needs(self) -> str:
-        """Nothing but the kernel's shape."""
-        return NOTHING
-
-    @property
-    def group(self) -> str:
-        """Weight by weight."""
-        return WEIGHT
 
     def __call__(self, kernel: np.ndarray, statistics: KernelStatistics = NO_STATISTICS) -> np.ndarray:
         """S of each weight."""

@@ -14,7 +14,7 @@ from . import weight_scores as scores
 from .loss_gradients import data_of, loss_gradients
 from .masks.masks import keep_largest, reachable
 from .masks.prunable import PRUNED_KINDS, Target, named_shares, targets
-from .schedules import Compounding, ConstantSparsity, PolynomialDecay, asked_for
+from .schedules import Compounding, ConstantSparsity, PolynomialDecay, sparsity_at
 from .weight_scores import FILTER, GRADIENT, MOVEMENT, WEIGHT, KernelStatistics, Score, group_size
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class PruneWeights:
     Args:
       final_sparsity: share of zeros at the end, in [0, 1). Defaults to 0.75.
       score: what a weight is worth: `scores.L1`, `scores.L2`, `scores.Movement`, `scores.GradientTimesWeight`,
-        `scores.Random`, or a callable of your own with `needs` and `group`. Of scores by group whole groups go, and
-        with filters as groups the layers that make the outputs are left whole. Defaults to `scores.L1()`, magnitude.
+        `scores.Random`, or one of your own, as `scores.Score` says. Of scores by group whole groups go, and with
+        filters as groups the layers that make the outputs are left whole. Defaults to `scores.L1()`, magnitude.
       schedule: how the share is reached. Defaults to `PolynomialDecay()`; or `ConstantSparsity`, `Compounding`.
       comparison: "per layer": each kernel gets the share; "global": all kernels together, the scores compared as
         they are. Defaults to "per layer".
@@ -92,7 +92,7 @@ class PruneWeights:
         for pool, share in self._pools(found):
             if not self._alone(pool):
                 # Of whole groups as many go as fit into the share, and their sizes differ.
-                least = 0.0 if self.score.group != WEIGHT else share
+                least = share if self.score.group == WEIGHT else 0.0
                 together.append(Promise(SPARSITY, least, tuple(pool), together=True))
                 continue
             for name in pool:
@@ -104,7 +104,7 @@ class PruneWeights:
 
         Raises:
           UnsupportedModel: when the model has no kernel, or is quantization-aware.
-          InvalidRecipe: when the score needs data that `fit` does not tell of.
+          InvalidRecipe: when the score needs data that `fit` does not have.
           NothingHappened: when the schedule did not fire.
         """
         from .masks.finalize import finish
@@ -121,7 +121,7 @@ class PruneWeights:
         data = data_of(fit, f"{name}(score={type(self.score).__name__}())") if self.score.needs == GRADIENT else None
 
         def choose(step: int, training: Any) -> dict[str, np.ndarray] | None:
-            asked = {share: asked_for(schedule, step) for share, schedule in schedules.items()}
+            asked = {share: sparsity_at(schedule, step) for share, schedule in schedules.items()}
             due = [(pool, asked[share]) for pool, share in pools if asked[share] > 0]
             if not due:
                 return None
@@ -160,7 +160,7 @@ class PruneWeights:
         for name, target in pool.items():
             statistics = KernelStatistics(name, target.output_axis, gradients.get(name), movement.get(name))
             scores[name] = np.where(now[name], self.score(target.variable.numpy(), statistics), -np.inf)
-        return keep_largest(scores, share, self.score.group != WEIGHT)
+        return keep_largest(scores, share, whole_groups=self.score.group != WEIGHT)
 
     def _pools(self, found: Mapping[str, Target]) -> list[tuple[list[str], float]]:
         """The kernels that are compared with each other, and the share of each pool."""
@@ -168,7 +168,7 @@ class PruneWeights:
         common = {name: self.final_sparsity for name, target in found.items() if target.kind in PRUNED_KINDS}
         by_kernel = {name: share for name in found if (share := named.get(name, common.get(name, 0.0))) > 0}
         if self.score.group == FILTER:
-            by_kernel = {name: share for name, share in by_kernel.items() if not found[name].answers}
+            by_kernel = {name: share for name, share in by_kernel.items() if not found[name].makes_output}
         together = [name for name in by_kernel if self.comparison == GLOBAL and name not in named]
         pools = [([name], share) for name, share in by_kernel.items() if name not in together]
         return ([(together, self.final_sparsity)] if together else []) + pools
@@ -179,8 +179,7 @@ class PruneWeights:
     def _reachable(self, target: Target, share: float) -> float:
         if self.score.group == WEIGHT:
             return share
-        shape = tuple(target.variable.shape)
-        size = group_size(shape, self.score.group, target.output_axis)
+        size = group_size(tuple(target.variable.shape), self.score.group, target.output_axis)
         return reachable(share, target.variable.shape.num_elements(), size)
 
     def _require_zeros(self, promises: tuple[Promise, ...], found: Mapping[str, Target], steps: int) -> None:

@@ -103,7 +103,7 @@ def allocate_bits(
     Reference: Yao et al., "HAWQ-V3: dyadic neural network quantization", 2021, https://arxiv.org/abs/2011.10680,
     section 3.4
     """
-    every = (4, 8, FLOAT32)
+    every: tuple[Bits, ...] = (4, 8, FLOAT32)
     if not bits or not set(bits) <= set(every):
         raise InvalidValue(f"allocate_bits.bits must be of {every}. Received: {bits!r}. Use (4, 8).")
     wanted = [each for each in every if each in bits]

@@ -1,4 +1,4 @@
-"""A network of which one layer at a time has few bits, and what that changes: in its own output, and in the answers."""
+"""A network of which one layer at a time has few bits, and what that changes: its own output, and the network's."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class OneLayer:
             for name, chain in output_chains(self._model, owner).items():
                 if name in self.kernels:
                     self._round_output(name, chain[-1])
-        self.answers = tf.function(lambda inputs: self._model(inputs, training=False), reduce_retracing=True)
+        self.outputs = tf.function(lambda inputs: self._model(inputs, training=False), reduce_retracing=True)
         self._errors = tf.function(self._errors_of_outputs, reduce_retracing=True)
         self._least_and_largest = tf.function(self._extremes_of_outputs, reduce_retracing=True)
 

@@ -1,5 +1,6 @@
 """Losses between a teacher and its student: of outputs (outputs.py), of layers (layers.py), their weighted sum."""
 
+from .asking import LayerLoss
 from .layers import AttentionTransfer, Hint, Relational
 from .outputs import Correlation, DecoupledTargets, MeanSquaredLogits, Reconstruction, SoftTargets
 from .weighted import Ramp, WeightedSum
@@ -9,6 +10,7 @@ __all__ = [
     "Correlation",
     "DecoupledTargets",
     "Hint",
+    "LayerLoss",
     "MeanSquaredLogits",
     "Ramp",
     "Reconstruction",

@@ -1,4 +1,13 @@
-"""Soft targets: the teacher's whole distribution over the classes, softened by a temperature."""
+"""Losses between the outputs of a teacher and of its student, example by example.
+
+z are logits of shape (batch, classes), T is a temperature: p = softmax(z_teacher / T) and q = softmax(z_student / T)
+are the softened predictions. Softening scales gradients by 1 / T^2, so that losses of softened predictions are
+multiplied by T^2 and keep their weight beside other losses whatever T is. A loss is a number for each example, and zero
+where the student predicts what the teacher does.
+
+A loss of your own is any callable (teacher_logits, student_logits) -> (batch,). With `needs_labels = True` it is given
+the labels too; with `compares_examples = True` it is given the whole batch, of all replicas.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +20,45 @@ from ...core.errors import expect
 DIRECTIONS = ("teacher||student", "student||teacher")
 
 
+def log_softened(logits: Any, temperature: float) -> Any:
+    """log softmax(z / T), shape (batch, classes)."""
+    return tf.nn.log_softmax(logits / temperature)
+
+
+def divergence(log_p: Any, log_q: Any) -> Any:
+    """KL(p || q) = sum_k p_k (log p_k - log q_k), shape (batch,)."""
+    return tf.reduce_sum(tf.exp(log_p) * (log_p - log_q), axis=-1)
+
+
+def correlation_distance(p: Any, q: Any, axis: int) -> Any:
+    """1 - r(p, q), r being Pearson's correlation along `axis`."""
+    p, q = (values - tf.reduce_mean(values, axis=axis, keepdims=True) for values in (p, q))
+    return 1.0 - tf.reduce_sum(tf.math.l2_normalize(p, axis) * tf.math.l2_normalize(q, axis), axis=axis)
+
+
+def _against_rest(log_p: Any, is_target: Any) -> Any:
+    """(log p_t, log(1 - p_t)), shape (batch, 2)."""
+    target = tf.reduce_sum(log_p * is_target, axis=-1)
+    rest = tf.reduce_logsumexp(_without(log_p, is_target), axis=-1)
+    return tf.stack([target, rest], axis=-1)
+
+
+def _among_rest(log_p: Any, is_target: Any) -> Any:
+    """log of the probabilities over the classes other than the true one; the true one has (nearly) none."""
+    return tf.nn.log_softmax(_without(log_p, is_target))
+
+
+def _without(log_p: Any, is_target: Any) -> Any:
+    return log_p - 1000.0 * is_target  # exp(-1000) is zero, and its logarithm still a number
+
+
+def _expect_temperature(owner: Any) -> None:
+    expect(owner.temperature > 0, owner, "temperature", "must be above 0", "Use 4.0.")
+
+
 @dataclasses.dataclass(frozen=True)
 class SoftTargets:
-    """The Kullback-Leibler divergence between the softened answers of teacher and student, times temperature squared.
+    """The Kullback-Leibler divergence of the softened predictions of teacher and student, times temperature squared.
 
     With p = softmax(z_teacher / T) and q = softmax(z_student / T), both of shape (batch, classes):
     T^2 * sum_k p_k (log p_k - log q_k) for KL(teacher || student), with p and q exchanged for KL(student || teacher).
@@ -42,19 +87,17 @@ class SoftTargets:
     direction: str = "teacher||student"
 
     def __post_init__(self) -> None:
-        expect(self.temperature > 0, self, "temperature", "must be above 0", "Use 4.0.")
-        expect(
-            self.direction in DIRECTIONS, self, "direction", f"must be one of {DIRECTIONS}", f"Use {DIRECTIONS[0]!r}."
-        )
+        _expect_temperature(self)
+        known = self.direction in DIRECTIONS
+        expect(known, self, "direction", f"must be one of {DIRECTIONS}", f"Use {DIRECTIONS[0]!r}.")
 
     def __call__(self, teacher_logits: Any, student_logits: Any) -> Any:
         """The loss of each example, shape (batch,), from logits of shape (batch, classes)."""
-        log_p = tf.nn.log_softmax(teacher_logits / self.temperature)
-        log_q = tf.nn.log_softmax(student_logits / self.temperature)
+        log_p, log_q = (log_softened(logits, self.temperature) for logits in (teacher_logits, student_logits))
         if self.direction == "student||teacher":
             log_p, log_q = log_q, log_p
-        # T^2 * KL(p || q) = T^2 * sum_k p_k (log p_k - log q_k)
-        return self.temperature**2 * tf.reduce_sum(tf.exp(log_p) * (log_p - log_q), axis=-1)
+        # T^2 KL(p || q)
+        return self.temperature**2 * divergence(log_p, log_q)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +133,7 @@ class DecoupledTargets:
     others_weight: float = 8.0
 
     def __post_init__(self) -> None:
-        expect(self.temperature > 0, self, "temperature", "must be above 0", "Use 4.0.")
+        _expect_temperature(self)
         expect(self.target_weight >= 0, self, "target_weight", "must be at least 0", "Use 1.0.")
         expect(self.others_weight >= 0, self, "others_weight", "must be at least 0", "Use 8.0.")
 
@@ -99,83 +142,20 @@ class DecoupledTargets:
 
         Of labels that are shares of the classes, (batch, classes), as `Mixup` makes, the largest is the true one.
         """
-        log_p = tf.nn.log_softmax(teacher_logits / self.temperature)
-        log_q = tf.nn.log_softmax(student_logits / self.temperature)
+        log_p, log_q = (log_softened(logits, self.temperature) for logits in (teacher_logits, student_logits))
         labels = tf.convert_to_tensor(labels)
         of_shares = len(labels.shape) == 2 and labels.shape[-1] != 1
         classes = tf.argmax(labels, axis=-1) if of_shares else tf.reshape(labels, [-1])
         is_target = tf.one_hot(tf.cast(classes, tf.int32), log_p.shape[-1], dtype=log_p.dtype)
+        tckd = divergence(_against_rest(log_p, is_target), _against_rest(log_q, is_target))
+        nckd = divergence(_among_rest(log_p, is_target), _among_rest(log_q, is_target))
         # T^2 (alpha TCKD + beta NCKD)
-        target, others = (
-            self.target_weight * _divergence(_against_rest(log_p, is_target), _against_rest(log_q, is_target)),
-            self.others_weight * _divergence(_among_rest(log_p, is_target), _among_rest(log_q, is_target)),
-        )
-        return self.temperature**2 * (target + others)
-
-
-def _divergence(log_p: Any, log_q: Any) -> Any:
-    return tf.reduce_sum(tf.exp(log_p) * (log_p - log_q), axis=-1)
-
-
-def _against_rest(log_p: Any, is_target: Any) -> Any:
-    """(log p_t, log(1 - p_t)), shape (batch, 2)."""
-    target = tf.reduce_sum(log_p * is_target, axis=-1)
-    rest = tf.reduce_logsumexp(_without(log_p, is_target), axis=-1)
-    return tf.stack([target, rest], axis=-1)
-
-
-def _among_rest(log_p: Any, is_target: Any) -> Any:
-    """log of the probabilities over the classes other than the true one; the true one has (nearly) none."""
-    return tf.nn.log_softmax(_without(log_p, is_target))
-
-
-def _without(log_p: Any, is_target: Any) -> Any:
-    return log_p - 1000.0 * is_target  # exp(-1000) is zero, and its logarithm still a number
-
-
-@dataclasses.dataclass(frozen=True)
-class Reconstruction:
-    """The L1 distance between the answers of teacher and student.
-
-    With p = softmax(z_teacher) and q = softmax(z_student), both of shape (batch, classes): sum_k |p_k - q_k|, between 0
-    and 2, twice their total variation. It asks for the teacher's answers themselves, unsoftened: what a pruned model is
-    to give back.
-
-    Example:
-
-    >>> import numpy as np
-    >>> Reconstruction()(np.log([[0.5, 0.5]]), np.log([[0.25, 0.75]])).numpy()  # |0.25| + |-0.25|
-    array([0.5])
-    """
-
-    def __call__(self, teacher_logits: Any, student_logits: Any) -> Any:
-        """The loss of each example, shape (batch,), from logits of shape (batch, classes)."""
-        return tf.reduce_sum(tf.abs(tf.nn.softmax(teacher_logits) - tf.nn.softmax(student_logits)), axis=-1)
-
-
-@dataclasses.dataclass(frozen=True)
-class MeanSquaredLogits:
-    """The mean squared difference of the logits: mean_k (z_teacher,k - z_student,k)^2, without a temperature to choose.
-
-    It is what soft targets become, but for a factor, as the temperature grows and both sides' logits have mean zero.
-
-    Example:
-
-    >>> import numpy as np
-    >>> MeanSquaredLogits()(np.array([[1.0, -2.0]]), np.array([[0.0, 1.0]])).numpy()  # (1 + 9) / 2
-    array([5.])
-
-    Reference: Ba and Caruana, "Do deep nets really need to be deep?", 2014, https://arxiv.org/abs/1312.6184
-    """
-
-    def __call__(self, teacher_logits: Any, student_logits: Any) -> Any:
-        """The loss of each example, shape (batch,), from logits of shape (batch, classes)."""
-        return tf.reduce_mean(tf.square(teacher_logits - student_logits), axis=-1)
+        return self.temperature**2 * (self.target_weight * tckd + self.others_weight * nckd)
 
 
 @dataclasses.dataclass(frozen=True)
 class Correlation:
-    """One minus Pearson's correlation of the softened answers, along the classes and along the batch.
+    """One minus Pearson's correlation of the softened predictions, along the classes and along the batch.
 
     With p and q of shape (batch, classes): T^2 (between_classes (1 - r(p_i, q_i)) + between_examples mean_k
     (1 - r(p_.k, q_.k))), r being Pearson's correlation of a row, or of a column. A correlation leaves a student much
@@ -206,20 +186,53 @@ class Correlation:
     between_examples: float = 1.0
 
     def __post_init__(self) -> None:
-        expect(self.temperature > 0, self, "temperature", "must be above 0", "Use 4.0.")
+        _expect_temperature(self)
         expect(self.between_classes >= 0, self, "between_classes", "must be at least 0", "Use 1.0.")
         expect(self.between_examples >= 0, self, "between_examples", "must be at least 0", "Use 1.0.")
 
     def __call__(self, teacher_logits: Any, student_logits: Any) -> Any:
         """The loss of each example, shape (batch,), from logits of shape (batch, classes)."""
-        p = tf.nn.softmax(teacher_logits / self.temperature)
-        q = tf.nn.softmax(student_logits / self.temperature)
-        rows = _distance(p, q, axis=1)
-        columns = tf.reduce_mean(_distance(p, q, axis=0))
+        p, q = (tf.nn.softmax(logits / self.temperature) for logits in (teacher_logits, student_logits))
+        rows = correlation_distance(p, q, axis=1)
+        columns = tf.reduce_mean(correlation_distance(p, q, axis=0))
         return self.temperature**2 * (self.between_classes * rows + self.between_examples * columns)
 
 
-def _distance(p: Any, q: Any, axis: int) -> Any:
-    """1 - r along `axis`."""
-    p, q = (values - tf.reduce_mean(values, axis=axis, keepdims=True) for values in (p, q))
-    return 1.0 - tf.reduce_sum(tf.math.l2_normalize(p, axis) * tf.math.l2_normalize(q, axis), axis=axis)
+@dataclasses.dataclass(frozen=True)
+class MeanSquaredLogits:
+    """The mean squared difference of the logits: mean_k (z_teacher,k - z_student,k)^2, without a temperature to choose.
+
+    It is what soft targets become, but for a factor, as the temperature grows and both sides' logits have mean zero.
+
+    Example:
+
+    >>> import numpy as np
+    >>> MeanSquaredLogits()(np.array([[1.0, -2.0]]), np.array([[0.0, 1.0]])).numpy()  # (1 + 9) / 2
+    array([5.])
+
+    Reference: Ba and Caruana, "Do deep nets really need to be deep?", 2014, https://arxiv.org/abs/1312.6184
+    """
+
+    def __call__(self, teacher_logits: Any, student_logits: Any) -> Any:
+        """The loss of each example, shape (batch,), from logits of shape (batch, classes)."""
+        return tf.reduce_mean(tf.square(teacher_logits - student_logits), axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reconstruction:
+    """The L1 distance between the predicted probabilities of teacher and student.
+
+    With p = softmax(z_teacher) and q = softmax(z_student), both of shape (batch, classes): sum_k |p_k - q_k|, between 0
+    and 2, twice their total variation. It asks for the teacher's probabilities themselves, unsoftened: what a pruned
+    model is to give back.
+
+    Example:
+
+    >>> import numpy as np
+    >>> Reconstruction()(np.log([[0.5, 0.5]]), np.log([[0.25, 0.75]])).numpy()  # |0.25| + |-0.25|
+    array([0.5])
+    """
+
+    def __call__(self, teacher_logits: Any, student_logits: Any) -> Any:
+        """The loss of each example, shape (batch,), from logits of shape (batch, classes)."""
+        return tf.reduce_sum(tf.abs(tf.nn.softmax(teacher_logits) - tf.nn.softmax(student_logits)), axis=-1)

@@ -1,4 +1,7 @@
-"""Several losses at once, each with its weight, which may change while training goes on."""
+"""The weighted sum of distillation losses, of outputs and of layers: sum_i w_i L_i, shape (batch,).
+
+A weight may change along a line while training goes on (`Ramp`): early hints and late soft targets, for example.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ class WeightedSum:
     """The sum of losses, each times its weight: sum_i w_i L_i.
 
     Args:
-      parts: (loss, weight) pairs; a weight is a number of at least 0, or a `Ramp`. Losses of answers and of layers may
+      parts: (loss, weight) pairs; a weight is a number of at least 0, or a `Ramp`. Losses of outputs and of layers may
         be mixed. Defaults to soft targets alone.
 
     Raises:
@@ -81,14 +84,14 @@ class WeightedSum:
         expect(positive, self, "parts", "must have weights of at least 0", "Use 1.0.")
 
     def __call__(self, teacher_logits: Any, student_logits: Any, labels: Any = None, progress: Any = 1.0) -> Any:
-        """The loss of each example, shape (batch,), at a fraction of training; for losses of answers only."""
+        """The loss of each example, shape (batch,), at a fraction of training; for losses of outputs only."""
         if any(isinstance(part, LayerLoss) for part, _ in self.parts):
             raise InvalidValue(
-                "WeightedSum.parts must be losses of answers to be called by hand. Received: one that compares layers. "
+                "WeightedSum.parts must be losses of outputs to be called by hand. Received: one that compares layers. "
                 "Give it to a Distiller, which has the layers."
             )
         return sum(
-            weight_at(weight, progress) * answer_loss(part, teacher_logits, student_logits, labels)
+            weight_at(weight, progress) * output_loss(part, teacher_logits, student_logits, labels)
             for part, weight in self.parts
         )
 
@@ -103,8 +106,8 @@ def weight_at(weight: float | Ramp, progress: Any) -> Any:
     return weight.at(progress) if isinstance(weight, Ramp) else weight
 
 
-def answer_loss(loss: Callable[..., Any], teacher_logits: Any, student_logits: Any, labels: Any) -> Any:
-    """A loss of answers, given the labels where it asks for them."""
+def output_loss(loss: Callable[..., Any], teacher_logits: Any, student_logits: Any, labels: Any) -> Any:
+    """A loss of outputs, given the labels where it asks for them."""
     if needs_labels(loss):
         return loss(teacher_logits, student_logits, labels)
     return loss(teacher_logits, student_logits)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import UnsupportedModel
 from ...core.progress import Progress
-from ...measuring.compare import compare
+from ...measuring.compare import compare_outputs
 from ...measuring.measure import kernel_variables, leaf_layers
 from ...measuring.outputs import logits_from
 from ...quantization.bit_sensitivity import LayerAtBits, measure_layers
@@ -122,8 +122,10 @@ def _predictions(model: Any, path: Path, tensors: FileTensors, on: MeasuredOn) -
             f"gives {tensors.predictions.shape[1:]}. Give the file made of this model."
         )
     given = tensors.predictions.reshape(exact.shape)
-    found = compare(exact, given, on.examples.labels, logits_from(model))
-    return FilePredictions(found.error.sqnr_db, found.error.cosine, found.agreement, found.accuracy, tensors.num_kept)
+    found = compare_outputs(exact, given, on.examples.labels, logits_from(model))
+    return FilePredictions(
+        found.error.sqnr_db, found.error.cosine, found.top_1_agreement, found.accuracy, tensors.num_kept
+    )
 
 
 def _alone(point: LayerAtBits, output_bits: int | None) -> Alone:

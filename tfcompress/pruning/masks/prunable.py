@@ -1,4 +1,4 @@
-"""The kernels that masks of our own are laid on, by name, and the share of each that is asked for."""
+"""The kernels that masks of our own are laid on, by name, and the share of zeros that is wanted of each."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PRUNED_KINDS = ("kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A kernel: its name as measuring/measure.py tells it, its layer, variable; `answers` when it makes an output."""
+    """A kernel: its name as measuring/measure.py has it, its layer, its variable, and whether it makes an output."""
 
     name: str
     layer: Any
     variable: Any
-    answers: bool
+    makes_output: bool
 
     @property
     def output_axis(self) -> int:
@@ -51,6 +51,11 @@ class Target:
         return isinstance(self.layer, (layers.Dense, *convolutions))
 
     @property
+    def may_lose_filters(self) -> bool:
+        """Whether filters of it can go without an output of the model going with them."""
+        return self.has_filters and not self.makes_output
+
+    @property
     def filter_bias(self) -> Any:
         """The bias that goes with the filters, None where there is none."""
         return getattr(self.layer, "bias", None) if self.has_filters else None
@@ -60,9 +65,9 @@ def targets(model: Any, owner: str) -> dict[str, Target]:
     """All kernels of `model`, by name. Raises `UnsupportedModel` when there are none, or it is quantization-aware."""
     if is_quantization_aware(model):
         raise UnsupportedModel(f"{owner} expects a float model. Received: a quantization-aware one. Prune before it.")
-    answering = answering_layers(model)
+    at_the_end = output_layers(model)
     found = {
-        name: Target(name, layer, variable, layer.name in answering)
+        name: Target(name, layer, variable, layer.name in at_the_end)
         for layer in leaf_layers(model)
         for name, variable in ((f"{layer.name}/{kind}", variable) for kind, variable in kernel_variables(layer).items())
     }
@@ -75,7 +80,7 @@ def targets(model: Any, owner: str) -> dict[str, Target]:
     return found
 
 
-def answering_layers(model: Any) -> set[str]:
+def output_layers(model: Any) -> set[str]:
     """Names of the layers whose kernels make the outputs: no kernel comes after them."""
     found: set[str] = set()
     wanted = {id(tensor) for tensor in model.outputs}
@@ -83,7 +88,7 @@ def answering_layers(model: Any) -> set[str]:
         if wanted.isdisjoint(id(tensor) for tensor in call.outputs):
             continue
         if isinstance(call.layer, keras.Model):
-            makers = answering_layers(call.layer)
+            makers = output_layers(call.layer)
         else:
             makers = {call.layer.name} if kernel_variables(call.layer) else set()
         found |= makers

@@ -78,7 +78,7 @@ def _filters(found: Mapping[str, Target]) -> list[Units]:
     return [
         Units(name, (target.layer.name,), lambda target=target: filter_matrix(target), tuple(filter_parts(target)))
         for name, target in found.items()
-        if target.has_filters and not target.answers
+        if target.may_lose_filters
     ]
 
 
@@ -100,7 +100,7 @@ def filter_matrix(target: Target) -> Any:
 
 def _scales(model: Any) -> list[Units]:
     found = targets(model, "BatchNormL1")
-    by_layer = {target.layer.name: target for target in found.values() if target.has_filters and not target.answers}
+    by_layer = {target.layer.name: target for target in found.values() if target.may_lose_filters}
     made = []
     for layer in leaf_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization) and layer.gamma is not None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..channel_criteria import ACTIVATIONS, GRADIENTS, Criterion, family_slices
+from ..channel_criteria import ACTIVATIONS, GRADIENTS, Criterion
+from ..channel_slices import family_slices
 from .channel_statistics import activations, gradients
 from .greedy import ISOMORPHIC, Scored, kind_of
 

@@ -1,4 +1,8 @@
-"""AdaRound, adaptive rounding: each weight goes up or down as the layer's outputs want it, not to the nearer level."""
+"""AdaRound, adaptive rounding: each weight goes up or down as the layer's outputs want it, not to the nearer level.
+
+W is a kernel, s the scale of its grid, floor(W / s) the level below each weight. V are variables, one a weight, and
+h(V) in [0, 1] says how far up the weight goes: a soft choice while it is optimized, 0 or 1 at the end.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,74 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+OVER, UNDER = 1.1, -0.1  # the sigmoid is stretched to this range and cut to [0, 1], so that it gets to both ends
 NO_ERROR = 1e-10  # of the outputs' square: what float32 itself leaves
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RoundingChoice:
+    """Where each weight of a kernel can go: to `floor` or one above, in steps of `scale`, which broadcasts over it.
+
+    Where `free` is False it stays at `nearest`: zeros, so that they stay zeros, and the entry of largest magnitude in
+    each channel, from which the converter tells the scale.
+    """
+
+    scale: np.ndarray
+    floor: np.ndarray
+    nearest: np.ndarray
+    free: np.ndarray
+    fraction: np.ndarray
+
+
+def rounding_choice(kernel: np.ndarray, axes: tuple[int, ...], name: str = "kernel") -> RoundingChoice:
+    """The two levels of each weight on the grid of TFLite's int8 kernels: scale = max |w| / 127 for each channel.
+
+    Raises:
+      InvalidValue: for NaN and infinity, by `name`.
+
+    >>> import numpy as np
+    >>> found = rounding_choice(np.array([[1.27, 0.0], [0.014, -0.504]], "float32"), ())
+    >>> found.nearest.tolist(), found.floor.tolist()
+    ([[127, 0], [1, -50]], [[126, 0], [1, -51]])
+    >>> found.free.tolist()
+    [[False, False], [True, True]]
+    """
+    import numpy as np
+
+    nearest, grid = Affine(per_channel=bool(axes)).quantize(kernel, axes or (-1,), name)
+    nearest = nearest.astype(np.int32)
+    scale = grid.scale.reshape(kernel.shape[-len(axes) :]) if axes else grid.scale[0]
+    steps = kernel / scale
+    floor = np.clip(np.floor(steps), -127, 126).astype(np.int32)
+    free = (kernel != 0) & (np.abs(nearest) != 127)
+    return RoundingChoice(
+        np.asarray(scale, np.float32), floor, nearest, free, np.clip(steps - floor, 0, 1).astype(np.float32)
+    )
+
+
+def rectified_sigmoid(value: Any) -> Any:
+    """h(v) = clip(sigmoid(v) (1.1 + 0.1) - 0.1, 0, 1): how far up a weight goes.
+
+    >>> [round(float(h), 3) for h in rectified_sigmoid(tf.constant([-9.0, 0.0, 9.0]))]
+    [0.0, 0.5, 1.0]
+    """
+    return tf.clip_by_value(tf.sigmoid(value) * (OVER - UNDER) + UNDER, 0.0, 1.0)
+
+
+def inverse_sigmoid(fraction: np.ndarray) -> np.ndarray:
+    """The v of which h(v) is this fraction, where rounding starts: the soft weights are then the weights themselves."""
+    import numpy as np
+
+    return -np.log((OVER - UNDER) / (fraction - UNDER) - 1)
+
+
+def sharpness(done: float, begin: float = 20.0, end: float = 2.0) -> float:
+    """The exponent beta of 1 - |2h - 1|^beta after a fraction `done` of its way: half a cosine from begin to end.
+
+    >>> [sharpness(done) for done in (0.0, 0.5, 1.0)]
+    [20.0, 11.0, 2.0]
+    """
+    return end + (begin - end) * (1 + math.cos(math.pi * done)) / 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +187,7 @@ class AdaptiveRounding:
                 "AdaptiveRounding expects kernels that rounding changes. Received: kernels that lie on the int8 grid "
                 "already. Use it on the float model."
             )
-        _tell(errors, not_followed(exact, {layer.name for layer in layers}))
+        _remark(errors, not_followed(exact, {layer.name for layer in layers}))
         say_what_is_left(folded)
         return rounded
 
@@ -129,7 +200,7 @@ class AdaptiveRounding:
         wanted = tf.concat([function(linear(layer, x, kernel)) for x in read_by(exact, layer.name, inputs)], 0)
         read = tf.concat(list(read_by(rounded, layer.name, inputs)), 0)
         axes = channel_axes(layer, kernel_of(layer).name.split("/")[-1].split(":")[0]) if self.per_channel else ()
-        options = choice(kernel, axes, layer.name)
+        options = rounding_choice(kernel, axes, layer.name)
 
         def error(levels: np.ndarray) -> float:
             new = tf.constant(levels.astype(np.float32) * options.scale)
@@ -148,7 +219,9 @@ class AdaptiveRounding:
         kernel_of(rounded.get_layer(layer.name)).assign(best.astype(np.float32) * options.scale)
         return nearest, least
 
-    def _choose(self, options: Choice, layer: Any, function: Any, read: Any, wanted: Any, scale: float) -> np.ndarray:
+    def _choose(
+        self, options: RoundingChoice, layer: Any, function: Any, read: Any, wanted: Any, scale: float
+    ) -> np.ndarray:
         """The levels that Adam finds."""
         import numpy as np
 
@@ -180,7 +253,7 @@ class AdaptiveRounding:
         return np.where(options.free, options.floor + up, options.nearest)
 
 
-def _tell(errors: dict[str, float], others: tuple[str, ...]) -> None:
+def _remark(errors: dict[str, float], others: tuple[str, ...]) -> None:
     best = min(errors, key=errors.__getitem__)
     kept = sum(share >= 1 for share in errors.values())
     remark(
@@ -189,70 +262,3 @@ def _tell(errors: dict[str, float], others: tuple[str, ...]) -> None:
     )
     if others:
         remark(f"Left for the exporter to round to nearest: {', '.join(others)}.")
-
-
-OVER, UNDER = 1.1, -0.1  # the sigmoid is stretched to this range and cut to [0, 1], so that it gets to both ends
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Choice:
-    """Where each weight of a kernel can go: to `floor` or one above, in steps of `scale`, which broadcasts over it.
-
-    Where `free` is False it stays at `nearest`: zeros, so that they stay zeros, and the entry of largest magnitude in
-    each channel, from which the converter tells the scale.
-    """
-
-    scale: np.ndarray
-    floor: np.ndarray
-    nearest: np.ndarray
-    free: np.ndarray
-    fraction: np.ndarray
-
-
-def choice(kernel: np.ndarray, axes: tuple[int, ...], name: str = "kernel") -> Choice:
-    """The two levels of each weight on the grid of TFLite's int8 kernels: scale = max |w| / 127 for each channel.
-
-    Raises:
-      InvalidValue: for NaN and infinity, by `name`.
-
-    >>> import numpy as np
-    >>> found = choice(np.array([[1.27, 0.0], [0.014, -0.504]], "float32"), ())
-    >>> found.nearest.tolist(), found.floor.tolist()
-    ([[127, 0], [1, -50]], [[126, 0], [1, -51]])
-    >>> found.free.tolist()
-    [[False, False], [True, True]]
-    """
-    import numpy as np
-
-    nearest, grid = Affine(per_channel=bool(axes)).quantize(kernel, axes or (-1,), name)
-    nearest = nearest.astype(np.int32)
-    scale = grid.scale.reshape(kernel.shape[-len(axes) :]) if axes else grid.scale[0]
-    steps = kernel / scale
-    floor = np.clip(np.floor(steps), -127, 126).astype(np.int32)
-    free = (kernel != 0) & (np.abs(nearest) != 127)
-    return Choice(np.asarray(scale, np.float32), floor, nearest, free, np.clip(steps - floor, 0, 1).astype(np.float32))
-
-
-def rectified_sigmoid(value: Any) -> Any:
-    """h(v) = clip(sigmoid(v) (1.1 + 0.1) - 0.1, 0, 1): how far up a weight goes.
-
-    >>> [round(float(h), 3) for h in rectified_sigmoid(tf.constant([-9.0, 0.0, 9.0]))]
-    [0.0, 0.5, 1.0]
-    """
-    return tf.clip_by_value(tf.sigmoid(value) * (OVER - UNDER) + UNDER, 0.0, 1.0)
-
-
-def inverse_sigmoid(fraction: np.ndarray) -> np.ndarray:
-    """The v of which h(v) is this fraction, where rounding starts: the soft weights are then the weights themselves."""
-    import numpy as np
-
-    return -np.log((OVER - UNDER) / (fraction - UNDER) - 1)
-
-
-def sharpness(done: float, begin: float = 20.0, end: float = 2.0) -> float:
-    """The exponent beta of 1 - |2h - 1|^beta after a fraction `done` of its way: half a cosine from begin to end.
-
-    >>> [sharpness(done) for done in (0.0, 0.5, 1.0)]
-    [20.0, 11.0, 2.0]
-    """
-    return end + (begin - end) * (1 + math.cos(math.pi * done)) / 2
