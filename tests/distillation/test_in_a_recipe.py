@@ -12,7 +12,7 @@ from tfcompress.running.store import Store
 def test_stages_teach_by_their_names(tmp_path):
     data = tfc.Digits(num_examples=128)
     fit = tfc.KerasFit(data, epochs=2, batch_size=16)
-    taught = tfc.distilled(fit, ("small", "large"), tfc.SoftTargets(2.0), cache=tmp_path / "answers")
+    taught = tfc.distilled(fit, ("small", "large"), tfc.SoftTargets(2.0), cache=tmp_path / "logits")
     build = partial(tfc.simple_cnn, (8, 8, 1), hidden_units=8)
     recipe = tfc.Recipe(
         data=data,
@@ -28,7 +28,7 @@ def test_stages_teach_by_their_names(tmp_path):
     store = Store(tmp_path / "run")
     store.open()
     first = run(recipe, store)
-    assert len(list((tmp_path / "answers").iterdir())) == 1
+    assert len(list((tmp_path / "logits").iterdir())) == 1
     second = run(recipe, store)
     by_name = {stage.name: stage for stage in first.stages}
     assert [stage.key for stage in second.stages] == [stage.key for stage in first.stages]

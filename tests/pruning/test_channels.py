@@ -174,7 +174,7 @@ def test_statistics_are_told_anew_and_it_says_what_that_did(model, data, remarks
     tfc.PruneChannels(num_examples=32).apply(model, NoFit(data))
     tfc.PruneChannels().apply(model, NoFit())
     with_data, without = remarks
-    assert "statistics of 9 batch normalizations were told anew" in with_data
+    assert "statistics of 9 batch normalizations were estimated anew" in with_data
     assert "keeps its old statistics: the fit does not say what it trains on" in without
 
 

@@ -20,7 +20,7 @@ from tfcompress.running.store import Store
 RECIPE = Path(__file__).parent / "recipe_under_strategies.py"
 STAGES = ("1-baseline", "2-pruned", "3-aware", "4-clustered", "5-weights", "6-own")
 LOOSE = {
-    "2-pruned": 0.002,  # the teacher's answers are rounded to float16, sometimes to the other neighbour
+    "2-pruned": 0.002,  # the teacher's logits are rounded to float16, sometimes to the other neighbour
     "6-own": 0.005,  # in a user's own fit batch normalization is Keras's, of each replica alone
 }
 

@@ -55,7 +55,7 @@ class DistilledFit:
         return dataclasses.replace(self, teacher=teachers if len(teachers) > 1 else teachers[0])
 
     def identity(self) -> dict[str, Any]:
-        """For the report: a teacher given as a model is told by its weights."""
+        """For the report: a teacher given as a model is named by its weights."""
         teachers = [one if isinstance(one, str) else digest(one) for one in self._teachers]
         return {
             "type": "DistilledFit",
@@ -88,11 +88,11 @@ class DistilledFit:
         return TeacherCache(None if self.cache is True else self.cache) if self.cache else None
 
     def _kept_logits(self, cache: TeacherCache) -> TeacherLogitCache:
-        """What `cache` holds of the teachers' answers to the views of `fit`, made sure that it is theirs."""
+        """What `cache` holds of the teachers' logits in the views of `fit`, checked to be theirs."""
         from ..backend.replicas import in_one_replica
         from .distiller import ask
         from .teacher_cache.logits import TeacherLogitCache
-        from .teacher_cache.rows import AnswerRows
+        from .teacher_cache.rows import LogitRows
 
         if not isinstance(self.fit, FitWithViews):
             raise InvalidValue(
@@ -101,17 +101,17 @@ class DistilledFit:
             )
         if any(isinstance(part, LayerLoss) for part, _ in parts_of(self.loss)):
             raise InvalidValue(
-                "distilled.cache keeps a teacher's answers. Received: a loss that compares layers. Use cache=False."
+                "distilled.cache keeps a teacher's logits. Received: a loss that compares layers. Use cache=False."
             )
         folder, about = cache.place(self._teachers, self.fit)
-        rows = AnswerRows(self._teachers[0].output_shape[-1], cache.top_k, cache.dtype)
+        rows = LogitRows(self._teachers[0].output_shape[-1], cache.top_k, cache.dtype)
         kept = TeacherLogitCache(folder, len(self.fit.data.train), rows, about)
 
-        def answers(view: int, indices: Any) -> Any:
+        def logits(view: int, indices: Any) -> Any:
             inputs = self.fit.view(view, indices)
             return in_one_replica(lambda: ask(self._teachers, inputs)).numpy()
 
-        kept.require_agreement(answers, self.fit.num_views)
+        kept.require_agreement(logits, self.fit.num_views)
         kept.hold(self.fit.num_views)
         return kept
 
@@ -133,7 +133,7 @@ def distilled(
       loss: (teacher logits, student logits) -> loss of each example, a loss of layers, or a `WeightedSum`. Defaults to
         `SoftTargets()`.
       student_loss_weight: weight of the labels, in [0, 1]. Defaults to 0.1.
-      cache: whether the teacher's answers are computed once and kept on disk, for as many views as `fit` has: True for
+      cache: whether the teacher's logits are computed once and kept on disk, for as many views as `fit` has: True for
         ~/.cache/tfcompress/teachers, a folder, or a `TeacherCache`. Defaults to False.
 
     Returns:

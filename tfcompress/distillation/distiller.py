@@ -61,7 +61,7 @@ class Distiller(keras.Model):
         self.student_loss_weight = student_loss_weight
         self.num_steps = num_steps
         self.kept_logits = kept_logits
-        # Keras would tell the labels' loss alone as "loss"; these are told instead, the last under that name.
+        # Keras would report the labels' loss alone as "loss"; these are reported instead, the last under that name.
         self._student_mean = keras.metrics.Mean(name="student_loss")
         self._teacher_mean = keras.metrics.Mean(name="teacher_loss")
         self._mean = keras.metrics.Mean(name="loss")
@@ -104,7 +104,7 @@ class Distiller(keras.Model):
         return loss / num_replicas()  # gradients are summed over the replicas
 
     def _teacher_loss(self, inputs: Any, labels: Any, outputs: Any) -> Any:
-        answers = (self._teacher_logits(inputs), self._student_logits(outputs), labels)
+        logits = (self._teacher_logits(inputs), self._student_logits(outputs), labels)
         progress = tf.cast(self.optimizer.iterations, tf.float32) / self.num_steps
         compared = iter(zip(self._ask_layers(_alone(inputs)), self._features, self._regressors, strict=True))
         total = 0.0
@@ -114,7 +114,7 @@ class Distiller(keras.Model):
                 theirs, ours, regressor = next(compared)
                 losses = part(seen(theirs), seen(regressor(ours)))
             else:
-                losses = output_loss(part, *map(seen, answers))
+                losses = output_loss(part, *map(seen, logits))
             total += weight_at(weight, tf.minimum(progress, 1.0)) * tf.reduce_mean(losses)
         return total
 
@@ -122,7 +122,7 @@ class Distiller(keras.Model):
         if self.kept_logits is None or not _has_kept(inputs):
             return self._ask_teachers(_alone(inputs))
         if self.kept_logits.are_held:  # a step without the teacher's graph has some hundred operations less to pass
-            return inputs["answers"]
+            return inputs["logits"]
 
         def ask_and_keep() -> Any:
             logits = self._ask_teachers(inputs["inputs"])
@@ -130,9 +130,9 @@ class Distiller(keras.Model):
 
         def look_again() -> Any:  # the pipeline reads some steps ahead, before what these steps write
             now = self.kept_logits.recall(inputs["views"], inputs["indices"])
-            return tf.cond(tf.reduce_all(now["known"]), lambda: now["answers"], ask_and_keep)
+            return tf.cond(tf.reduce_all(now["known"]), lambda: now["logits"], ask_and_keep)
 
-        return tf.cond(tf.reduce_all(inputs["known"]), lambda: inputs["answers"], look_again)
+        return tf.cond(tf.reduce_all(inputs["known"]), lambda: inputs["logits"], look_again)
 
 
 def _as_it_is(part: Any) -> Any:
@@ -140,7 +140,7 @@ def _as_it_is(part: Any) -> Any:
 
 
 def _has_kept(inputs: Any) -> bool:
-    return isinstance(inputs, dict) and {"inputs", "known", "answers"} <= set(inputs)
+    return isinstance(inputs, dict) and {"inputs", "known", "logits"} <= set(inputs)
 
 
 def _alone(inputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What layers see: a model asked for its answers and for the outputs of some of its layers at once."""
+"""What layers see: a model asked for its outputs and of some of its layers at once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..measuring.measure import plain_name
 
 
 def with_features(model: Any, layers: Sequence[str]) -> Any:
-    """`model` giving [answers, features of the first layer, ...]; it shares the layers, and trains them.
+    """`model` giving [outputs, features of the first layer, ...]; it shares the layers, and trains them.
 
     Args:
       model: a functional model, which may be wrapped by tfmot.
       layers: names as before wrapping.
 
     Raises:
-      InvalidValue: for a name that no layer has; the nearest are told.
+      InvalidValue: for a name that no layer has; the message names the nearest.
     """
     found = {plain_name(layer): layer for layer in model.layers}
     unknown = next((name for name in layers if name not in found), None)

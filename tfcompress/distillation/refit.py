@@ -131,7 +131,7 @@ class Refit:
         return dataclasses.replace(self, teacher=models[self.teacher]) if self.needs else self
 
     def identity(self) -> dict[str, Any]:
-        """For the report: a teacher given as a model is told by its weights."""
+        """For the report: a teacher given as a model is named by its weights."""
         settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {"type": "Refit", **settings, "teacher": self.teacher if self.needs else digest(self.teacher)}
 

@@ -1,4 +1,4 @@
-"""The average of the weights over a training's steps, which answers better than the last of them."""
+"""The average of the weights over a training's steps, which generalizes better than the last of them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class KerasFit:
       augment: changes of the inputs, one after another (`Flip`, `ShiftedCrop`, `Cutout`); the last may be `Mixup`.
         Defaults to none.
       views: how many augmented views of an example there are; epochs go through them in turn, so that a teacher's
-        answers can be kept. Defaults to 0: each epoch has its own.
+        logits can be kept. Defaults to 0: each epoch has its own.
       label_smoothing: share of each label that is spread evenly over all classes, in [0, 1). Defaults to 0.
       weights_average: decay of an exponential moving average of the weights over the steps, in [0, 1), which the model
         has at the end; zeros of the last step stay zeros, and batch normalization keeps the last steps' statistics,

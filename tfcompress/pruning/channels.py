@@ -31,7 +31,7 @@ class PruneChannels:
 
     What comes out is a plain Keras model with fewer filters, units and heads: no mask, no wrapper. Channels coupled by
     additions, products, normalization or grouped convolutions go together (graph/dependencies.py). After the removal
-    batch normalization's statistics are told anew from training inputs, without labels; then `fit` trains.
+    batch normalization's statistics are estimated anew from training inputs, without labels; then `fit` trains.
 
     Args:
       pruning_ratio: share of the channels that can go which goes, in (0, 1). Defaults to 0.3 where there is no target.
@@ -203,7 +203,7 @@ class PruneChannels:
         return {int(group) for axis in made if axis.layer in kept for group in axis.groups}
 
     def _restore(self, model: Any, data: Data | None) -> str:
-        """Tells batch normalization's statistics anew; gives a sentence about what that did."""
+        """Estimates batch normalization's statistics anew; gives a sentence about what that did."""
         if data is None:
             return "Batch normalization keeps its old statistics: the fit does not say what it trains on."
         from .removal.batch_statistics import estimate_batch_statistics
@@ -217,7 +217,7 @@ class PruneChannels:
         after = accuracy(model, data, self.num_examples)
         return (
             f"Accuracy on training examples before fine-tuning: {before:.2%}, and {after:.2%} once the statistics of "
-            f"{count} batch normalizations were told anew."
+            f"{count} batch normalizations were estimated anew."
         )
 
 

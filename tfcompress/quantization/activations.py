@@ -1,4 +1,4 @@
-"""Activations on the levels of any number of bits, in a float model: what a file of such tensors would answer."""
+"""Activations on the levels of any number of bits, in a float model: what a file of such tensors would give."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class QuantizeActivations:
 
     A tensor is rounded where TFLite has one: the input, and what an operation gives after the BatchNormalization and
     the ReLU that it has built in. Ranges are taken from training examples, without labels, and nothing is trained.
-    For judging numbers of bits that no exporter writes: after `QuantizeKernels`, before none.
+    For trying numbers of bits that no exporter writes: after `QuantizeKernels`, before none.
 
     Args:
       quantizer: with one scale for a tensor, rounding to the nearest. Defaults to 8 bits, asymmetric, over the

@@ -87,7 +87,7 @@ def allocate_bits(
       A `BitAllocation`, for `MixedPrecision(8, per_layer=...)` and, by `quantizers()`, for `QuantizeKernels`.
 
     Raises:
-      InvalidValue: for a budget under the least possible, which the message tells; for bits that were not measured.
+      InvalidValue: for a budget under the least possible, which the message names; for bits that were not measured.
       UnsupportedModel: when no layer is of a kind that can be given bits.
 
     Example:

@@ -80,7 +80,7 @@ class Cluster:
 
     @property
     def keeps(self) -> frozenset[str]:
-        """Zeros, unless told otherwise."""
+        """Zeros, unless its settings say otherwise."""
         return frozenset({SPARSITY}) if self.preserve_sparsity else frozenset()
 
     def promises(self, model: Any) -> tuple[Promise, ...]:

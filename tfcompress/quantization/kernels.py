@@ -34,7 +34,7 @@ def channel_axes(layer: Any, kind: str) -> tuple[int, ...]:
 class QuantizeKernels:
     """Replaces each kernel by what a quantizer makes of it; the model stays a float model, and is not trained.
 
-    w <- dequantize(quantize(w)), so that its answers are those of a file with such kernels and float activations; the
+    w <- dequantize(quantize(w)), so that its outputs are those of a file with such kernels and float activations; the
     file itself is smaller only with an exporter that knows the levels, or by `save_packed` when they are few.
 
     Args:

@@ -112,7 +112,7 @@ def _finished(store: Store, folder: str, key: str) -> StageRecord | None:
 
 
 def _train(context: RunContext, stage: Stage, start: str | None, key: str, folder: str) -> StageRecord | None:
-    """Trains, judges and saves; None in a worker that only trains."""
+    """Trains, measures and saves; None in a worker that only trains."""
     started = time.monotonic()
     keras.backend.clear_session()
     set_seed(context.recipe.seed)
@@ -190,11 +190,11 @@ def _predict(context: RunContext, model: Any, label: str) -> np.ndarray:
     import numpy as np
 
     data = context.recipe.data
-    answer = keras.backend.function(model.inputs, model.outputs)
+    outputs_of = keras.backend.function(model.inputs, model.outputs)
     outputs = []
     with context.progress.task(f"{label}: test", len(data.test)) as advance:
         for number, stored in enumerate(batches(data.test.inputs, BATCH_SIZE), 1):
-            outputs.append(answer([data.model_inputs(stored)])[0])
+            outputs.append(outputs_of([data.model_inputs(stored)])[0])
             advance(number * BATCH_SIZE, "")
     return np.concatenate(outputs)
 
@@ -210,7 +210,7 @@ def _save(store: Store, folder: str, model: Any, outputs: np.ndarray, record: St
 
 
 class _Watched:
-    """A fit whose progress is told, and whose history is kept."""
+    """A fit whose progress is shown, and whose history is kept."""
 
     def __init__(self, fit: Fit, advance: Callable[[int, str], None]):
         self.fit, self.advance = fit, advance

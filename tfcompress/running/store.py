@@ -7,7 +7,7 @@ saved_models/cifar10/
   1-baseline/                    a stage: model.keras and stage.json (its measurements, and the key of what made it)
   2-pruned/
   tflite/cifar10-pruned-int8.tflite
-  checks/                        what the checks found, a .json a file, and the CPU's answers to compare others with
+  checks/                        what the checks found, a .json a file, and the CPU's outputs to compare others with
   earlier/                       stages made with other settings: moved here, never deleted
 ```
 """
@@ -106,7 +106,7 @@ class Store:
             return None
 
     def retire(self, name: str) -> None:
-        """Moves a file or folder into earlier/, under a name that tells when: nothing that took time is deleted."""
+        """Moves a file or folder into earlier/, under the name of the time: nothing that took time is deleted."""
         source = self.root / name
         if not source.exists():
             return

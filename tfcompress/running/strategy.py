@@ -1,6 +1,6 @@
 """Where a training runs: here, on several devices of this machine, or in several processes of several machines.
 
-`--strategy` is read without TensorFlow, so that a mistake in it, or in TF_CONFIG, is told at once; `open_team` makes
+`--strategy` is read without TensorFlow, so that a mistake in it, or in TF_CONFIG, ends at once; `open_team` makes
 the tf.distribute.Strategy. What runs under one is a `core.team.Team`.
 """
 
@@ -61,7 +61,7 @@ def parse_strategy(text: str) -> Strategy:
 
 
 def _from_environment(text: str | None) -> Strategy:
-    """A worker's place among the others, as TF_CONFIG tells it."""
+    """A worker's place among the others, as TF_CONFIG says."""
     if not text:
         raise InvalidValue(
             "TF_CONFIG must name all workers, and this one. Received: no such environment variable. Use "

@@ -16,7 +16,7 @@ from ..core.errors import WorkerLost
 from ..models_io.copying import copy_model
 
 Result = TypeVar("Result")
-_ENDED_WELL, _FAILED = 1, 2  # what the chief tells; the others add 0
+_ENDED_WELL, _FAILED = 1, 2  # what the chief says; the others add 0
 
 
 class Team:
@@ -78,7 +78,7 @@ class Team:
             try:
                 result = work()
             except BaseException:
-                with contextlib.suppress(WorkerLost):  # the first error is the one to tell
+                with contextlib.suppress(WorkerLost):  # the first error is the one to report
                     self._tell(_FAILED)
                 raise
         if self._tell(_ENDED_WELL) == _FAILED:
@@ -86,32 +86,32 @@ class Team:
         return result
 
     def chief_says(self, question: Callable[[], bool]) -> bool:
-        """The chief's answer to a question, in all processes."""
-        answer = self.chief_alone(question)
-        return bool(answer) if self.num_workers == 1 else self._tell(2 if answer else 1) == 2
+        """What the chief says to a question, in all processes."""
+        said = self.chief_alone(question)
+        return bool(said) if self.num_workers == 1 else self._tell(2 if said else 1) == 2
 
     def _tell(self, number: int) -> int:
         """The chief's number, in all processes, once all have come to ask for it.
 
         A thread waits, since Python hears no Ctrl-C while it is inside of TensorFlow.
         """
-        told: list[Any] = []
+        heard: list[Any] = []
 
         def ask() -> None:
             try:
                 mine = number if self.is_chief else 0
-                told.append(int(self.strategy.reduce("SUM", self.strategy.run(lambda: tf.constant(mine)), axis=None)))
+                heard.append(int(self.strategy.reduce("SUM", self.strategy.run(lambda: tf.constant(mine)), axis=None)))
             except Exception as error:  # raised below, in the thread that asked
-                told.append(error)
+                heard.append(error)
 
         waiting = threading.Thread(target=ask, daemon=True)
         waiting.start()
         while waiting.is_alive():
             waiting.join(0.2)
         with self._losses_told():
-            if isinstance(told[0], Exception):
-                raise told[0]
-        return told[0] // (self.num_replicas // self.num_workers)
+            if isinstance(heard[0], Exception):
+                raise heard[0]
+        return heard[0] // (self.num_replicas // self.num_workers)
 
     @contextlib.contextmanager
     def _losses_told(self) -> Iterator[None]:

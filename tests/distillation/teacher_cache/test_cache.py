@@ -205,7 +205,7 @@ def test_an_augmentation_whose_code_was_changed_is_noticed(tmp_path, asked):
     Shade.by = 1
     weights_after(way, network(0), tmp_path)
     Shade.by = 4
-    with pytest.warns(RuntimeWarning, match="are not what it answers now"):
+    with pytest.warns(RuntimeWarning, match="are not what it gives now"):
         stale = weights_after(way, network(0), tmp_path)
     assert sum(asked) == 96 + 8 + 96
     assert largest_difference(stale, weights_after(way, network(0), tmp_path)) == 0
@@ -254,7 +254,7 @@ def test_by_default_answers_are_in_the_users_cache_folder(monkeypatch, tmp_path)
     assert str(TeacherCache().root) == "/home/someone/.cache/tfcompress/teachers"
 
 
-def test_pruning_and_quantizing_under_kept_answers(tmp_path, asked):
+def test_pruning_and_quantizing_under_kept_logits(tmp_path, asked):
     way = tfc.distilled(fit(epochs=4), network(0), cache=tmp_path)
     pruned = tfc.PruneLowMagnitude(0.5, tfc.ConstantSparsity()).apply(network(1), way)
     aware = tfc.QuantizeAware().apply(pruned, way)
@@ -262,7 +262,7 @@ def test_pruning_and_quantizing_under_kept_answers(tmp_path, asked):
     assert (aware.get_layer("quant_conv1").weights[0].numpy() == 0).mean() >= 0.45
 
 
-def test_a_score_that_needs_gradients_under_kept_answers(tmp_path):
+def test_a_score_that_needs_gradients_under_kept_logits(tmp_path):
     way = tfc.distilled(fit(epochs=3), network(0), cache=tmp_path)
     pruned = tfc.PruneWeights(0.5, score=tfc.scores.GradientTimesWeight()).apply(network(1), way)
     assert tfc.measure(pruned).sparsity == pytest.approx(0.5, abs=0.05)

@@ -13,9 +13,9 @@ import pytest
 from tfcompress.core.errors import OutputFull, OutputNotWritable
 from tfcompress.distillation.teacher_cache import logits as module
 from tfcompress.distillation.teacher_cache.logits import TeacherLogitCache
-from tfcompress.distillation.teacher_cache.rows import AnswerRows
+from tfcompress.distillation.teacher_cache.rows import LogitRows
 
-ROWS = AnswerRows(10, 0, "float16")
+ROWS = LogitRows(10, 0, "float16")
 
 
 def kept(folder, num_examples=1000):
@@ -64,7 +64,7 @@ def test_complete_answers_are_held_and_the_same(tmp_path):
     again, some = kept(tmp_path, num_examples=50), np.array([7, 3, 49])
     assert again.hold(2)
     found = again.recall(np.array([1, 0, 1]), some)
-    np.testing.assert_array_equal(found["answers"], first.read(np.array([1, 0, 1]), some)[0])
+    np.testing.assert_array_equal(found["logits"], first.read(np.array([1, 0, 1]), some)[0])
     assert found["known"].numpy().all()
 
 

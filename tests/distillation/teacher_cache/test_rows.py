@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfcompress.distillation.teacher_cache.rows import AnswerRows
+from tfcompress.distillation.teacher_cache.rows import LogitRows
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(50, 10)) * 4 - 2
@@ -15,12 +15,12 @@ def softmax(z):
 
 
 def test_all_logits_come_back_as_float16_rounds_them():
-    rows = AnswerRows(10, 0, "float16")
+    rows = LogitRows(10, 0, "float16")
     np.testing.assert_array_equal(rows.decode(rows.encode(LOGITS)), LOGITS.astype("float16").astype("float32"))
 
 
 def test_float32_is_exact():
-    rows = AnswerRows(10, 0, "float32")
+    rows = LogitRows(10, 0, "float32")
     np.testing.assert_array_equal(rows.decode(rows.encode(LOGITS)), LOGITS.astype("float32"))
 
 
@@ -30,20 +30,20 @@ def test_float32_is_exact():
 )
 def test_the_bytes_of_a_row(settings, num_bytes):
     # 2 (4) bytes a logit, 1 or 2 for the number of a class, 2 (4) for the rest, 2 for the sum
-    assert AnswerRows(*settings).row.itemsize == num_bytes
-    assert AnswerRows(10, 0, "float16").row.itemsize <= 24  # at 10 classes
+    assert LogitRows(*settings).row.itemsize == num_bytes
+    assert LogitRows(10, 0, "float16").row.itemsize <= 24  # at 10 classes
 
 
 def test_the_top_keeps_its_probabilities_and_the_others_share_theirs_by_hand():
     # Probabilities .5 .1 .3 .1 -> the top two, and .2 spread over two.
-    rows = AnswerRows(4, 2, "float32")
+    rows = LogitRows(4, 2, "float32")
     back = softmax(rows.decode(rows.encode(np.log([[0.5, 0.06, 0.3, 0.14]]))))
     np.testing.assert_allclose(back, [[0.5, 0.1, 0.3, 0.1]], rtol=1e-6)
 
 
 def test_the_top_of_many_classes_with_logits_beyond_exp():
     logits = RNG.normal(size=(20, 300)) * 3 + 2000
-    rows = AnswerRows(300, 5, "float32")
+    rows = LogitRows(300, 5, "float32")
     back, exact = softmax(rows.decode(rows.encode(logits)).astype("float64")), softmax(logits)
     places = np.argsort(-logits, axis=1)[:, :5]
     np.testing.assert_allclose(np.take_along_axis(back, places, 1), np.take_along_axis(exact, places, 1), rtol=2e-3)
@@ -51,14 +51,14 @@ def test_the_top_of_many_classes_with_logits_beyond_exp():
 
 
 def test_large_logits_stay_finite():
-    rows = AnswerRows(3, 0, "float16")
+    rows = LogitRows(3, 0, "float16")
     kept = rows.decode(rows.encode(np.array([[1e9, -1e9, 0.1]])))[0]
     np.testing.assert_array_equal(kept, [65504, -65504, np.float16(0.1)])
 
 
 @pytest.mark.parametrize("settings", [(10, 0, "float16"), (10, 3, "float16"), (10, 0, "float32")])
 def test_a_row_that_was_not_written_to_its_end_does_not_count(settings):
-    rows = AnswerRows(*settings)
+    rows = LogitRows(*settings)
     whole = rows.encode(LOGITS)
     assert rows.are_whole(whole).all()
     assert not rows.are_whole(np.zeros(5, rows.row)).any()
@@ -73,7 +73,7 @@ def test_a_row_that_was_not_written_to_its_end_does_not_count(settings):
 
 
 def test_any_changed_byte_is_seen():
-    rows = AnswerRows(10, 0, "float16")
+    rows = LogitRows(10, 0, "float16")
     whole = rows.encode(LOGITS[:1])
     for place in range(rows.row.itemsize):
         for bit in range(8):
@@ -83,7 +83,7 @@ def test_any_changed_byte_is_seen():
 
 
 def test_exchanged_bytes_are_seen():
-    rows = AnswerRows(10, 0, "float16")
+    rows = LogitRows(10, 0, "float16")
     whole = rows.encode(LOGITS[:1])
     content = whole.view(np.uint8)[:20]
     for first in range(20):

@@ -1,4 +1,4 @@
-"""Whether and how a teacher's answers are kept on disk, and the name under which they are found again."""
+"""Whether and how a teacher's logits are kept on disk, and the name under which they are found again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DTYPES = ("float16", "float32")
 class TeacherCache:
     """Keeps a teacher's logits on disk, so that each view of each example is asked for once, in all runs together.
 
-    An answer takes 2 bytes a class and 2 for its checksum. With `top_k` only the k largest logits are kept, 2 bytes
+    An example takes 2 bytes a class and 2 for its checksum. With `top_k` only the k largest logits are kept, 2 bytes
     and the number of the class each, and one logit that all other classes share: softmax gives those classes their
     right sum, spread evenly.
 
@@ -36,12 +36,12 @@ class TeacherCache:
 
     Example:
 
-    >>> TeacherCache("answers", top_k=10).top_k
+    >>> TeacherCache("logits", top_k=10).top_k
     10
 
     References: Beyer et al., "Knowledge distillation: a good teacher is patient and consistent" (one view for both),
     2022, https://arxiv.org/abs/2106.05237; Shen and Xing, "A fast knowledge distillation framework for visual
-    recognition" (answers kept, top k), 2022, https://github.com/szq0214/FKD
+    recognition" (logits kept, top k), 2022, https://github.com/szq0214/FKD
     """
 
     folder: str | Path | None = None
@@ -60,11 +60,11 @@ class TeacherCache:
         return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tfcompress" / "teachers"
 
     def identity(self) -> Any:
-        """For the report: what is in the weights of a student, its answers' rounding; their folder is not."""
+        """For the report: what is in the weights of a student, its logits' rounding; their folder is not."""
         return True if self == TeacherCache(self.folder) else {"top_k": self.top_k, "dtype": self.dtype}
 
     def place(self, teachers: Sequence[Any], fit: FitWithViews) -> tuple[Path, dict[str, Any]]:
-        """The folder for these teachers' answers to the views of `fit`, and in words what its name stands for.
+        """The folder for these teachers' logits in the views of `fit`, and in words what its name stands for.
 
         Views do not depend on how many there are, so that trainings of any length share theirs.
         """
@@ -78,10 +78,10 @@ class TeacherCache:
 
 
 def digest(model: Any) -> str:
-    """A name for what a model answers: its layers, however they are called, their settings, and its weights."""
+    """A name for what a model computes: its layers, however they are called, their settings, and its weights."""
     try:
         kinds = _unnamed(model.get_config())
-    except (NotImplementedError, ValueError):  # a layer of the user's own, or an operation, that tells no settings
+    except (NotImplementedError, ValueError):  # a layer of the user's own, or an operation, without settings
         kinds = [type(layer).__name__ for layer in model.layers]
     digest = hashlib.sha256(json.dumps(kinds, sort_keys=True, default=lambda value: type(value).__name__).encode())
     for weight in model.get_weights():
@@ -90,7 +90,7 @@ def digest(model: Any) -> str:
 
 
 def digest_of_inputs(data: Any) -> str:
-    """A name for the training inputs as a model sees them: a folder may hold other pictures than it did."""
+    """A name for the training inputs as a model sees them: a folder may hold other images than it did."""
     import numpy as np
 
     inputs = np.ascontiguousarray(data.train.inputs)

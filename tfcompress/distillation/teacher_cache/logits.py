@@ -1,8 +1,8 @@
-"""A teacher's answers on disk, which grow while students train.
+"""A teacher's logits on disk, which grow while students train.
 
 One file a view, mapped into memory, one row an example. There is no lock: a row carries a checksum, so that what a
 killed process, or one that is just writing, has left half-written counts as not there, and two processes that write
-one row write the same answer.
+one row write the same.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.tensorflow import tf
 from ...core.errors import OutputFull, OutputNotWritable
-from .rows import AnswerRows
+from .rows import LogitRows
 
 if TYPE_CHECKING:
     import numpy as np
 
 NUM_PROBES = 8  # rows of an earlier run that are compared with the teacher
-MOST_HELD = 1 << 28  # bytes of answers that are taken into memory
+MOST_HELD = 1 << 28  # bytes of logits that are taken into memory
 TOLERANCE = 0.02  # of the largest logit: rounding to float16 moves a logit by 0.0005 of it
 
 
 class TeacherLogitCache:
-    """The answers of one teacher to the views of one data set.
+    """The logits of one teacher in the views of one data set.
 
     Args:
       folder: this teacher's own.
       num_examples: N, rows of each view.
-      rows: how an answer is written.
-      about: what the folder's name stands for, written beside the answers for whoever looks.
+      rows: how an example's logits are written.
+      about: what the folder's name stands for, written beside the logits for whoever looks.
 
     Raises:
       OutputNotWritable: when the folder cannot be written; OutputFull: when the disk is full.
     """
 
-    def __init__(self, folder: Path, num_examples: int, rows: AnswerRows, about: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, num_examples: int, rows: LogitRows, about: Mapping[str, Any]) -> None:
         self.folder, self.num_examples, self.rows, self.about = folder, num_examples, rows, dict(about)
         self._views: dict[int, np.ndarray] = {}
         self._held: Any = None
         self._make_folder()
 
     def hold(self, num_views: int) -> bool:
-        """Takes the first views' answers into memory, when none is missing and they are not too large; says whether.
+        """Takes the first views' logits into memory, when none is missing and they are not too large; says whether.
 
         `recall` then asks no Python, which a step of training would wait for.
         """
@@ -67,18 +67,18 @@ class TeacherLogitCache:
 
     @property
     def are_held(self) -> bool:
-        """Whether all answers are in memory, so that no step needs the teacher."""
+        """Whether all logits are in memory, so that no step needs the teacher."""
         return self._held is not None
 
     def recall(self, views: Any, indices: Any) -> dict[str, Any]:
-        """In a tf.data pipeline: "answers" (batch, classes), float32, and which of them are "known" (batch,)."""
+        """In a tf.data pipeline: "logits" (batch, classes), float32, and which of them are "known" (batch,)."""
         if self.are_held:
-            answers = tf.gather_nd(self._held, tf.stack([views, indices], axis=1))
-            return {"answers": answers, "known": tf.ones_like(views, tf.bool)}
-        answers, known = tf.numpy_function(self.read, [views, indices], [tf.float32, tf.bool], stateful=False)
-        answers.set_shape([None, self.rows.num_classes])
+            logits = tf.gather_nd(self._held, tf.stack([views, indices], axis=1))
+            return {"logits": logits, "known": tf.ones_like(views, tf.bool)}
+        logits, known = tf.numpy_function(self.read, [views, indices], [tf.float32, tf.bool], stateful=False)
+        logits.set_shape([None, self.rows.num_classes])
         known.set_shape([None])
-        return {"answers": answers, "known": known}
+        return {"logits": logits, "known": known}
 
     def keep(self, views: Any, indices: Any, logits: Any) -> Any:
         """In a training step: writes the teacher's logits and gives them as they will be read, (batch, classes)."""
@@ -87,7 +87,7 @@ class TeacherLogitCache:
         return kept
 
     def read(self, views: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Answers (batch, classes), and which of them are there (batch,)."""
+        """Logits (batch, classes), and which of them are there (batch,)."""
         import numpy as np
 
         found = np.zeros(len(indices), self.rows.row)
@@ -109,7 +109,7 @@ class TeacherLogitCache:
     def require_agreement(self, ask: Callable[[int, np.ndarray], np.ndarray], num_views: int) -> None:
         """Compares some rows with the teacher; if they differ, says so, and begins anew.
 
-        The folder's name tells teachers, data and augmentation apart by all that they say of themselves; what a user's
+        The folder's name is for teachers, data and augmentation by all that they say of themselves; what a user's
         own layer or augmentation computes may have changed without their saying so.
 
         Args:
@@ -130,7 +130,7 @@ class TeacherLogitCache:
                 difference = float(np.abs(kept - expected).max())
                 if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
                     warnings.warn(
-                        f"The teacher's answers kept in {self.folder} are not what it answers now (they differ by "
+                        f"The teacher's logits kept in {self.folder} are not what it gives now (they differ by "
                         f"{difference:.3g}): a layer or an augmentation was changed. They are computed anew.",
                         RuntimeWarning,
                         stacklevel=2,
@@ -190,6 +190,6 @@ def _disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise (OutputFull if full else OutputNotWritable)(
-            f"The teacher's answers cannot be kept in {folder}: {os.strerror(error.errno or 0)}. "
+            f"The teacher's logits cannot be kept in {folder}: {os.strerror(error.errno or 0)}. "
             "Name another folder: distilled(..., cache=FOLDER)."
         ) from error

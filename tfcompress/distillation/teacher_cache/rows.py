@@ -1,4 +1,4 @@
-"""How an answer is written: its logits rounded, all of them or the largest, and a checksum that says it is whole."""
+"""How an example's logits are written: rounded, all of them or the largest, and a checksum that says it is whole."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _PRIME = 65_521  # the largest below 2^16
 
 
 @dataclasses.dataclass(frozen=True)
-class AnswerRows:
-    """Answers as rows of bytes. A row never written is all zeros, and no sum of a written one is zero.
+class LogitRows:
+    """Logits as rows of bytes. A row never written is all zeros, and no sum of a written one is zero.
 
     Args:
       num_classes: of a teacher, at least 1.

@@ -1,4 +1,4 @@
-"""A square taken out of each picture."""
+"""A square taken out of each image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .draws import below
 
 @dataclasses.dataclass(frozen=True)
 class Cutout:
-    """Sets a square to zero, its middle anywhere in the picture, so that a model looks at all of it.
+    """Sets a square to zero, its middle anywhere in the image, so that a model looks at all of it.
 
     Args:
       size: side of the square in pixels, at least 1. Defaults to 8.
@@ -32,13 +32,13 @@ class Cutout:
     def __post_init__(self) -> None:
         expect(self.size >= 1, self, "size", "must be at least 1", "Use 8.")
 
-    def __call__(self, pictures: Any, key: Any, indices: Any) -> Any:
-        """Pictures (batch, height, width, channels) as `key`, (seed, epoch), and the examples' `indices` draw them."""
-        _, height, width, _ = pictures.shape
+    def __call__(self, images: Any, key: Any, indices: Any) -> Any:
+        """Images (batch, height, width, channels) as `key`, (seed, epoch), and the examples' `indices` draw them."""
+        _, height, width, _ = images.shape
         rows = self._covered(height, "down", key, indices)
         columns = self._covered(width, "right", key, indices)
         inside = tf.logical_and(rows[:, :, None, None], columns[:, None, :, None])
-        return tf.where(inside, tf.zeros_like(pictures), pictures)
+        return tf.where(inside, tf.zeros_like(images), images)
 
     def _covered(self, length: int, way: str, key: Any, indices: Any) -> Any:
         """Which rows, or columns, the square covers: (batch, length), bool."""

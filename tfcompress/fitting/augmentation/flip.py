@@ -1,4 +1,4 @@
-"""Left and right exchanged, in half of the pictures."""
+"""Left and right exchanged, in half of the images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .draws import uniform
 
 @dataclasses.dataclass(frozen=True)
 class Flip:
-    """Mirrors a picture left to right with a probability.
+    """Mirrors an image left to right with a probability.
 
     Args:
       probability: in [0, 1]. Defaults to 0.5.
@@ -29,7 +29,7 @@ class Flip:
     def __post_init__(self) -> None:
         expect(0 <= self.probability <= 1, self, "probability", "must be in [0, 1]", "Use 0.5.")
 
-    def __call__(self, pictures: Any, key: Any, indices: Any) -> Any:
-        """Pictures (batch, height, width, channels) as `key`, (seed, epoch), and the examples' `indices` draw them."""
+    def __call__(self, images: Any, key: Any, indices: Any) -> Any:
+        """Images (batch, height, width, channels) as `key`, (seed, epoch), and the examples' `indices` draw them."""
         chosen = uniform("flip", key, indices) < self.probability
-        return tf.where(chosen[:, None, None, None], tf.reverse(pictures, [2]), pictures)
+        return tf.where(chosen[:, None, None, None], tf.reverse(images, [2]), images)

@@ -1,4 +1,4 @@
-"""Pictures moved by a few pixels."""
+"""Images moved by a few pixels."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .draws import below
 
 @dataclasses.dataclass(frozen=True)
 class ShiftedCrop:
-    """Moves a picture by up to `most` pixels up or down and left or right; what is uncovered is the edge, mirrored.
+    """Moves an image by up to `most` pixels up or down and left or right; what is uncovered is the edge, mirrored.
 
     Args:
-      most: pixels, at least 1 and below the pictures' sides. Defaults to 4.
+      most: pixels, at least 1 and below the images' sides. Defaults to 4.
 
     Raises:
       InvalidValue: for a value out of range.
@@ -32,12 +32,12 @@ class ShiftedCrop:
     def __post_init__(self) -> None:
         expect(self.most >= 1, self, "most", "must be at least 1", "Use 4.")
 
-    def __call__(self, pictures: Any, key: Any, indices: Any) -> Any:
-        """Pictures (batch, height, width, channels) as `key`, (seed, epoch), and the examples' `indices` draw them."""
-        _, height, width, _ = pictures.shape
+    def __call__(self, images: Any, key: Any, indices: Any) -> Any:
+        """Images (batch, height, width, channels) as `key`, (seed, epoch), and the examples' `indices` draw them."""
+        _, height, width, _ = images.shape
         fix = f"Use {max(1, min(height, width) // 8)}."
         expect(self.most < min(height, width), self, "most", f"must be below the sides {height} x {width}", fix)
-        wide = tf.pad(pictures, [[0, 0], [self.most] * 2, [self.most] * 2, [0, 0]], mode="REFLECT")
+        wide = tf.pad(images, [[0, 0], [self.most] * 2, [self.most] * 2, [0, 0]], mode="REFLECT")
         down, right = (below(2 * self.most + 1, f"crop {way}", key, indices)[:, None] for way in ("down", "right"))
         rows = tf.gather(wide, down + tf.range(height), axis=1, batch_dims=1)
         return tf.gather(rows, right + tf.range(width), axis=2, batch_dims=1)

@@ -60,7 +60,7 @@ def errors_against(model: Any, file: str, path: Path, on: MeasuredOn, bits: int 
 
     Raises:
       UnreadableModel: when the file does not load or run.
-      UnsupportedModel: when it is not of this model, as far as one can tell, or the model is quantization-aware.
+      UnsupportedModel: when it is not of this model, as far as names say, or the model is quantization-aware.
     """
     require_float_kernels(model, _OWNER)
     inputs = on.inputs

@@ -38,7 +38,7 @@ class FileError:
 
 
 def file_errors(model: Any, tensors: FileTensors, inputs: np.ndarray) -> dict[str, FileError]:
-    """For each layer of `model` with a kernel that the file's names tell: how far its operation is from it.
+    """For each layer of `model` with a kernel that the file names: how far its operation is from it.
 
     The output of an operation is what the file computes, from the inputs of the file: errors of the operations before
     it are in it.
@@ -136,7 +136,7 @@ def _folded(layer: Any, gain: np.ndarray | None) -> np.ndarray:
 
 
 class _Watched:
-    """A copy of a model that tells, when it is run, what its layers with kernels give before their activations."""
+    """A copy of a model that also gives what its layers with kernels give before their activations."""
 
     def __init__(self, model: Any, chains: Mapping[str, tuple[Any, ...]]) -> None:
         self._model = copy_model(model)

@@ -29,9 +29,9 @@ def inspect_keras(model: Any, file: str, origin: str, raw_bytes: int, largest_di
     Args:
       model: a functional tf_keras model, as `load_model` gives it.
       file: where it came from.
-      origin: what it was, as `LoadReport` tells it.
+      origin: what it was, as in `LoadReport`.
       raw_bytes: of the file.
-      largest_difference: from the original, as `LoadReport` tells it.
+      largest_difference: from the original, as in `LoadReport`.
     """
     qat, whole = qat_support(model)
     layerwise, left = layerwise_support(model) if whole.status == NO else (whole, {})  # it takes what tfmot takes

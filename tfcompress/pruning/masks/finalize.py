@@ -1,4 +1,4 @@
-"""How a training with masks ends: a plain model, its batch statistics told anew, and without empty channels."""
+"""How a training with masks ends: a plain model, its batch statistics estimated anew, and without empty channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch normalization's statistics, told anew after channels have gone: one pass over inputs, no labels."""
+"""Batch normalization's statistics, estimated anew after channels have gone: one pass over inputs, no labels."""
 
 from __future__ import annotations
 

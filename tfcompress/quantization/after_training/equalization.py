@@ -87,7 +87,7 @@ def output_ranges(layer: Any) -> np.ndarray:
 def input_ranges(layer: Any, num_channels: int) -> np.ndarray:
     """The largest magnitude of the kernel for each input channel, shape (channels,).
 
-    A dense layer that reads flattened pictures has several inputs to a channel.
+    A dense layer that reads flattened images has several inputs to a channel.
     """
     import numpy as np
 
@@ -140,12 +140,12 @@ class Equalize:
 
     As ReLU(s x) = s ReLU(x), the output channel i of a layer can be divided, and the input channel i of the next
     multiplied, by s_i = sqrt(r1_i / r2_i), where r1_i and r2_i are the channel's largest magnitudes in the two kernels;
-    both then have sqrt(r1_i r2_i). It is repeated over all pairs until nothing moves. The model's float answers stay
+    both then have sqrt(r1_i r2_i). It is repeated over all pairs until nothing moves. The model's float outputs stay
     the same; what is gained shows in files with one scale for a kernel (`Int8(per_channel=False)`), as many
     accelerators want them. Batch normalization is folded before.
 
     Args:
-      replace_relu6: whether ReLU6 between two layers becomes ReLU, which changes answers where it was at its bound; if
+      replace_relu6: whether ReLU6 between two layers becomes ReLU, which changes outputs where it was at its bound; if
         not, such pairs are left as they are, and named. Defaults to False.
       num_rounds: over all pairs, at most, at least 1. Defaults to 50.
 
@@ -210,8 +210,8 @@ class Equalize:
         if replaced:
             remark(f"ReLU6 became ReLU in {', '.join(replaced)}.")
         if bounded:
-            told = ", ".join(pair.name for pair in bounded)
-            remark(f"Left as they are, for the ReLU6 between them (replace_relu6=True): {told}.")
+            listed = ", ".join(pair.name for pair in bounded)
+            remark(f"Left as they are, for the ReLU6 between them (replace_relu6=True): {listed}.")
         say_what_is_left(folded)
         return made
 
@@ -236,8 +236,8 @@ def _nothing(found: tuple[Pair, ...], bounded: tuple[Pair, ...]) -> str:
     )
     wants += "between them."
     if bounded:
-        told = ", ".join(pair.name for pair in bounded)
-        return f"{wants} Received: pairs with ReLU6 between them ({told}). Use replace_relu6=True."
+        listed = ", ".join(pair.name for pair in bounded)
+        return f"{wants} Received: pairs with ReLU6 between them ({listed}). Use replace_relu6=True."
     if found:
         return f"{wants} Received: pairs whose channels have equal ranges already. Leave this stage out."
     return f"{wants} Received: no such pair. Leave this stage out, or use AdaptiveRounding."

@@ -100,7 +100,7 @@ def _before(network: Network, norm: Any) -> Any | str:
 
 @dataclasses.dataclass(frozen=True)
 class FoldBatchNorm:
-    """Makes each BatchNormalization part of the convolution or dense layer before it; the answers stay the same.
+    """Makes each BatchNormalization part of the convolution or dense layer before it; the outputs stay the same.
 
     With g = gamma / sqrt(variance + epsilon), shape (channels,): W <- W * g along the output channels, and
     b <- beta + (b - mean) * g. TFLite's converter does the same on its way; it is done here where a method needs the
@@ -140,10 +140,10 @@ class FoldBatchNorm:
         """Gives a folded copy of `model`."""
         folded = fold(model, "FoldBatchNorm")
         if not folded.gone:
-            told = "; ".join(f"{name} {reason}" for name, reason in folded.left.items()) or "none at all"
+            listed = "; ".join(f"{name} {reason}" for name, reason in folded.left.items()) or "none at all"
             raise NothingHappened(
                 "FoldBatchNorm expects a BatchNormalization directly after a convolution or a dense layer. "
-                f"Received: {told}. Leave this stage out."
+                f"Received: {listed}. Leave this stage out."
             )
         remark(f"{len(folded.gone)} BatchNormalization layers are folded into the layers before them.")
         say_what_is_left(folded)
@@ -153,5 +153,5 @@ class FoldBatchNorm:
 def say_what_is_left(folded: Folded) -> None:
     """A remark about normalizations that could not be folded."""
     if folded.left:
-        told = "; ".join(f"{name} {reason}" for name, reason in folded.left.items())
-        remark(f"Not folded: {told}.")
+        listed = "; ".join(f"{name} {reason}" for name, reason in folded.left.items())
+        remark(f"Not folded: {listed}.")

@@ -24,7 +24,7 @@ _BLOCK = 1 << 16  # numbers that are worked on at a time: as many as stay in the
 class Grid:
     """The levels of each channel: x^ = scale * (level - zero_point), for lowest <= level <= highest.
 
-    `scale` (float64, the levels are told by it) and `zero_point` are of shape (channels,), in the order of
+    `scale` (float64, which the levels come from) and `zero_point` are of shape (channels,), in the order of
     `quantizer.by_channel`; a .tflite stores the scale in float32, and so the approximation is multiplied out.
     """
 
@@ -92,7 +92,7 @@ def quantize(
     # A grid that is not the same on both sides may end half a step short of its range, as its zero point is whole.
     needs_no_clamp = inside and levels.lowest == -levels.highest
     whole = None if needs_no_clamp and zero_point is None else np.empty(room.shape, integer)
-    snap = 2 * levels.highest * SNAP  # what is nearer to the next level than float32 can tell is that level
+    snap = 2 * levels.highest * SNAP  # what is nearer to the next level than float32 resolves is that level
     for begin in range(0, len(wide), rows):
         block = wide[begin : begin + rows]
         steps = room[: len(block)]

@@ -123,7 +123,7 @@ class PiecewiseLinear:
 
     @property
     def num_values(self) -> int | None:
-        """All levels of both signs; zero and the breakpoints are told twice, and counted once."""
+        """All levels of both signs; zero and the breakpoints occur twice, and count once."""
         return None if self.per_channel else 2 * self.num_regions * (2 ** (self.bits - 1) - 1) + 1
 
     def approximate(self, values: np.ndarray, axes: tuple[int, ...] = (-1,), name: str = "values") -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a quantizer is, and what all share: values checked, channels side by side, and the error told."""
+"""What a quantizer is, and what all share: values checked, channels side by side, and the error measured."""
 
 from __future__ import annotations
 

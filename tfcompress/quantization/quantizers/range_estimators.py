@@ -87,7 +87,7 @@ def octav(values: np.ndarray, bits: int, symmetric: bool) -> Range:
 
 
 def kullback_leibler(values: np.ndarray, num_steps: int, symmetric: bool) -> Range:
-    """The radius at which the distribution of the levels tells the least less than that of the values.
+    """The radius at which the distribution of the levels differs least from that of the values.
 
     A histogram of |x|, clipped at a radius (what is outside counts in its last bin), is P; P's bins gathered into the
     levels, each spread over its non-empty bins, are Q; the radius of least KL(P || Q) is taken. It wants thousands of
@@ -123,8 +123,8 @@ def _radius_of_least_divergence(distances: np.ndarray, num_levels: int) -> float
         filled = counts[:size] > 0
         mass = np.bincount(level_of_bin, counts[:size], num_levels)
         spread = np.bincount(level_of_bin, filled, num_levels)
-        told = np.where(filled, (mass / np.maximum(spread, 1))[level_of_bin], 0)
-        divergence = _divergence(clipped, told)
+        by_level = np.where(filled, (mass / np.maximum(spread, 1))[level_of_bin], 0)
+        divergence = _divergence(clipped, by_level)
         if divergence < best[0]:
             best = (divergence, float(edges[size]))
     return best[1]

@@ -1,4 +1,4 @@
-"""Quantization-aware training, by tfmot and beyond it: a model trains with int8's rounding in its answers."""
+"""Quantization-aware training, by tfmot and beyond it: a model trains with int8's rounding in its outputs."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class QuantizeAware:
 
     @property
     def keeps(self) -> frozenset[str]:
-        """Zeros and clusters, unless told otherwise."""
+        """Zeros and clusters, unless its settings say otherwise."""
         kept = ((SPARSITY, self.keep_sparsity), (CLUSTERS, self.keep_clusters))
         return frozenset(kind for kind, wanted in kept if wanted is not False)
 
@@ -121,15 +121,15 @@ class QuantizeAware:
             )
         left = gaps(model)
         if self.strict and left:
-            told = "; ".join(f"{name}: {reason}" for name, reason in left.items())
+            listed = "; ".join(f"{name}: {reason}" for name, reason in left.items())
             raise UnsupportedModel(
-                f"QuantizeAware.strict wants every layer quantized. Received: {told}. Use strict=False, which leaves "
+                f"QuantizeAware.strict wants every layer quantized. Received: {listed}. Use strict=False, which leaves "
                 "them in float."
             )
         if all(name.rpartition("/")[0] in left for name in kernels(model)):
-            told = ", ".join(f"{name} ({reason})" for name, reason in left.items())
+            listed = ", ".join(f"{name} ({reason})" for name, reason in left.items())
             raise UnsupportedModel(
-                f"QuantizeAware expects a layer with a kernel that it can quantize. Received: {told or 'none'}. Use "
+                f"QuantizeAware expects a layer with a kernel that it can quantize. Received: {listed or 'none'}. Use "
                 "Int8 after training instead: it needs no change of the model."
             )
         remark(*(f"{name} stays in float: {reason}." for name, reason in left.items()))
@@ -151,7 +151,7 @@ class QuantizeAware:
         return {name: bits for name, bits in found.items() if bits != FULL_BITS}
 
     def _kept(self, aware: Any, sparse: bool, bits: Mapping[str, int]) -> dict[str, list[str]]:
-        """What each wrapper keeps of its kernels, as `preserving` tells it."""
+        """What each wrapper keeps of its kernels, as `preserving` gives it."""
         kept = {CLUSTERS_KEPT: self._clustered(aware), ZEROS: []}
         for wrapper in wrappers(aware):
             few = plain_name(wrapper) in bits

@@ -27,7 +27,7 @@ MOVING = ("MaxPooling1D", "UpSampling1D", "RepeatVector")
 FOLDING = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "SeparableConv1D")
 # Known to tfmot's transforms, which split them, and not to its registry.
 SPLIT = ("SeparableConv2D", "SeparableConv1D")
-# Ours whose answer has a scale already: the table's, or that of tanh.
+# Ours whose output has a scale already: the table's, or that of tanh.
 SCALED = ("AwareEmbedding", "AwareLSTM", "AwareGRU")
 
 

@@ -1,7 +1,7 @@
 """Stochastic rounding of kernels inside quantization-aware training: training sees levels that are right on average.
 
 Rounding to the nearest gives a weight the same level until it has moved half a step; rounded up or down at random, its
-effect on the answers follows each small move. The levels are int8's own, so that tfmot's quantizer, which goes on after
+effect on the outputs follows each small move. The levels are int8's own, so that tfmot's quantizer, which goes on after
 it, finds every value on a level and changes nothing.
 """
 
