@@ -41,7 +41,7 @@ class Blobs(Data):
         return {"type": "Blobs", "input_shape": self.input_shape}
 
 
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", ["resnet8_cifar10", pytest.param("mobilenet_vww", marks=pytest.mark.slow)])
 def test_the_whole_chain(name, tmp_path):
     path = MODELS / f"{name}.h5"
     if not path.exists():

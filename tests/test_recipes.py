@@ -51,7 +51,13 @@ def has_data(name):
     return any((folder / "cifar10").glob("*/dataset_info.json"))
 
 
-@pytest.mark.parametrize("name", sorted(recipe_file.built_in()))
+QUICK = {"digits"}  # image_folder is run whole below
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in sorted(recipe_file.built_in())],
+)
 def test_smoke(name, settings, tmp_path):
     if not has_data(name):
         pytest.skip(f"{name} not run: CIFAR-10 is not in TFDS_DATA_DIR ({os.environ.get('TFDS_DATA_DIR')})")
@@ -112,7 +118,7 @@ def test_recipes_lie_where_they_can_be_read():
 
 
 def test_an_own_model_is_compressed_and_nearly_as_good(own, tmp_path):
-    command = [sys.executable, "-m", "tfcompress.recipe", "image_folder", "--epochs", "12", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "tfcompress.recipe", "image_folder", "--epochs", "6", "--out", str(tmp_path)]
     command += ["--set", f"model={own / 'my.keras'}", "--set", f"data={own / 'photos'}", "--set", "final_sparsity=0.3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]

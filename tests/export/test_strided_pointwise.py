@@ -47,7 +47,7 @@ def plain(monkeypatch):
     return convert
 
 
-@pytest.mark.parametrize("strides", [2, (1, 2), 3])
+@pytest.mark.parametrize("strides", [2, *(pytest.param(other, marks=pytest.mark.slow) for other in ((1, 2), 3))])
 def test_int8_answers_stay_the_same_to_the_bit(strides, plain, tmp_path):
     before, after = both(tfc.Int8(), shortcut(strides), plain, tmp_path)
     np.testing.assert_array_equal(before, after)
@@ -91,7 +91,11 @@ def test_what_the_delegate_gets_right_is_left_alone(exporter, model, plain, tmp_
     assert with_strides_before(content) is content
 
 
-@pytest.mark.parametrize("exporter", [tfc.DynamicRange(), tfc.Int8()], ids=lambda exporter: exporter.mode)
+@pytest.mark.parametrize(
+    "exporter",
+    [pytest.param(tfc.DynamicRange(), marks=pytest.mark.slow), tfc.Int8()],
+    ids=lambda exporter: exporter.mode,
+)
 def test_the_gpu_delegate_gets_it_right(exporter, tmp_path):
     artifact = exporter.convert(shortcut(), Noise(), tmp_path / "changed.tflite")
     cpu = tfc.CpuReference().run(artifact, Noise(), {}).outputs

@@ -5,7 +5,11 @@ from tfcompress.measuring.layer_map import layer_in, layer_ops
 from tfcompress.measuring.measure import kernels
 
 
-@pytest.mark.parametrize("exporter", [tfc.Float32(), tfc.Int8(), tfc.DynamicRange()], ids=lambda value: value.mode)
+@pytest.mark.parametrize(
+    "exporter",
+    [tfc.Float32(), tfc.Int8(), pytest.param(tfc.DynamicRange(), marks=pytest.mark.slow)],
+    ids=lambda value: value.mode,
+)
 def test_every_kernel_of_a_file_is_told_by_its_keras_layer(exporter, tmp_path):
     model = tfc.resnet(8, input_shape=(8, 8, 1))
     exporter.convert(model, tfc.Digits(num_examples=8), tmp_path / "model.tflite")

@@ -37,7 +37,10 @@ def test_it_is_small_and_knows_its_origin(name, remarks):
     assert about["pixels"] in remark and about["command"] in remark and f"{about['accuracy']:.2%}" in remark
 
 
-@pytest.mark.parametrize("name", tfc.pretrained_models())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name.endswith("_sharp") else ()) for name in tfc.pretrained_models()],
+)
 def test_it_answers_as_well_as_it_says(name, cifar10):
     if cifar10.title != tfc.Pretrained(name).about["pixels"]:
         pytest.skip(f"the data are {cifar10.title}, and {name} is for {tfc.Pretrained(name).about['pixels']}")

@@ -44,12 +44,15 @@ def recipe(settings):
     )
     both = tfc.losses.WeightedSum(((tfc.SoftTargets(), 1.0), (tfc.losses.Correlation(), 0.1)))
     answers = Path(os.environ["KEPT_ANSWERS"])
-    stages = (
+    stages = [
         tfc.Stage("baseline", tfc.Train(), rich, start=build),
         tfc.Stage("pruned", tfc.PruneLowMagnitude(0.5), tfc.distilled(fit, "baseline", both, cache=answers)),
         tfc.Stage("aware", tfc.QuantizeAware(), tfc.distilled(fit, "baseline", tfc.losses.Relational("flatten"))),
-        tfc.Stage("clustered", tfc.Cluster(4), fit, start="baseline"),
-        tfc.Stage("weights", tfc.PruneWeights(0.5), fit, start="baseline"),
         tfc.Stage("own", tfc.Train(), Own(data), start="baseline"),
-    )
-    return tfc.Recipe(data, stages, {"aware": (tfc.Int8(),)}, (tfc.CpuBuiltin(),), seed=settings.seed)
+    ]
+    if "ALL_STAGES" in os.environ:
+        stages += [
+            tfc.Stage("clustered", tfc.Cluster(4), fit, start="baseline"),
+            tfc.Stage("weights", tfc.PruneWeights(0.5), fit, start="baseline"),
+        ]
+    return tfc.Recipe(data, tuple(stages), {"aware": (tfc.Int8(),)}, (tfc.CpuBuiltin(),), seed=settings.seed)

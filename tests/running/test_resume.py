@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "tfcompress.recipe", "digits", "--epochs", "6", "--set", "final_sparsity=0.5"]
+COMMAND = [sys.executable, "-m", "tfcompress.recipe", "digits", "--smoke", "--set", "final_sparsity=0.5"]
 STAGES = ("baseline", "pruned", "quantized")
 
 

@@ -9,7 +9,7 @@ import tfcompress as tfc
 
 ROOT = Path(__file__).parents[3]
 MLPERF = ROOT.parent / "shared" / "models" / "mlperf_tiny"
-FAST = ("MobileNet", "MobileNetV3Small", "EfficientNetB0")
+FAST = ("MobileNet", "MobileNetV3Small")
 
 
 def benchmark():

@@ -12,7 +12,7 @@ from tfcompress.core.errors import TfcompressError, UnreadableModel, Unsupported
 from tfcompress.models_io.loading import formats
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
-NUM_MUTATIONS = [pytest.param(24), pytest.param(200, marks=pytest.mark.slow)]
+NUM_MUTATIONS = [pytest.param(12), pytest.param(200, marks=pytest.mark.slow)]
 
 
 @pytest.fixture

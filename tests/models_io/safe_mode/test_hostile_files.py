@@ -183,7 +183,7 @@ def chosen(hostile, share):
     return itertools.islice(hostile, 0, None, share)
 
 
-@pytest.mark.parametrize("share", [pytest.param(61), pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("share", [pytest.param(127), pytest.param(1, marks=pytest.mark.slow)])
 def test_nothing_that_a_file_names_is_imported_or_called(share, sound, tripwire, tmp_path):
     origin, form = sound
     config, path = form.read(origin), tmp_path / origin.name

@@ -39,7 +39,7 @@ def test_a_dense_layer_worked_by_hand():
     assert bias[0] == pytest.approx(5.0 + 1.2, abs=1e-5)
 
 
-@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize("per_channel", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_means_are_those_of_the_float_model_layer_by_layer(mobile, digits, per_channel, remarks):
     before = mobile.get_weights()
     exact = fold(mobile, "x").model

@@ -246,7 +246,9 @@ def clustered(kernel):
 
 
 @pytest.mark.parametrize("name", ["lstm", pytest.param("transformer", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("kinds", ["zeros", "clusters", "both"])
+@pytest.mark.parametrize(
+    "kinds", [*(pytest.param(kind, marks=pytest.mark.slow) for kind in ("zeros", "clusters")), "both"]
+)
 def test_zeros_and_clusters_are_kept_alone_and_together_in_the_file(kinds, name, trained, tmp_path):
     model, data = trained(name)
     start = changed(model, halved) if kinds != "clusters" else model

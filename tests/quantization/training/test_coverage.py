@@ -82,7 +82,12 @@ def compress(model, folder):
     return tflite.read(artifact.path)
 
 
-@pytest.mark.parametrize("body", WHOLE.values(), ids=WHOLE)
+ALIKE = {"BatchNormalization alone", "BatchNormalization after relu", "squeeze and excite", "swish", "RandomFlip"}
+
+
+@pytest.mark.parametrize(
+    "body", [pytest.param(WHOLE[name], marks=pytest.mark.slow if name in ALIKE else (), id=name) for name in WHOLE]
+)
 def test_elementwise_layers_become_int8_by_their_output(body, tmp_path):
     model = rescaled(body)
     assert gaps(model) == {}
