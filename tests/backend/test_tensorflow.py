@@ -167,15 +167,19 @@ def test_a_name_that_is_not_there_is_told():
 
 SETS_LEGACY_KERAS = """
 import os
-from tfcompress.backend.tensorflow import keras, tf
+import sys
+from tfcompress.backend.tensorflow import keras, tf, tfmot
 os.environ.pop("TF_USE_LEGACY_KERAS", None)
 assert keras.__name__ == "tf_keras"
 import tensorflow as plain
 keras.layers
 assert os.environ["TF_USE_LEGACY_KERAS"] == "1"
 assert tf.version.VERSION == plain.version.VERSION
+assert tfmot.sparsity and "keras" not in sys.modules
+import keras as keras_3
+assert keras_3.version().startswith("3.")
 """
 
 
-def test_legacy_keras_is_chosen_at_first_use_in_any_order_of_imports():
+def test_legacy_keras_is_chosen_at_first_use_in_any_order_of_imports_and_keras_3_is_not_imported():
     subprocess.run([sys.executable, "-c", SETS_LEGACY_KERAS], check=True, capture_output=True)

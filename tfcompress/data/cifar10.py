@@ -77,6 +77,7 @@ class Cifar10(Data):
         """
         self.require()
         prepared = self._prepared()
+        sizes = {name: min(size, self.num_examples or size) for name, size in SIZES.items()}
         prepare_environment()  # tensorflow-datasets imports TensorFlow
         import tensorflow_datasets as tfds
 
@@ -84,15 +85,15 @@ class Cifar10(Data):
             builder = tfds.builder("cifar10", data_dir=self.folder)
             builder.download_and_prepare()
             splits = {
-                name: tfds.as_numpy(builder.as_dataset(split=name, batch_size=-1, shuffle_files=False))
-                for name in SIZES
+                name: tfds.as_numpy(builder.as_dataset(split=f"{name}[:{size}]", batch_size=-1, shuffle_files=False))
+                for name, size in sizes.items()
             }
         except Exception as error:  # tfds, TensorFlow and the network raise classes of their own, many of them private
             raise self._explain(error, prepared) from error
         found = {name: len(split["label"]) for name, split in splits.items()}
-        if found != SIZES:
-            raise DataCorrupt(self._corrupt(prepared or self.folder, f"it holds {found} examples, not {SIZES}"))
-        parts = (Split(splits[name]["image"], splits[name]["label"]).head(self.num_examples) for name in SIZES)
+        if found != sizes:
+            raise DataCorrupt(self._corrupt(prepared or self.folder, f"it holds {found} examples, not {sizes}"))
+        parts = (Split(splits[name]["image"], splits[name]["label"]) for name in sizes)
         return next(parts), next(parts)
 
     def require(self) -> None:
