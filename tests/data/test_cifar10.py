@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import requests
 
-from tfcompress.core.describe import fingerprint
 from tfcompress.core.errors import DataCorrupt, DataUnavailable, InvalidValue
+from tfcompress.core.identity import fingerprint
 from tfcompress.data.cifar10 import Cifar10
 
 
@@ -131,16 +131,37 @@ def stored(request, tmp_path):
 def test_a_copy_stored_as_jpeg_says_so(stored):
     data, title = stored
     assert data.title == title
-    assert data.identity() == {"type": "Cifar10", "title": title, "num_examples": None}
 
 
 def test_what_is_not_there_yet_has_the_plain_title(tmp_path):
     assert Cifar10(str(tmp_path)).title == "CIFAR-10"
 
 
-def test_the_folder_does_not_count_for_what_it_is(tmp_path):
-    assert fingerprint(Cifar10(str(tmp_path))) == fingerprint(Cifar10(str(tmp_path / "other")))
-    assert fingerprint(Cifar10(str(tmp_path))) != fingerprint(Cifar10(str(tmp_path), num_examples=5))
+def prepare(root):
+    """The files of a prepared data set, of which only the names are right."""
+    folder = root / "cifar10" / "3.0.2"
+    folder.mkdir(parents=True)
+    for name in ("dataset_info.json", "cifar10-test.tfrecord-00000-of-00001"):
+        (folder / name).write_bytes(bytes(100))
+    return folder
+
+
+def test_the_prepared_files_and_the_number_of_examples_are_what_it_is(tmp_path):
+    folder = prepare(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    data = Cifar10(str(tmp_path / "a"))
+    before = fingerprint(data)
+    assert before == fingerprint(Cifar10(str(tmp_path / "b" / ".." / "a")))
+    assert before != fingerprint(Cifar10(str(tmp_path / "a"), num_examples=5))
+    os.utime(folder / "cifar10-test.tfrecord-00000-of-00001", ns=(1, 1))
+    assert before != fingerprint(data)
+
+
+def test_what_is_not_prepared_yet_is_prepared_before_it_is_told_apart(monkeypatch, tmp_path):
+    data = Cifar10(str(tmp_path))
+    assert data.identity() is None
+    monkeypatch.setattr(Cifar10, "load", lambda self: prepare(tmp_path) and (None, None))
+    assert fingerprint(data) == fingerprint(Cifar10(str(tmp_path)))
 
 
 def test_the_folder_is_that_given_else_that_of_the_environment_else_tfds_own(monkeypatch):

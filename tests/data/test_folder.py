@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfcompress.core.describe import describe, fingerprint
+from tfcompress.core.describe import describe
 from tfcompress.core.errors import DataCorrupt, DataUnavailable, InvalidValue
+from tfcompress.core.identity import fingerprint
 from tfcompress.data.folder import ImageFolder
 from tfcompress.data.images import read_images
 

@@ -5,8 +5,8 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
-from tfcompress.core.describe import describe
 from tfcompress.core.errors import InvalidRecipe
+from tfcompress.core.identity import fingerprint
 
 
 def network(value):
@@ -38,7 +38,7 @@ def test_refuses_a_name_where_there_is_no_recipe():
 
 
 def test_is_told_apart_by_the_teachers_weights():
-    one, same, other = (describe(tfc.distilled(fit(), network(value))) for value in (1.0, 1.0, 2.0))
+    one, same, other = (fingerprint(tfc.distilled(fit(), network(value))) for value in (1.0, 1.0, 2.0))
     assert one == same != other
 
 

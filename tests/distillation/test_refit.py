@@ -3,8 +3,8 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
-from tfcompress.core.describe import fingerprint
 from tfcompress.core.errors import InvalidRecipe, UnsupportedModel
+from tfcompress.core.identity import fingerprint
 from tfcompress.distillation.refit import least_squares
 from tfcompress.models_io.copying import copy_model
 

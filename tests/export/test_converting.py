@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
-from tfcompress.core.describe import fingerprint
+from tfcompress.core.identity import fingerprint
 from tfcompress.export import converting
 
 EXPORTERS = [

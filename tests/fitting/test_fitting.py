@@ -7,7 +7,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, tf
-from tfcompress.core.describe import fingerprint
+from tfcompress.core.identity import fingerprint
 from tfcompress.core.types import Data, Split
 from tfcompress.fitting import CosineDecay, KerasFit, StepDecay, Train
 from tfcompress.measuring.measure import measure

@@ -5,6 +5,7 @@ import platform
 import numpy as np
 import pytest
 
+import tfcompress as tfc
 from tfcompress.backend.tensorflow import tf
 from tfcompress.running import versions as machine
 
@@ -14,7 +15,8 @@ def test_versions_are_those_of_the_packages_that_run():
     assert found["python"] == platform.python_version()
     assert found["numpy"] == np.__version__
     assert found["tensorflow"] == tf.version.VERSION
-    assert set(found) == {"python", *machine.PACKAGES}
+    assert found["tfcompress"] == tfc.__version__
+    assert set(found) == {"python", "tfcompress", *machine.PACKAGES}
 
 
 def test_a_package_that_is_missing_is_said_to_be(monkeypatch):

@@ -37,7 +37,7 @@ examples:
   {prog} path/to/my_recipe.py            a recipe of your own
   {prog} cifar10 --help                  the settings of a recipe
 
-The same command again continues an interrupted run; a finished stage is not repeated while its settings stay.
+The same command again continues an interrupted run; a finished stage is not repeated while what makes it stays.
 
 exit codes: 0 all is well; 2 command line; 10 unknown recipe; 11 unknown setting; 12 value out of range; 13 recipe in
 disorder; 20 data unavailable; 21 data corrupt; 30 output not writable; 31 disk full; 40 model unsupported; 41 nothing

@@ -125,6 +125,26 @@ class TaughtModel(Protocol):
         """Where the teacher's logits are kept; a fit then gives what they recall beside the inputs."""
 
 
+@runtime_checkable
+class Identified(Protocol):
+    """What says itself what it is, so that what is made from it can be found again."""
+
+    def identity(self) -> Any:
+        """All that tells this object from others of its class, as values, functions or arrays; None: nothing does.
+
+        It counts alone: change what it returns whenever the object does something else.
+        """
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """What has parts that nobody can compare (a connection, a stream): `version` counts in their place."""
+
+    @property
+    def version(self) -> str | int | float:
+        """Another one whenever the object does something else."""
+
+
 def layers_of_fit(fit: Fit | None) -> Iterator[Fit]:
     """`fit`, the fit that it wraps, and so on; nothing for None."""
     while fit is not None:

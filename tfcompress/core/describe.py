@@ -1,55 +1,50 @@
-"""Values as JSON: what a stage was made from, so that a report can say it and a later run can compare it."""
+"""Values in words: as JSON for a report, and in one line as one would type them. Their keys are in identity.py."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .identity import has_identity
+
 
 def describe(value: Any) -> Any:
-    """`value` as something JSON can hold, equal for equal settings.
+    """`value` as JSON that a person can read.
 
-    Dataclasses tell their class and fields (or what their own `identity()` returns), builders their name and arguments.
+    A dataclass is its class and fields (or what its own `identity()` gives), a builder its name and arguments, an array
+    its type and shape; of anything else there is the class alone.
 
     >>> describe(functools.partial(round, ndigits=2))
     {'call': 'round', 'ndigits': 2}
     """
+    kind = type(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if hasattr(value, "identity"):
-        return describe(value.identity())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, type):
+        return {"call": value.__name__}
+    if has_identity(kind) and (own := value.identity()) is not None:
+        return describe(own)
+    if dataclasses.is_dataclass(value):
         fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"type": type(value).__name__, **fields}
+        return {"type": kind.__name__, **fields}
     if isinstance(value, functools.partial):
         arguments = {"arguments": describe(value.args)} if value.args else {}
-        return {"call": value.func.__name__, **arguments, **describe(value.keywords)}
+        return {"call": short(value.func), **arguments, **describe(value.keywords)}
     if isinstance(value, Mapping):
         return {str(name): describe(item) for name, item in value.items()}
     if isinstance(value, set | frozenset):
-        return sorted(describe(item) for item in value)
+        return sorted((describe(item) for item in value), key=json.dumps)
     if isinstance(value, list | tuple):
         return [describe(item) for item in value]
     if isinstance(value, Path):
         return str(value)
-    if callable(value):
-        return {"call": value.__name__}
-    raise TypeError(f"describe() knows no JSON for {type(value).__name__}. Give it an identity() method.")
-
-
-def fingerprint(value: Any) -> str:
-    """A short name for what `value` describes: equal for equal settings, else different.
-
-    >>> [fingerprint({"epochs": 1}) == fingerprint({"epochs": epochs}) for epochs in (1, 2)]
-    [True, False]
-    """
-    text = json.dumps(describe(value), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    if hasattr(kind, "dtype") and hasattr(kind, "shape"):
+        return {"type": kind.__name__, "dtype": str(value.dtype), "shape": [int(length) for length in value.shape]}
+    return {"call": value.__name__} if hasattr(value, "__name__") else {"type": kind.__name__}
 
 
 def short(value: Any, defaults: bool = False) -> str:
@@ -64,8 +59,11 @@ def short(value: Any, defaults: bool = False) -> str:
         named = [f"{field.name}={short(item)}" for field, item in fields if defaults or item != _default(field)]
         return f"{type(value).__name__}({', '.join(named)})"
     if isinstance(value, functools.partial):
-        return value.func.__name__
-    return getattr(value, "__name__", None) or repr(value)
+        return short(value.func)
+    name = getattr(value, "__name__", None)
+    if name is None and type(value).__repr__ is object.__repr__:  # which would name a place in memory
+        return f"{type(value).__name__}()"
+    return name or repr(value)
 
 
 def _default(field: Any) -> Any:

@@ -39,6 +39,10 @@ class Data:
     A subclass is a frozen dataclass with `title`, `num_train`, `num_classes`, `input_shape`, and `load()`. Stored
     inputs become what a model sees by `stored * scale + offset`, so that images stay in memory as bytes; each of the
     two is a number, or one for each channel.
+
+    A run reuses what an earlier one made from the same data. It compares the code of the class, its fields, and the
+    examples that `load` gives. A subclass whose examples take long to read sets `version`, which then counts in their
+    place, or has a method `identity()` (`Identified`), which counts in place of everything.
     """
 
     title: str
@@ -47,6 +51,7 @@ class Data:
     input_shape: tuple[int, ...]
     scale: float | tuple[float, ...] = 1.0
     offset: float | tuple[float, ...] = 0.0
+    version: str | int | None = None
 
     def require(self) -> None:
         """Makes sure, quickly, that `load` can find the data. Raises `DataUnavailable`; does nothing by default."""

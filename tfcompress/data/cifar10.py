@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,16 @@ class Cifar10(Data):
         """Examples to train on."""
         return min(SIZES["train"], self.num_examples or SIZES["train"])
 
-    def identity(self) -> dict[str, Any]:
-        """For the report: which pixels, not in which folder they lie."""
-        return {"type": "Cifar10", "title": self.title, "num_examples": self.num_examples}
+    def identity(self) -> dict[str, Any] | None:
+        """The prepared folder, and the size and time of change of its files; None while it is not prepared."""
+        prepared = self._prepared()
+        if prepared is None:
+            return None
+        folder = prepared.parent.resolve()
+        stats = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in sorted(folder.iterdir())]
+        files = hashlib.sha256("\n".join(stats).encode()).hexdigest()[:16]
+        settings = {"title": self.title, "num_examples": self.num_examples}
+        return {"type": "Cifar10", **settings, "folder": str(folder), "files": files}
 
     def load(self) -> tuple[Split, Split]:
         """Reads the training and the test split; downloads them when they are not there.

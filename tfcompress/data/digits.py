@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from importlib import metadata
+from typing import Any
 
 from ..core.errors import expect
 from ..core.extras import require_extra
@@ -37,6 +39,14 @@ class Digits(Data):
         expect(
             self.num_examples is None or self.num_examples >= 1, self, "num_examples", "must be at least 1", "Use 256."
         )
+
+    def identity(self) -> dict[str, Any] | None:
+        """How many examples, and scikit-learn's version, which they come with; None where it is not installed."""
+        try:
+            version = metadata.version("scikit-learn")
+        except metadata.PackageNotFoundError:
+            return None
+        return {"type": "Digits", "num_examples": self.num_examples, "scikit-learn": version}
 
     @property
     def num_train(self) -> int:

@@ -114,10 +114,10 @@ class ImageFolder(Data):
         _ = self.class_names
 
     def identity(self) -> dict[str, Any]:
-        """The settings, and each image's name, size and time of change: other images are other data."""
+        """The settings, and each image's path, size and time of change: other images are other data."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "source"}
         stats = [(image, image.path.stat()) for image in self._images]
-        files = [f"{p.split}/{p.label}/{p.path.name} {stat.st_size} {stat.st_mtime_ns}" for p, stat in stats]
+        files = [f"{p.split}/{p.label}/{p.path.resolve()} {stat.st_size} {stat.st_mtime_ns}" for p, stat in stats]
         return {"type": "ImageFolder", **fields, "num_images": len(files), "images": _digest(files)}
 
     def load(self) -> tuple[Split, Split]:

@@ -13,7 +13,7 @@ from ..core.types import Fit
 from .losses.asking import LayerLoss
 from .losses.outputs import SoftTargets
 from .losses.weighted import parts_of
-from .teacher_cache.cache import TeacherCache, digest
+from .teacher_cache.cache import TeacherCache
 
 if TYPE_CHECKING:
     from .teacher_cache.logits import TeacherLogitCache
@@ -55,11 +55,10 @@ class DistilledFit:
         return dataclasses.replace(self, teacher=teachers if len(teachers) > 1 else teachers[0])
 
     def identity(self) -> dict[str, Any]:
-        """For the report: a teacher given as a model is named by its weights."""
-        teachers = [one if isinstance(one, str) else digest(one) for one in self._teachers]
+        """What makes a student's weights: where a teacher's outputs are kept does not."""
         return {
             "type": "DistilledFit",
-            "teacher": teachers if len(teachers) > 1 else teachers[0],
+            "teacher": self._teachers if len(self._teachers) > 1 else self._teachers[0],
             "fit": self.fit,
             "loss": self.loss,
             "student_loss_weight": self.student_loss_weight,

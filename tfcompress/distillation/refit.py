@@ -18,7 +18,6 @@ from ..core.types import SPARSITY, Data, Promise
 from ..data.sampling import batches
 from ..measuring.measure import kernels, plain_name
 from ..models_io.copying import copy_model
-from .teacher_cache.cache import digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,11 +128,6 @@ class Refit:
     def resolve(self, models: Mapping[str, Any]) -> Refit:
         """The same with the teacher's name replaced by its model."""
         return dataclasses.replace(self, teacher=models[self.teacher]) if self.needs else self
-
-    def identity(self) -> dict[str, Any]:
-        """For the report: a teacher given as a model is named by its weights."""
-        settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {"type": "Refit", **settings, "teacher": self.teacher if self.needs else digest(self.teacher)}
 
     def apply(self, model: Any, data: Data) -> Any:
         """Gives a refitted copy of `model`, by examples of the training split.

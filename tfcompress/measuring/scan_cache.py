@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.describe import fingerprint
+from ..core.code import our_code
+from ..core.errors import InvalidValue
+from ..core.identity import NoIdentity, fingerprint
 
 
 class KeptPoints:
@@ -21,10 +22,13 @@ class KeptPoints:
     Args:
       folder: where the file is, or None.
       kind: the file's name begins with it.
-      model: what is measured; its layers and weights are in the file's name.
+      model: what is measured; its layers and weights are in the file's name, and so is the code of tfcompress.
       how: all else that the measurements depend on, as `fingerprint` takes it.
       point: the dataclass of a measurement.
       key: the fields by which two measurements differ.
+
+    Raises:
+      InvalidValue: when nothing tells the model, or what it is measured on, from another.
 
     >>> Point = dataclasses.make_dataclass("Point", ["layer", "bits", "loss"])
     >>> kept = KeptPoints(None, "bits", None, [], Point, ("layer", "bits"))
@@ -39,10 +43,7 @@ class KeptPoints:
         self._points: dict[tuple[Any, ...], Any] = {}
         self._path: Path | None = None
         if folder is not None:
-            digest = hashlib.sha256(model.to_json().encode())
-            for weight in model.get_weights():
-                digest.update(weight.tobytes())
-            self._path = Path(folder) / f"{kind}-{fingerprint([digest.hexdigest(), *how])}.jsonl"
+            self._path = Path(folder) / f"{kind}-{_name(model, how)}.jsonl"
             if self._path.is_file():
                 lines = self._path.read_text(encoding="utf-8").splitlines()
                 self._points = {self._key_of(found): found for found in (point(**json.loads(line)) for line in lines)}
@@ -64,3 +65,11 @@ class KeptPoints:
 
     def _key_of(self, point: Any) -> tuple[Any, ...]:
         return tuple(getattr(point, name) for name in self._key)
+
+
+def _name(model: Any, how: Sequence[Any]) -> str:
+    layers = [layer.name for layer in model.layers]  # a fingerprint leaves them out, and measurements name them
+    try:
+        return fingerprint([model, layers, *how, our_code()])
+    except NoIdentity as error:
+        raise InvalidValue(f"cache expects what can be told from another. Received: {error}; or use None.") from error

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.describe import fingerprint
 from ..core.disk import output_errors
+from ..core.identity import NoIdentity, fingerprint
 from ..core.remarks import collecting
 from ..core.types import Artifact, Exporter, Finding
 from ..measuring import tflite
@@ -19,7 +19,7 @@ from .stage import RunContext
 def make_file(context: RunContext, stage: StageRecord, exporter: Exporter) -> FileRecord:
     """Exports a finished stage's model and checks the file. Raises `ConversionFailed`."""
     base = f"{context.name}-{stage.name}-{exporter.mode}"
-    key = fingerprint([stage.key, exporter])
+    key = stage.key and _key(context, f"export {stage.name} {exporter.mode}", [stage.key, exporter])
     saved = context.store.read_json(f"checks/{base}.json") or {}
     artifact, remarks = _artifact(context, stage, exporter, f"tflite/{base}.tflite", key, saved)
     contents = tflite.read(artifact.path)
@@ -44,12 +44,21 @@ def make_file(context: RunContext, stage: StageRecord, exporter: Exporter) -> Fi
     return record
 
 
+def _key(context: RunContext, label: str, value: Any) -> str | None:
+    """A name for what makes a file or a finding; None for one that is never reused."""
+    try:
+        return fingerprint(value)
+    except NoIdentity as error:
+        context.progress.say(f"{label}: computed again in every run, as {error}")
+        return None
+
+
 def _artifact(
-    context: RunContext, stage: StageRecord, exporter: Exporter, path: str, key: str, saved: Mapping[str, Any]
+    context: RunContext, stage: StageRecord, exporter: Exporter, path: str, key: str | None, saved: Mapping[str, Any]
 ) -> tuple[Artifact, tuple[str, ...]]:
     """The file, and what was remarked while it was written."""
     target = context.store.root / path
-    if saved.get("key") == key and target.exists() and tflite.digest(target) == saved["sha256"]:
+    if key is not None and saved.get("key") == key and target.exists() and tflite.digest(target) == saved["sha256"]:
         artifact = Artifact(target, exporter.mode, saved["raw_bytes"], saved["zipped_bytes"], saved["sha256"])
         return artifact, tuple(saved.get("remarks", ()))
     context.store.retire(path)
@@ -67,13 +76,13 @@ def _check(
     against = {"keras": context.outputs(stage.name)}
     findings = {}
     for position, check in enumerate(context.recipe.checks):
-        name = fingerprint(check)
-        finding = known.get(name)
+        label = f"check {stage.name} {artifact.mode} on {check.name}"
+        key = _key(context, label, check)
+        finding = known.get(key) if key else None
         if finding is None or finding.status == "not run":
-            label = f"check {stage.name} {artifact.mode} on {check.name}"
             with context.progress.task(label, None):
                 finding = check.run(artifact, context.recipe.data, against)
-        findings[name] = finding
+        findings[key or f"{check.name} {position}"] = finding
         if position == 0:  # the CPU that the other checks are compared with
             against |= _first_outputs(context, finding, f"checks/{base}.npy")
     return findings

@@ -13,10 +13,10 @@ from ..measuring.promises import Verdict
 
 @dataclasses.dataclass(frozen=True)
 class StageRecord:
-    """A finished stage: what made it (`key` names all of that), what it promised, and what was measured."""
+    """A finished stage: what made it, what it promised, and what was measured."""
 
     name: str
-    key: str
+    key: str | None  # of all that made it; None for one that is never reused
     technique: str  # as one would type it, all of its settings
     fit: Any  # as JSON
     start: str  # the stage or builder it started from
@@ -30,6 +30,7 @@ class StageRecord:
     verdicts: tuple[Verdict, ...]  # one a promise
     history: Mapping[str, Sequence[float]]  # of training, by epoch
     remarks: tuple[str, ...] = ()  # what was said of this model while it was made, a sentence each
+    made_from: Mapping[str, str] = dataclasses.field(default_factory=dict)  # the keys of the parts of `key`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,7 @@ class FileRecord:
     stage: str
     mode: str
     path: str  # relative to the run folder
-    key: str
+    key: str | None  # None for one that is never reused
     sha256: str
     raw_bytes: int
     zipped_bytes: int
@@ -126,6 +127,7 @@ def _stage(value: Mapping[str, Any]) -> StageRecord:
             "promises": tuple(Promise(**{**item, "kernels": tuple(item["kernels"])}) for item in value["promises"]),
             "verdicts": tuple(Verdict(**item) for item in value["verdicts"]),
             "remarks": tuple(value["remarks"]),
+            "made_from": value["made_from"],
         }
     )
 

@@ -11,6 +11,7 @@ from ..core.errors import InvalidRecipe
 from ..core.progress import Logged, Progress
 from ..core.types import FOR_GOOD, Recipe, Stage, Technique
 from .file import make_file
+from .keys import stage_keys
 from .records import Report
 from .stage import RunContext, do_stage
 from .store import Store
@@ -55,9 +56,10 @@ def run(
     started = time.monotonic()
     team = open_team(strategy)
     _require_replicas(recipe, team.num_replicas)
-    context = RunContext(recipe, store, name, progress or Logged(), team)
+    starts = [start_name(recipe, position) for position in range(len(recipe.stages))]
+    context = RunContext(recipe, store, name, progress or Logged(), stage_keys(recipe, starts), team)
     for position, stage in enumerate(recipe.stages):
-        do_stage(context, position + 1, stage, start_name(recipe, position))
+        do_stage(context, position + 1, stage, starts[position])
     return team.chief_alone(lambda: _finish(context, title, settings, command, started))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import keras, set_seed
 from ..core.contracts import TrustedStart, needs_of, resolved
-from ..core.describe import describe, fingerprint, short
+from ..core.describe import describe, short
 from ..core.errors import InvalidRecipe, PromiseBroken, WorkerLost
 from ..core.progress import Progress
 from ..core.remarks import collecting
@@ -19,10 +19,10 @@ from ..data.sampling import batches
 from ..measuring.measure import kernels, measure
 from ..measuring.promises import Verdict, judge_model
 from ..models_io.copying import model_suffix, save_model
+from .keys import StageKey
 from .records import StageRecord, stage_from_json, to_json
 from .store import Store
 from .team import Team
-from .versions import versions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +39,7 @@ class RunContext:
     store: Store
     name: str
     progress: Progress
+    keys: Mapping[str, StageKey]
     team: Team = dataclasses.field(default_factory=Team)
     records: dict[str, StageRecord] = dataclasses.field(default_factory=dict)
     folders: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -65,34 +66,31 @@ def do_stage(context: RunContext, number: int, stage: Stage, start: str | None) 
       PromiseBroken: when the model does not have what the stage, or one before it, promised.
     """
     folder = f"{number}-{stage.name}"
-    key = _key(context, stage, start)
+    key = context.keys[stage.name].name
     context.folders[stage.name] = folder
-    if context.team.chief_says(lambda: _is_finished(context.store, folder, key)):
+    if context.team.chief_says(lambda: _is_finished(context, stage, folder)):
         record = _written(context, folder, key)
         context.progress.say(f"{stage.name}: finished by an earlier run, accuracy {record.accuracy:.2%}")
     else:
-        record = _train(context, stage, start, key, folder) or _written(context, folder, key)
+        record = _train(context, stage, start, folder) or _written(context, folder, key)
         context.progress.say(f"{stage.name}: accuracy {record.accuracy:.2%} after {record.seconds:.0f} s")
     context.records[stage.name] = record
 
 
-def _key(context: RunContext, stage: Stage, start: str | None) -> str:
-    """A name for all that makes the stage what it is: its settings, the models it uses, data, seed and versions."""
-    needs = {name: context.records[name].key for name in needs_of(stage.technique, stage.fit)}
-    origin = context.records[start].key if start else describe(stage.start)
-    recipe = context.recipe
-    return fingerprint([stage.technique, stage.fit, origin, needs, recipe.data, recipe.seed, versions()])
-
-
-def _is_finished(store: Store, folder: str, key: str) -> bool:
-    """Whether an earlier run finished the stage; what other settings made is moved out of the way."""
-    if _finished(store, folder, key) is not None:
+def _is_finished(context: RunContext, stage: Stage, folder: str) -> bool:
+    """Whether an earlier run finished the stage; what was made from something else is moved out of the way."""
+    key = context.keys[stage.name]
+    found = stage_from_json(context.store.read_json(f"{folder}/stage.json"))
+    if found is not None and key.name is not None and found.key == key.name:
         return True
-    store.retire(folder)
+    why = key.why_again(found.made_from if found else {})
+    if why:
+        context.progress.say(f"{stage.name}: {why}")
+    context.store.retire(folder)
     return False
 
 
-def _written(context: RunContext, folder: str, key: str) -> StageRecord:
+def _written(context: RunContext, folder: str, key: str | None) -> StageRecord:
     """The record that the chief wrote. Raises `WorkerLost` in a worker that does not see it."""
     patience = time.monotonic() + (0 if context.team.is_chief else PATIENCE_SECONDS)
     while (record := _finished(context.store, folder, key)) is None:
@@ -105,13 +103,13 @@ def _written(context: RunContext, folder: str, key: str) -> StageRecord:
     return record
 
 
-def _finished(store: Store, folder: str, key: str) -> StageRecord | None:
+def _finished(store: Store, folder: str, key: str | None) -> StageRecord | None:
     saved = store.read_json(f"{folder}/stage.json")
     record = stage_from_json(saved)
     return record if record is not None and record.key == key else None
 
 
-def _train(context: RunContext, stage: Stage, start: str | None, key: str, folder: str) -> StageRecord | None:
+def _train(context: RunContext, stage: Stage, start: str | None, folder: str) -> StageRecord | None:
     """Trains, measures and saves; None in a worker that only trains."""
     started = time.monotonic()
     keras.backend.clear_session()
@@ -126,7 +124,8 @@ def _train(context: RunContext, stage: Stage, start: str | None, key: str, folde
             model = applied(technique, model, context.recipe.data, watched)
     record = {
         "name": stage.name,
-        "key": key,
+        "key": context.keys[stage.name].name,
+        "made_from": context.keys[stage.name].made_from,
         "technique": short(stage.technique, defaults=True),
         "fit": describe(stage.fit),
         "start": start or short(stage.start),

@@ -7,18 +7,20 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+from .. import __version__
+
 PACKAGES = ("tensorflow", "tf_keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that figures depend on, read without importing them."""
+    """Versions of Python, of tfcompress and of the packages that figures depend on, read without importing them."""
     found = {}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             found[package] = "not installed"
-    return {"python": platform.python_version(), **found}
+    return {"python": platform.python_version(), "tfcompress": __version__, **found}
 
 
 def machine() -> dict[str, str | int]:

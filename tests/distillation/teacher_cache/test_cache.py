@@ -1,6 +1,9 @@
 """`distilled(cache=...)`: the same training, the teacher asked once, and never answers of another teacher."""
 
 import dataclasses
+import functools
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -9,9 +12,10 @@ import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, tf
 from tfcompress.core.describe import describe
 from tfcompress.core.errors import InvalidValue
+from tfcompress.core.identity import fingerprint
 from tfcompress.distillation import distiller
 from tfcompress.distillation.distiller import ask
-from tfcompress.distillation.teacher_cache.cache import TeacherCache, digest, digest_of_inputs
+from tfcompress.distillation.teacher_cache.cache import TeacherCache, digest_of_inputs
 from tfcompress.distillation.teacher_cache.logits import TeacherLogitCache
 
 DATA = tfc.Digits(num_examples=96)
@@ -194,21 +198,43 @@ def test_what_is_stale_is_never_found(tmp_path, one, other, asked):
 
 @dataclasses.dataclass(frozen=True)
 class Shade:
-    """An augmentation of a user's own, whose code changes between two runs, but not its name and settings."""
+    """An augmentation of a user's own."""
 
     def __call__(self, pictures, key, indices):
         return pictures // Shade.by
 
 
-def test_an_augmentation_whose_code_was_changed_is_noticed(tmp_path, asked):
-    way = fit(augment=(Shade(),), views=1)
-    Shade.by = 1
+def test_an_augmentation_whose_code_was_changed_has_a_cache_of_its_own(tmp_path, monkeypatch, asked):
+    for shade in (1, 4):
+        monkeypatch.setattr(Shade, "by", shade, raising=False)
+        weights_after(fit(augment=(Shade(),), views=1), network(0), tmp_path)
+    assert sum(asked) == 2 * 96
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@dataclasses.dataclass(frozen=True)
+class ShadeFromOutside:
+    """An augmentation that reads what no code shows."""
+
+    def __call__(self, pictures, key, indices):
+        return pictures // int(os.environ["SHADE"])
+
+
+def test_an_augmentation_that_does_something_else_is_noticed(tmp_path, monkeypatch, asked):
+    way = fit(augment=(ShadeFromOutside(),), views=1)
+    monkeypatch.setenv("SHADE", "1")
     weights_after(way, network(0), tmp_path)
-    Shade.by = 4
+    monkeypatch.setenv("SHADE", "4")
     with pytest.warns(RuntimeWarning, match="are not what it gives now"):
         stale = weights_after(way, network(0), tmp_path)
     assert sum(asked) == 96 + 8 + 96
     assert largest_difference(stale, weights_after(way, network(0), tmp_path)) == 0
+
+
+def test_views_that_nothing_tells_from_others_are_not_kept(tmp_path):
+    way = fit(augment=(functools.partial(Shade(), lock=threading.Lock()),), views=1)
+    with pytest.raises(InvalidValue, match="Received: 1.0.0.lock is a lock, which nothing tells from another"):
+        weights_after(way, network(0), tmp_path)
 
 
 def test_trainings_that_see_the_same_share_one_cache(tmp_path, asked):
@@ -224,9 +250,9 @@ def test_trainings_that_see_the_same_share_one_cache(tmp_path, asked):
     assert sum(asked) == 2 * 96 + 8 + 96 + 8
 
 
-def test_a_digest_knows_no_names_but_settings():
-    assert digest(network(0)) == digest(network(0)) != digest(network(0, width=6))
-    assert digest(strided(1)) == digest(strided(1)) != digest(strided(2))
+def test_a_teacher_is_told_apart_by_settings_and_not_by_names():
+    assert fingerprint(network(0)) == fingerprint(network(0)) != fingerprint(network(0, width=6))
+    assert fingerprint(strided(1)) == fingerprint(strided(1)) != fingerprint(strided(2))
 
 
 def test_a_digest_of_inputs_is_of_what_a_model_sees():

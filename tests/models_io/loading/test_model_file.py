@@ -2,8 +2,8 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
-from tfcompress.core.describe import fingerprint
 from tfcompress.core.errors import UnreadableModel
+from tfcompress.core.identity import fingerprint
 from tfcompress.layers.twins import keras3
 from tfcompress.models_io.loading.model_file import ModelFile
 
@@ -39,6 +39,23 @@ def test_its_contents_are_what_it_is(tmp_path):
     names = ("a.keras", "elsewhere/a.keras", "b.keras")
     first, same, other = (fingerprint(ModelFile(tmp_path / name)) for name in names)
     assert first == same != other
+
+
+def test_the_code_that_it_runs_is_part_of_what_it_is(tmp_path):
+    small(keras).save(tmp_path / "a.keras")
+    (tmp_path / "custom.py").write_text("from helper import part\nimport json")
+    (tmp_path / "helper.py").write_text("import package.inner\npart = 1")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "inner.py").write_text("")
+    (tmp_path / "unused.py").write_text("")
+    file = ModelFile(tmp_path / "a.keras", tmp_path / "custom.py")
+    seen = [fingerprint(file)]
+    for name in ("unused.py", "custom.py", "helper.py", "package/inner.py"):
+        with open(tmp_path / name, "a") as stream:
+            print("# changed", file=stream)
+        seen.append(fingerprint(file))
+    assert seen[0] == seen[1] and len(set(seen)) == 4
+    assert fingerprint(ModelFile(tmp_path / "a.keras")) not in seen
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core.code import our_code
 from ...core.contracts import FitWithViews
-from ...core.describe import describe, fingerprint
-from ...core.errors import expect
+from ...core.describe import describe
+from ...core.errors import InvalidValue, expect
+from ...core.identity import NoIdentity, fingerprint
 
 DTYPES = ("float16", "float32")
 
@@ -67,60 +67,26 @@ class TeacherCache:
         """The folder for these teachers' logits in the views of `fit`, and in words what its name stands for.
 
         Views do not depend on how many there are, so that trainings of any length share theirs.
+
+        Raises:
+          InvalidValue: when nothing tells a teacher, or what makes the views, from another.
         """
-        about = {
-            "teachers": [digest(teacher) for teacher in teachers],
-            "data": digest_of_inputs(fit.data),
-            "augment": describe([fit.augment, fit.seed] if fit.augment else []),
-            "format": [self.top_k, self.dtype],
-        }
-        return self.root / fingerprint(about), about
-
-
-def digest(model: Any) -> str:
-    """A name for what a model computes: its layers, however they are called, their settings, and its weights."""
-    try:
-        kinds = _unnamed(model.get_config())
-    except (NotImplementedError, ValueError):  # a layer of the user's own, or an operation, without settings
-        kinds = [type(layer).__name__ for layer in model.layers]
-    digest = hashlib.sha256(json.dumps(kinds, sort_keys=True, default=lambda value: type(value).__name__).encode())
-    for weight in model.get_weights():
-        digest.update(str(weight.shape).encode() + weight.tobytes())
-    return digest.hexdigest()[:16]
+        drawn = [fit.augment, fit.seed] if fit.augment else []
+        try:
+            about = {
+                "teachers": [fingerprint(teacher) for teacher in teachers],
+                "data": digest_of_inputs(fit.data),
+                "augment": describe(drawn),
+                "format": [self.top_k, self.dtype],
+                "tfcompress": our_code(),
+            }
+            return self.root / fingerprint([about, drawn, type(fit)]), about
+        except NoIdentity as error:
+            raise InvalidValue(
+                f"distilled.cache expects what can be told from another. Received: {error}; or use cache=False."
+            ) from error
 
 
 def digest_of_inputs(data: Any) -> str:
-    """A name for the training inputs as a model sees them: a folder may hold other images than it did."""
-    import numpy as np
-
-    inputs = np.ascontiguousarray(data.train.inputs)
-    about = [inputs.shape, str(inputs.dtype), describe(data.scale), describe(data.offset)]
-    return hashlib.blake2b(inputs.view(np.uint8), key=fingerprint(about).encode(), digest_size=8).hexdigest()
-
-
-def _unnamed(config: Any) -> Any:
-    """A configuration with numbers for the layers' names: Keras counts on over a session, dense, dense_1, dense_2."""
-    names: dict[str, str] = {}
-
-    def gather(value: Any) -> None:
-        if isinstance(value, dict):
-            if isinstance(value.get("name"), str):
-                names.setdefault(value["name"], f"#{len(names)}")
-            for item in value.values():
-                gather(item)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                gather(item)
-
-    def replaced(value: Any, wiring: bool = False) -> Any:
-        if isinstance(value, dict):
-            return {key: replaced(item, wiring or key in _NAMING) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [replaced(item, wiring) for item in value]
-        return names.get(value, value) if wiring and isinstance(value, str) else value
-
-    gather(config)
-    return replaced(config)
-
-
-_NAMING = ("name", "inbound_nodes", "input_layers", "output_layers")  # where a configuration names layers
+    """A name for the training inputs as a model sees them; their targets do not count."""
+    return fingerprint([data.train.inputs, data.scale, data.offset])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,8 @@ class ModelFile:
 
     def identity(self) -> dict[str, Any]:
         """What is in the files, not where they lie."""
-        files = {"model": self._file, **({"custom": Path(self.custom)} if self.custom else {})}
-        return {"type": "ModelFile", **{name: _digest(path) for name, path in files.items()}}
+        custom = _with_imports(Path(self.custom)) if self.custom else []
+        return {"type": "ModelFile", "model": _digest([self._file]), "custom": _digest(custom) if custom else None}
 
     @property
     def _file(self) -> Path:
@@ -90,13 +91,48 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 1 and value[0] is None
 
 
-def _digest(path: Path) -> str:
-    """Of a file, or of all files in a folder."""
+def _digest(paths: Sequence[Path]) -> str:
+    """Of files, and of all files in folders: their names, and what is in them."""
     digest = hashlib.sha256()
     try:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() or not path.is_dir():
-                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        for path in paths:
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file() or not path.is_dir():
+                    content = file.read_bytes()
+                    name = file.relative_to(path).as_posix() if path.is_dir() else file.suffix
+                    digest.update(f"{name} {len(content)}\n".encode() + content)
     except OSError as error:
         raise UnreadableModel(f"ModelFile.path must be a file. Received: {path} ({error.strerror}).") from error
     return digest.hexdigest()[:16]
+
+
+def _with_imports(path: Path) -> list[Path]:
+    """A Python file, and the files and packages beside it that it imports, and that these import."""
+    found: list[Path] = []
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.append(file)
+        names = {name for source in _python_in(file) for name in _imports(source)}
+        beside = [path.parent / part for name in sorted(names) for part in (f"{name}.py", name)]
+        waiting += [each for each in beside if each.is_file() or each.is_dir()]
+    return found
+
+
+def _python_in(path: Path) -> list[Path]:
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def _imports(source: Path) -> Iterator[str]:
+    """The first parts of the names that a Python file imports; none of one that cannot be read."""
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # who opens the file will say so
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
