@@ -12,6 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
+from tfcompress.core.errors import InvalidValue
 from tfcompress.core.identity import fingerprint
 from tfcompress.export import converting
 
@@ -155,3 +156,22 @@ def test_settings_are_json(exporter):
 def test_no_two_exporters_have_one_mode_or_fingerprint():
     assert len({exporter.mode for exporter in EXPORTERS}) == len(EXPORTERS)
     assert len({fingerprint(exporter) for exporter in EXPORTERS}) == len(EXPORTERS)
+
+
+@pytest.mark.parametrize("exporter", [tfc.Int8(), tfc.Int16x8(), tfc.MixedPrecision()], ids=lambda value: value.mode)
+def test_what_calibrates_refuses_to_go_without_data(exporter, trained, tmp_path):
+    with pytest.raises(
+        InvalidValue, match=rf"{type(exporter).__name__}.convert needs data to calibrate with. Received"
+    ):
+        exporter.convert(trained, None, tmp_path / "file.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "exporter", [tfc.Int8(), tfc.Float32(), tfc.Float16(), tfc.DynamicRange()], ids=lambda v: v.mode
+)
+def test_what_calibrates_nothing_needs_no_data(exporter, aware, digits, tmp_path):
+    without, with_data = (
+        exporter.convert(aware, data, tmp_path / f"{number}.tflite") for number, data in enumerate((None, digits))
+    )
+    assert without.sha256 == with_data.sha256

@@ -44,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"tfcompress: There is no command {name!r}. {hint}", file=sys.stderr)
         return Usage.exit_code
     _, module = COMMANDS[name]
-    return importlib.import_module(module).main(rest, f"tfcompress {name}")
+    exit_code: int = importlib.import_module(module).main(rest, f"tfcompress {name}")
+    return exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

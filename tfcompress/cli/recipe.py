@@ -177,6 +177,8 @@ def _execute(
     store.write_json("recipe.json", {"recipe": file.name, "settings": described})
     start_quietly()
     report = run(recipe, store, file.name, file.summary, described, command, progress, strategy)
+    if report is None:  # of several processes the chief alone has one
+        return 0
     write(report, store)
     print_report(report, folder)
     if report.failures:

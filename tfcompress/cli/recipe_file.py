@@ -44,7 +44,8 @@ class RecipeFile:
     def recipe(self, settings: Settings) -> Recipe:
         """Its recipe. Raises `InvalidRecipe` for an error in the file's own code."""
         try:
-            return self.module.recipe(settings)
+            recipe: Recipe = self.module.recipe(settings)
+            return recipe
         except TfcompressError:
             raise
         except Exception as error:
@@ -96,11 +97,13 @@ def load(name: str) -> RecipeFile:
 def _import(path: Path) -> ModuleType:
     name = f"tfcompress_recipe_{path.stem}"
     # The loader is named, so that a file may end in anything.
-    spec = importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(path)))
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path))
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up by name
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except TfcompressError:
         raise
     except Exception as error:

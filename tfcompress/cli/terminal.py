@@ -78,8 +78,8 @@ def print_report(report: Report, folder: Path) -> None:
 
 def _table(report: Report, wide: bool) -> Table:
     """The report's table: all of it where the terminal is wide, the gist where it has 80 columns."""
-    shown = {position: HEADINGS[position] if wide else NARROW.get(heading) for position, heading in enumerate(HEADINGS)}
-    shown = {position: heading for position, heading in shown.items() if heading}
+    headings = HEADINGS if wide else [NARROW.get(heading, "") for heading in HEADINGS]
+    shown = {position: heading for position, heading in enumerate(headings) if heading}
     table = Table(box=box.SIMPLE, padding=(0, 1), collapse_padding=True)
     for position, heading in shown.items():
         table.add_column(heading, justify="left" if HEADINGS[position] in LEFT else "right", no_wrap=True)

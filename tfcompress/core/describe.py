@@ -61,7 +61,8 @@ def short(value: Any, defaults: bool = False) -> str:
     if isinstance(value, functools.partial):
         return short(value.func)
     name = getattr(value, "__name__", None)
-    if name is None and type(value).__repr__ is object.__repr__:  # which would name a place in memory
+    written: Any = type(value).__repr__
+    if name is None and written is object.__repr__:  # which would name a place in memory
         return f"{type(value).__name__}()"
     return name or repr(value)
 

@@ -86,7 +86,7 @@ def _readers(kind: Any) -> list[tuple[Callable[[str], Any], str]]:
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         options = sorted(typing.get_args(kind), key=lambda option: option is not type(None))
         return [reader for option in options for reader in _readers(option)]
-    table = {
+    table: dict[Any, tuple[Callable[[str], Any], str]] = {
         type(None): (_read_none, "None"),
         bool: (_read_bool, "true or false"),
         int: (int, "a whole number"),

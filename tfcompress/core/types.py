@@ -78,7 +78,9 @@ class Data:
         """What the model sees of stored inputs: float32, `stored * scale + offset`, the same shape."""
         import numpy as np
 
-        return stored.astype("float32") * np.asarray(self.scale, "float32") + np.asarray(self.offset, "float32")
+        scale, offset = np.asarray(self.scale, "float32"), np.asarray(self.offset, "float32")
+        inputs: np.ndarray = stored.astype("float32") * scale + offset
+        return inputs
 
 
 @runtime_checkable
@@ -222,8 +224,8 @@ class Exporter(Protocol):
     def mode(self) -> str:
         """What the file is, for its name."""
 
-    def convert(self, model: Model, data: Data, path: Path) -> Artifact:
-        """Writes `path` whole or not at all."""
+    def convert(self, model: Model, data: Data | None, path: Path) -> Artifact:
+        """Writes `path` whole or not at all; `data` to calibrate with, None where nothing is calibrated."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -135,4 +135,4 @@ def _gives(plan: Plan, tensor: np.ndarray, expected: np.ndarray) -> bool:
 
 def _is_reshape(model: schema.Model, operator: schema.Operator) -> bool:
     code = model.OperatorCodes(operator.OpcodeIndex())
-    return code.BuiltinCode() == schema.BuiltinOperator.RESHAPE and operator.InputsLength() > 1
+    return bool(code.BuiltinCode() == schema.BuiltinOperator.RESHAPE and operator.InputsLength() > 1)

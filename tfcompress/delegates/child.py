@@ -110,7 +110,7 @@ def last_words(log: str) -> str:
     return next((line for line in lines if line), "")
 
 
-def _kill_group(child: subprocess.Popen) -> None:
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:  # not waited for yet: its number, and so its group's, still belongs to it
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()

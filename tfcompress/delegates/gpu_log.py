@@ -31,7 +31,7 @@ def adapter(log: str) -> str:
 def is_software(log: str) -> bool:
     """Whether the selected adapter is a program on the CPU: right in its outputs, meaningless in its times."""
     found = _ADAPTER.search(log)
-    return bool(found) and _is_cpu(found["rest"])
+    return found is not None and _is_cpu(found["rest"])
 
 
 def has_no_adapter(log: str) -> bool:

@@ -14,7 +14,8 @@ from .worker import Seen
 
 def classes_of(outputs: np.ndarray) -> np.ndarray:
     """The class that each example is given: the largest of its outputs. (N, classes) -> (N,)."""
-    return outputs.reshape(len(outputs), -1).argmax(axis=-1)
+    classes: np.ndarray = outputs.reshape(len(outputs), -1).argmax(axis=-1)
+    return classes
 
 
 def agreement(outputs: np.ndarray, others: np.ndarray) -> Agreement:

@@ -50,7 +50,8 @@ class CpuRuntime:
         self._interpreter.reset_all_variables()
         self._interpreter.set_tensor(self._input_index, tensor)
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output_index)
+        output: np.ndarray = self._interpreter.get_tensor(self._output_index)
+        return output
 
     def run_again(self) -> None:
         """The last run once more, without moving data: what the latency of a CPU is taken of."""

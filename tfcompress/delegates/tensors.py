@@ -39,10 +39,11 @@ def quantize(real: np.ndarray, tensor: TensorType) -> np.ndarray:
     if np.issubdtype(tensor.dtype, np.floating):
         return real.astype(tensor.dtype, copy=False)
     limits = np.iinfo(tensor.dtype)
-    steps = np.divide(real, np.float32(tensor.scale or 1))
+    steps: np.ndarray = np.divide(real, np.float32(tensor.scale or 1))
     np.rint(steps, out=steps)  # in place from here on: this runs over every value of a test set
     np.add(steps, np.float32(tensor.zero_point), out=steps)
-    return np.clip(steps, limits.min, limits.max, out=steps).astype(tensor.dtype)
+    np.clip(steps, limits.min, limits.max, out=steps)
+    return steps.astype(tensor.dtype)
 
 
 def dequantize(values: np.ndarray, tensor: TensorType) -> np.ndarray:

@@ -93,25 +93,26 @@ class DistilledFit:
         from .teacher_cache.logits import TeacherLogitCache
         from .teacher_cache.rows import LogitRows
 
-        if not isinstance(self.fit, FitWithViews):
+        fit = self.fit
+        if not isinstance(fit, FitWithViews):
             raise InvalidValue(
                 "distilled.cache needs a fit whose views of an example can be made again. Received: "
-                f"{type(self.fit).__name__}. Use KerasFit, or cache=False."
+                f"{type(fit).__name__}. Use KerasFit, or cache=False."
             )
         if any(isinstance(part, LayerLoss) for part, _ in parts_of(self.loss)):
             raise InvalidValue(
                 "distilled.cache keeps a teacher's logits. Received: a loss that compares layers. Use cache=False."
             )
-        folder, about = cache.place(self._teachers, self.fit)
+        folder, about = cache.place(self._teachers, fit)
         rows = LogitRows(self._teachers[0].output_shape[-1], cache.top_k, cache.dtype)
-        kept = TeacherLogitCache(folder, len(self.fit.data.train), rows, about)
+        kept = TeacherLogitCache(folder, len(fit.data.train), rows, about)
 
         def logits(view: int, indices: Any) -> Any:
-            inputs = self.fit.view(view, indices)
+            inputs = fit.view(view, indices)
             return in_one_replica(lambda: ask(self._teachers, inputs)).numpy()
 
-        kept.require_agreement(logits, self.fit.num_views)
-        kept.hold(self.fit.num_views)
+        kept.require_agreement(logits, fit.num_views)
+        kept.hold(fit.num_views)
         return kept
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.native import captured_stderr
 from ..backend.tensorflow import saving_utils, tf, without_keras_3
-from ..core.errors import ConversionFailed
+from ..core.errors import ConversionFailed, InvalidValue
 from ..core.types import Artifact, Data
 from ..measuring.measure import plain_name
 from ..measuring.tflite import zipped_bytes
@@ -73,6 +73,14 @@ def write(data: bytes, path: Path, mode: str) -> Artifact:
     finally:
         partial.unlink(missing_ok=True)
     return Artifact(path, mode, len(data), zipped_bytes(data), hashlib.sha256(data).hexdigest())
+
+
+def to_calibrate(data: Data | None, exporter: object) -> Data:
+    """`data`, which `exporter` calibrates with. Raises `InvalidValue` when there is none."""
+    if data is None:
+        name = type(exporter).__name__
+        raise InvalidValue(f"{name}.convert needs data to calibrate with. Received: None. Give some, or use Float32().")
+    return data
 
 
 def representative_dataset(data: Data, num_examples: int, seed: int, stratified: bool = False) -> Iterator[list[Any]]:

@@ -24,7 +24,7 @@ class DynamicRange:
         """What the file is."""
         return "dynamic_range"
 
-    def convert(self, model: Any, data: Data, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
 
         def configure(converter: Any) -> None:

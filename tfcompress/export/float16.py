@@ -24,7 +24,7 @@ class Float16:
         """What the file is."""
         return "float16"
 
-    def convert(self, model: Any, data: Data, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
 
         def configure(converter: Any) -> None:

@@ -23,6 +23,6 @@ class Float32:
         """What the file is."""
         return "float32"
 
-    def convert(self, model: Any, data: Data, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
         return convert(model, path, self.mode, lambda converter: None)

@@ -9,7 +9,7 @@ from typing import Any
 from ..backend.tensorflow import is_quantization_aware, tf
 from ..core.errors import ConversionFailed, expect
 from ..core.types import Artifact, Data
-from .converting import convert, representative_dataset
+from .converting import convert, representative_dataset, to_calibrate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,19 +48,22 @@ class Int16x8:
         """What the file is."""
         return "int16x8_float_io" if self.float_inputs_and_outputs else "int16x8"
 
-    def convert(self, model: Any, data: Data, path: Path) -> Artifact:
-        """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
+    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
+        """Writes `path`, whole or not at all. Raises `ConversionFailed`, or without data `InvalidValue`."""
         if is_quantization_aware(model):
             raise ConversionFailed(
                 "Int16x8 expects a float model. Received: a quantization-aware one, whose ranges are those of int8. "
                 "Export the stage before, or use Int8."
             )
+        calibration = to_calibrate(data, self)
 
         def configure(converter: Any) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             both = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
             converter.target_spec.supported_ops = [both, tf.lite.OpsSet.TFLITE_BUILTINS]
-            converter.representative_dataset = lambda: representative_dataset(data, self.num_representative, self.seed)
+            converter.representative_dataset = lambda: representative_dataset(
+                calibration, self.num_representative, self.seed
+            )
             if not self.float_inputs_and_outputs:
                 converter.inference_input_type = converter.inference_output_type = tf.int16
 

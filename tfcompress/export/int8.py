@@ -11,7 +11,7 @@ from ..backend.tensorflow import is_quantization_aware, tf
 from ..core.errors import InvalidValue, expect
 from ..core.remarks import remark
 from ..core.types import Artifact, Data
-from .converting import chosen_examples, convert, representative_dataset
+from .converting import chosen_examples, convert, representative_dataset, to_calibrate
 
 HANDFUL = 5  # examples of a class, below which its ranges are a matter of luck
 
@@ -62,22 +62,24 @@ class Int8:
         scales = "" if self.per_channel else "_per_tensor"
         return f"int8{scales}_float_io" if self.float_inputs_and_outputs else f"int8{scales}"
 
-    def convert(self, model: Any, data: Data, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
         """Writes `path`, whole or not at all; remarks when a class has fewer than five of the calibration examples.
 
         Raises:
           ConversionFailed: with what the converter says of it.
-          InvalidValue: when `stratified` would draw fewer than five examples of a class.
+          InvalidValue: when `stratified` would draw fewer than five examples of a class, or a float model comes
+            without data.
         """
-        if not is_quantization_aware(model):
-            self._look_at_examples(data)
+        calibration = None if is_quantization_aware(model) else to_calibrate(data, self)
+        if calibration is not None:
+            self._look_at_examples(calibration)
 
         def configure(converter: Any) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            if not is_quantization_aware(model):
+            if calibration is not None:
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
                 converter.representative_dataset = lambda: representative_dataset(
-                    data, self.num_representative, self.seed, self.stratified
+                    calibration, self.num_representative, self.seed, self.stratified
                 )
                 converter._experimental_disable_per_channel = not self.per_channel  # it has no public name
             if not self.float_inputs_and_outputs:

@@ -20,7 +20,7 @@ from ..core.types import FLOAT32, Artifact, Bits, Data
 from ..measuring import tflite
 from ..measuring.layer_map import LayerOp, layer_ops
 from ..measuring.measure import leaf_layers
-from .converting import convert, representative_dataset, write
+from .converting import convert, representative_dataset, to_calibrate, write
 
 STORED = {4: "INT4", 8: "INT8", FLOAT32: "FLOAT32"}  # as what a file stores weights of so many bits
 
@@ -66,12 +66,13 @@ class MixedPrecision:
         """What the file is."""
         return f"mixed{self.weight_bits}" if self.per_layer else f"int{self.weight_bits}_weights"
 
-    def convert(self, model: Any, data: Data, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
         """Writes `path`, whole or not at all.
 
         Raises:
           MissingExtra: when litert-quantizer is not installed.
           ConversionFailed: when it fails.
+          InvalidValue: without data.
           NothingHappened: when a layer did not get the bits that it was given.
         """
         require_extra("edge", "MixedPrecision")
@@ -79,6 +80,7 @@ class MixedPrecision:
             raise ConversionFailed(
                 "MixedPrecision expects a float model. Received: a quantization-aware one. Export the stage before."
             )
+        calibration = to_calibrate(data, self)
         layers = {layer.name: layer for layer in leaf_layers(model)}
         with tempfile.TemporaryDirectory() as folder:
             plain = Path(folder) / "float32.tflite"
@@ -86,7 +88,7 @@ class MixedPrecision:
             found = layer_ops(plain, layers)
             bits = self._bits(found, layers)
             with _quietly():
-                content = _quantized(plain, bits, self._calibration(data))
+                content = _quantized(plain, bits, self._calibration(calibration))
             made = Path(folder) / "made.tflite"
             made.write_bytes(content)
             _require_bits(made, layers, bits)

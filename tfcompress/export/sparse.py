@@ -101,7 +101,7 @@ class Smallest:
         """What the file is."""
         return f"{self.exporter.mode}_smallest"
 
-    def convert(self, model: Any, data: Data, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
             plain = Path(folder) / "plain.tflite"

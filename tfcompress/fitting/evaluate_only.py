@@ -126,8 +126,10 @@ class EvaluateOnly:
 
 def _other_scalings(model: Any, data: Data, num_examples: int) -> dict[str, float]:
     """Accuracy under each scaling that the data can take."""
+    if not isinstance(data, DataWithScalings):
+        return {}
     shares = {}
-    for name in data.scalings if isinstance(data, DataWithScalings) else ():
+    for name in data.scalings:
         scaled = data.with_scaling(name)
         examples = scaled.test.head(num_examples)
         shares[name] = _accuracy(model, scaled.model_inputs(examples.inputs), examples.labels)
@@ -149,8 +151,7 @@ def _require_classes(model: Any, data: Data) -> None:
 
 
 def _class_order(data: Data) -> str:
-    named = isinstance(data, DataWithClassNames)
-    names = data.class_names if named else tuple(str(number) for number in range(data.num_classes))
+    names = data.class_names if isinstance(data, DataWithClassNames) else tuple(map(str, range(data.num_classes)))
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 

@@ -48,7 +48,8 @@ class Views:
     def _alone(self, stored: Any, view: Any, indices: Any) -> Any:
         """Changed as stored, then scaled and shifted as `Data.model_inputs` says."""
         changed = tf.gather(stored, indices)
-        for change in self.augment[: -1 if self.mixing else None]:
+        changes: tuple[Any, ...] = self.augment[:-1] if self.mixing else self.augment
+        for change in changes:
             changed = change(changed, (self.seed, view), indices)
         return tf.cast(changed, tf.float32) * self.data.scale + self.data.offset
 

@@ -139,8 +139,9 @@ class KerasFit:
             )
 
     def _fit(self, model: Any, callbacks: Sequence[Any]) -> Any:
-        constant = isinstance(self.learning_rate, int | float)
-        rate = self.learning_rate if constant else self.learning_rate.over(self.steps)
+        rate = self.learning_rate
+        if not isinstance(rate, int | float):
+            rate = rate.over(self.steps)
         model.compile(
             optimizer=self._optimizer(rate),
             loss=self._loss(from_logits=not gives_probabilities(model)),

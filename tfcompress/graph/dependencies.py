@@ -119,7 +119,8 @@ class ChannelGraph:
     @cached_property
     def num_groups(self) -> int:
         """One more than the largest number of a group."""
-        listed = (*(part.groups for part in (*self.axes, *self.settings)), *self.outputs.values())
+        places: tuple[Axis | Setting, ...] = (*self.axes, *self.settings)
+        listed = (*(place.groups for place in places), *self.outputs.values())
         return 1 + max((int(groups.max()) for groups in listed if groups.size), default=-1)
 
     def axes_of(self, family: Family) -> tuple[Axis, ...]:
@@ -158,9 +159,9 @@ class ChannelGraph:
         kind[list(self.pinned)] = 0
         found = {}
         for number in np.unique(kind[kind > 0]).tolist():
-            layers, counts = zip(*kinds[number], strict=True)
+            layers, widths = zip(*kinds[number], strict=True)
             groups = np.flatnonzero(kind == number)
-            found[int(groups[0])] = Family(layers, groups, max(counts))
+            found[int(groups[0])] = Family(layers, groups, max(widths))
         return tuple(family for _, family in sorted(found.items()))
 
 

@@ -73,7 +73,7 @@ def put(place: Any, path: Path, value: Any) -> None:
     if isinstance(inner, dict):
         inner[last] = value
     elif inner[last] not in (-1, None):
-        entries = list(inner)
+        entries: Any = list(inner)
         entries[last] = value
         place[way[-1]] = entries
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 FORMAT = 1  # of the JSON; it grows by keys alone, and this number changes when one changes its meaning
 
@@ -99,7 +99,7 @@ class KerasFile:
     quantize_aware: Support  # QuantizeAware, which goes layer by layer
     stays_in_float: Mapping[str, str]  # by layer the reason, when QuantizeAware takes the model
     gpu: Gpu
-    kind: str = "keras"
+    kind: Literal["keras"] = "keras"
     format: int = FORMAT
 
 
@@ -158,7 +158,7 @@ class TfliteFile:
     tensors: tuple[TensorRow, ...]
     totals: Mapping[str, Any]
     gpu: Gpu = Gpu(NOT_ASKED, GPU_NOT_ASKED.reason)
-    kind: str = "tflite"
+    kind: Literal["tflite"] = "tflite"
     format: int = FORMAT
 
     def tensor(self, index: int, graph: int = 0) -> TensorRow:

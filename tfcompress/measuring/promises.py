@@ -85,12 +85,12 @@ def _judge_values(kind: str, clustered: Mapping[str, int], contents: Contents, s
     found: dict[int, list[int]] = {}
     for kernel in contents.kernels:
         found.setdefault(kernel.values.size, []).append(kernel.num_values)
-    pairs = []
+    pairs: list[tuple[int, int]] = []
     for size in {sizes.get(name, 0) for name in clustered}:
-        promised = sorted(most for name, most in clustered.items() if sizes.get(name, 0) == size)
-        measured = sorted(found.get(size, []))[: len(promised)]
-        measured += [size] * (len(promised) - len(measured))  # not found: as if nothing were clustered
-        pairs += zip(promised, measured, strict=True)
+        bounds = sorted(most for name, most in clustered.items() if sizes.get(name, 0) == size)
+        counts = sorted(found.get(size, []))[: len(bounds)]
+        counts += [size] * (len(bounds) - len(counts))  # not found: as if nothing were clustered
+        pairs += zip(bounds, counts, strict=True)
     promised, measured = max(pairs, key=lambda pair: (pair[1] - pair[0], pair[1]))
     return Verdict(kind, promised, measured, measured <= promised)
 

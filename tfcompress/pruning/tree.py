@@ -231,7 +231,7 @@ def _with_followers(found: Mapping[str, Target], masks: Mapping[str, np.ndarray]
         target = found[name]
         if target.may_lose_filters:
             axis = target.output_axis % mask.ndim
-            filled = mask.any(axis=tuple(number for number in range(mask.ndim) if number != axis))
+            filled: Any = mask.any(axis=tuple(number for number in range(mask.ndim) if number != axis))
             for variable, part in channel_masks(filled, filter_parts(target)):
                 known = by_variable.get(id(variable))
                 by_variable[id(variable)] = part if known is None else known & part

@@ -118,6 +118,7 @@ class PruneWeights:
         schedules = {share: self.schedule.over(fit.steps, share) for _, share in pools}
         variables = {kernel: found[kernel].variable for pool, _ in pools for kernel in pool}
         tracking = [MovementTracking(variables)] if self.score.needs == MOVEMENT else []
+        score: Any = self.score  # one that needs gradients says of how many examples
         data = data_of(fit, f"{name}(score={type(self.score).__name__}())") if self.score.needs == GRADIENT else None
 
         def choose(step: int, training: Any) -> dict[str, np.ndarray] | None:
@@ -126,7 +127,7 @@ class PruneWeights:
             if not due:
                 return None
             movement = tracking[0].sums() if tracking else {}
-            gradients = loss_gradients(training, variables, data, self.score.num_examples) if data else {}
+            gradients = loss_gradients(training, variables, data, score.num_examples) if data else {}
             now = masking.masks()
             return {
                 kernel: mask

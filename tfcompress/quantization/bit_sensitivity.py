@@ -263,6 +263,7 @@ def measure_layers(
         return np.concatenate([network.outputs(batch).numpy() for batch in examples])
 
     exact = outputs()
+    form: Any = quantizer  # a dataclass with bits: `_check` has seen to it
     if activation_bits is not None:
         network.calibrate(examples)
     wanted = sorted(set(bits))
@@ -275,7 +276,7 @@ def measure_layers(
             layers = [layer for layer, number in missing if number == each]
             if not layers:
                 continue
-            rounds = dataclasses.replace(quantizer, bits=each)
+            rounds = dataclasses.replace(form, bits=each)
             errors = network.output_errors(rounds, examples)
             for layer in layers:
                 advance(done, f"{layer}, {each} bits")
@@ -313,7 +314,8 @@ def _check(bits: Sequence[int], num_examples: int, quantizer: Quantizer, activat
         )
     if num_examples < 1:
         raise InvalidValue(f"quantization_scan.num_examples must be at least 1. Received: {num_examples!r}. Use 1024.")
-    fields = {field.name for field in dataclasses.fields(quantizer)} if dataclasses.is_dataclass(quantizer) else set()
+    found: tuple[Any, ...] = dataclasses.fields(quantizer) if dataclasses.is_dataclass(quantizer) else ()
+    fields = {field.name for field in found}
     if not isinstance(quantizer, Quantizer) or "bits" not in fields:
         raise InvalidValue(
             f"quantization_scan.quantizer must be a quantizer with a field `bits`. Received: {quantizer!r}. "

@@ -78,8 +78,8 @@ def headline(report: Report) -> str:
 
 
 def _points(before: FileRecord, after: FileRecord) -> float | None:
-    accuracies = [first.accuracy if (first := _first(file)) else None for file in (before, after)]
-    return None if None in accuracies else 100 * (accuracies[1] - accuracies[0])
+    first, second = (found.accuracy if (found := _first(file)) else None for file in (before, after))
+    return None if first is None or second is None else 100 * (second - first)
 
 
 def to_markdown(report: Report) -> str:

@@ -56,7 +56,8 @@ class RunContext:
         """A finished stage's outputs on the test split, (N, classes)."""
         import numpy as np
 
-        return np.load(self.store.root / self.folders[stage] / "outputs.npy")
+        outputs: np.ndarray = np.load(self.store.root / self.folders[stage] / "outputs.npy")
+        return outputs
 
 
 def do_stage(context: RunContext, number: int, stage: Stage, start: str | None) -> None:
@@ -115,7 +116,8 @@ def _train(context: RunContext, stage: Stage, start: str | None, folder: str) ->
     keras.backend.clear_session()
     set_seed(context.recipe.seed)
     with context.team.scope(), collecting(lambda said: context.progress.say(f"{stage.name}: {said}")) as remarks:
-        model = context.model(start) if start else stage.start()
+        build: Any = stage.start  # a builder where there is no stage to begin from: `require_order` has seen to it
+        model = context.model(start) if start else build()
         promises = (*(context.records[start].promises if start else ()), *stage.technique.promises(model))
         models = {name: context.model(name) for name in needs_of(stage.technique, stage.fit)}
         technique, fit = resolved(stage.technique, models), resolved(stage.fit, models)

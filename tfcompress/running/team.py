@@ -111,7 +111,7 @@ class Team:
         with self._losses_told():
             if isinstance(heard[0], Exception):
                 raise heard[0]
-        return heard[0] // (self.num_replicas // self.num_workers)
+        return int(heard[0]) // (self.num_replicas // self.num_workers)
 
     @contextlib.contextmanager
     def _losses_told(self) -> Iterator[None]:
@@ -130,7 +130,9 @@ class Team:
 def _place(strategy: Any) -> tuple[int, bool]:
     """How many processes there are, and whether this one is the chief."""
     resolver = getattr(strategy, "cluster_resolver", None)
-    cluster = resolver.cluster_spec().as_dict() if resolver is not None else {}
+    if resolver is None:
+        return 1, True
+    cluster = resolver.cluster_spec().as_dict()
     if not cluster:
         return 1, True
     is_chief = resolver.task_type == "chief" or ("chief" not in cluster and resolver.task_id == 0)

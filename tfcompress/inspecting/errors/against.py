@@ -70,8 +70,8 @@ def errors_against(model: Any, file: str, path: Path, on: MeasuredOn, bits: int 
         found = file_errors(model, tensors, inputs)
         predictions = _predictions(model, path, tensors, on)
     wanted = {name: bits or _STORED_BITS[error.stored_as] for name, error in found.items() if _is_stored(error)}
-    outputs = {_COMPUTED_BITS.get(error.computes) for error in found.values()} - {None}
-    output_bits = max(outputs) if outputs else None
+    outputs = (_COMPUTED_BITS.get(error.computes) for error in found.values())
+    output_bits = max((each for each in outputs if each is not None), default=None)
     accuracy, points = _each_alone(model, on, wanted, output_bits, progress)
     rows = tuple(
         LayerErrors(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import UnreadableModel, Usage, expect
 from ...data.scaling import SCALINGS
 from ..kind import first_bytes, says_tflite
+
+if TYPE_CHECKING:
+    from .error_values import Errors
 
 NUM_EXAMPLES = 512
 SETTINGS = ("data", "scaling", "bits", "num_examples")  # as the command line has them, beside --against
@@ -76,7 +79,7 @@ def _is_tflite(path: Path) -> bool:
     return False
 
 
-def compare(model: Any, file: str, wanted: Comparison, progress: Any) -> Any:
+def compare(model: Any, file: str, wanted: Comparison, progress: Any) -> Errors:
     """The `Errors` of a float Keras model that came from `file`."""
     from ..tflite.reading import read_tflite
     from .against import errors_against, errors_on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 FORMAT = 1  # of the JSON; it grows by keys alone
 
@@ -72,7 +73,7 @@ class Errors:
     accuracy: float | None  # the float model's; None without labels
     layers: tuple[LayerErrors, ...]
     predictions: FilePredictions | None
-    kind: str = "errors"
+    kind: Literal["errors"] = "errors"
     format: int = FORMAT
 
     def worst(self, count: int = 3) -> list[LayerErrors]:

@@ -160,10 +160,9 @@ def _default_scheme() -> Any:
 
 def _noting_scheme(refused: dict[str, str]) -> Any:
     """tfmot's default scheme, with a registry that notes in `refused` what it would refuse, and lets it pass."""
-    quantization = tfmot.quantization.keras
     plain = _default_scheme()
 
-    class Nothing(quantization.QuantizeConfig):
+    class Nothing(tfmot.quantization.keras.QuantizeConfig):
         """Quantizes nothing of a layer."""
 
         def get_weights_and_quantizers(self, layer: Any) -> list[Any]:

@@ -16,6 +16,13 @@ from .kernel_quantizer import KernelQuantizer
 class _InTwoDimensions(Aware):
     """What both have in common: input (batch, length, channels), as an image of one row."""
 
+    # of the Keras class beside this one
+    use_bias: bool
+    bias: Any
+    padding: str
+    kernel_size: tuple[int, ...]
+    dilation_rate: tuple[int, ...]
+
     def inner_names(self) -> tuple[str, ...]:
         return pre_activation(self)
 

@@ -8,7 +8,7 @@ is smaller than a level of eight bits, and so it stays in float: a product or tw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ...backend.tensorflow import keras, tf
@@ -25,7 +25,6 @@ class _Recurrent(Aware, keras.layers.Layer):
 
     inner: tuple[str, ...] = ("inputs", "products", "gates", "candidates")
     gates = 0
-    bias_shape: Callable[[Any], tuple[int, ...]]
 
     def __init__(self, units: int, **settings: Any) -> None:
         own = {name: settings.pop(name) for name in NAMES if name in settings}
@@ -34,6 +33,9 @@ class _Recurrent(Aware, keras.layers.Layer):
         defaults = {name: name == "use_bias" for name in NAMES[1:5]} | dict.fromkeys(NAMES[5:], 0.0)
         for name, value in (defaults | own).items():
             setattr(self, name, value)
+
+    def bias_shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **{name: getattr(self, name) for name in NAMES}}

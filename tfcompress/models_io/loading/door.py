@@ -145,8 +145,9 @@ def _keras_major(model: Any) -> int:
 
 @_paused_collector()
 def _arrive(model: Any, origin: str, owned: bool) -> LoadReport:
+    hosted: dict[str, str] = {}
     if _keras_major(model) == 2 and (is_quantization_aware(model) or _is_flat(model)):
-        made, hosted = model if owned else copy_model(model), {}
+        made = model if owned else copy_model(model)
     else:
         graph = functional(model)
         made, hosted = to_tf_keras(trace_model(model) if graph is None else graph, model.name)

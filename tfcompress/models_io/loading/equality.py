@@ -139,7 +139,7 @@ def _random_input(tensor: Any, consumers: Sequence[Any], free_length: int, rando
     sizes = [getattr(layer, "input_dim", None) or getattr(layer, "num_tokens", None) for layer in consumers]
     limit = min((size for size in sizes if size), default=None)
     if kind == tf.string:
-        words = next((layer.get_vocabulary() for layer in consumers if hasattr(layer, "get_vocabulary")), [])
+        words: list[Any] = next((layer.get_vocabulary() for layer in consumers if hasattr(layer, "get_vocabulary")), [])
         words = [word for word in words if isinstance(word, str) and word] + ["unknown"]
         return tf.constant(random.choice(words, shape))
     if kind.is_integer or limit:

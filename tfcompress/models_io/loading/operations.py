@@ -6,7 +6,7 @@ quantization know these, and not their TFOpLambda twins. What no table here has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...backend.calls import is_tensor
@@ -55,7 +55,7 @@ _REDUCTIONS = {
 _LAYERS = {"Add": "Add", "Subtract": "Subtract", "Multiply": "Multiply", "Maximum": "Maximum", "Minimum": "Minimum"}
 
 
-def emit(operation: Any, args: Sequence[Any], kwargs: dict[str, Any], dtypes: Sequence[str], name: str) -> Any:
+def emit(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any], dtypes: Sequence[str], name: str) -> Any:
     """Calls what stands for a Keras 3 operation on tf_keras tensors.
 
     Args:

@@ -128,8 +128,8 @@ def findings(config: Any, parts: Parts, where: str = "the model") -> Iterator[Da
         value, where, parts = waiting.pop()
         if isinstance(value, dict) and "class_name" in value:
             settings = value.get("config")
-            named = isinstance(settings, Mapping) and isinstance(settings.get("name"), str)
-            where = f"layer {settings['name']!r}" if named else where
+            if isinstance(settings, Mapping) and isinstance(settings.get("name"), str):
+                where = f"layer {settings['name']!r}"
             problem = _problem(value, where, parts)
             if problem:
                 yield problem
@@ -148,7 +148,7 @@ def _members(item: Mapping[str, Any], parts: Parts) -> Iterator[tuple[Any, Parts
     hosts = isinstance(settings, Mapping) and _has_names(item) and _found(item, parts) == [Hosted]
     for key, member in item.items():
         if hosts and key == "config":
-            yield from ((inner, parts_of(3) if name == "operation" else parts) for name, inner in settings.items())
+            yield from ((inner, parts_of(3) if name == "operation" else parts) for name, inner in member.items())
         else:
             yield member, parts
 

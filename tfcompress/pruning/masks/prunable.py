@@ -40,7 +40,7 @@ class Target:
     def has_filters(self) -> bool:
         """Whether each entry along the output axis makes one channel of the output, and no other does."""
         layers = keras.layers
-        convolutions = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Conv1DTranspose)
+        convolutions: tuple[Any, ...] = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Conv1DTranspose)
         convolutions += (layers.Conv2DTranspose, layers.Conv3DTranspose)
         depthwise = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
         separable = (layers.SeparableConv1D, layers.SeparableConv2D)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ def units(model: Any, acts_on: str, keep: Selectors, owner: str) -> list[Units]:
 
 def _weights(found: Mapping[str, Target]) -> list[Units]:
     return [
-        Units(name, (target.layer.name,), lambda target=target: target.variable, ((target.variable, None),))
+        Units(name, (target.layer.name,), functools.partial(getattr, target, "variable"), ((target.variable, None),))
         for name, target in found.items()
         if target.kind in PRUNED_KINDS
     ]
@@ -76,7 +77,7 @@ def _weights(found: Mapping[str, Target]) -> list[Units]:
 
 def _filters(found: Mapping[str, Target]) -> list[Units]:
     return [
-        Units(name, (target.layer.name,), lambda target=target: filter_matrix(target), tuple(filter_parts(target)))
+        Units(name, (target.layer.name,), functools.partial(filter_matrix, target), tuple(filter_parts(target)))
         for name, target in found.items()
         if target.may_lose_filters
     ]
@@ -110,5 +111,5 @@ def _scales(model: Any) -> list[Units]:
             # With the filter everything that follows it goes, this layer included.
             whole = filter_parts(target) if target is not None else [*parts, *followers(layer)]
             names = (layer.name,) if target is None else (layer.name, target.layer.name)
-            made.append(Units(f"{layer.name}/gamma", names, lambda layer=layer: layer.gamma, tuple(whole)))
+            made.append(Units(f"{layer.name}/gamma", names, functools.partial(getattr, layer, "gamma"), tuple(whole)))
     return made

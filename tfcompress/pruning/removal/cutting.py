@@ -137,9 +137,10 @@ def _attributes(layer: Any, settings: Mapping[Path, Any]) -> dict[str, Any] | No
     """The settings as attributes of the layer; None where they are more than that."""
     found: dict[str, Any] = {}
     for path, value in settings.items():
-        if path[0] == "call" or not hasattr(layer, path[0]) or len(path) > 2:
+        name = str(path[0])
+        if name == "call" or not hasattr(layer, name) or len(path) > 2:
             return None
-        place = {path[0]: found.get(path[0], getattr(layer, path[0]))}
+        place: dict[str, Any] = {name: found.get(name, getattr(layer, name))}
         put(place, path, value)
-        found[path[0]] = tuple(place[path[0]]) if len(path) == 2 else place[path[0]]
+        found[name] = tuple(place[name]) if len(path) == 2 else place[name]
     return found

@@ -174,7 +174,7 @@ def _counterpart(value: Any, replaced: dict[int, tuple[Any, Any]]) -> Any:
     return found
 
 
-def _copy(value: Any, kind: type, replaced: dict[int, tuple[Any, Any]]) -> Any:
+def _copy(value: Any, kind: Any, replaced: dict[int, tuple[Any, Any]]) -> Any:
     if kind in _CONTAINERS and not value:
         return kind()
     if kind in (list, set):
@@ -197,7 +197,7 @@ def _copy(value: Any, kind: type, replaced: dict[int, tuple[Any, Any]]) -> Any:
 
 def _another_empty(value: Any) -> Any:
     """What is like `value`, which is empty; tracked containers cannot be made without contents."""
-    kind = type(value)
+    kind: Any = type(value)
     return kind() if kind in _CONTAINERS else copy.copy(value)
 
 

@@ -11,7 +11,7 @@ from ...core.errors import NothingHappened
 from ...core.remarks import remark
 from ...core.types import SPARSITY, Promise
 from ...graph.network import Network, is_channels_last, kernel_of
-from ...graph.rebuilding import rebuilt
+from ...graph.rebuilding import Path, rebuilt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,8 @@ def fold(model: Any, owner: str) -> Folded:
       UnsupportedModel: in the name of `owner`, for a quantization-aware model, and for one without a graph.
     """
     network = Network(model, owner)
-    pairs, left = {}, {}
+    pairs: dict[Any, Any] = {}
+    left: dict[str, str] = {}
     for norm in network.layers():
         if isinstance(norm, keras.Model):
             left |= {
@@ -47,7 +48,7 @@ def fold(model: Any, owner: str) -> Folded:
                 left[norm.name] = found
             else:
                 pairs[norm] = found
-    settings = {layer.name: {("use_bias",): True} for layer in pairs.values()}
+    settings: dict[str, dict[Path, Any]] = {layer.name: {("use_bias",): True} for layer in pairs.values()}
     made = rebuilt(model, settings, dropped=[norm.name for norm in pairs])
     for norm, layer in pairs.items():
         twin = made.get_layer(layer.name)

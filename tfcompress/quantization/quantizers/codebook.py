@@ -77,7 +77,7 @@ def lloyd_max(values: np.ndarray, num_levels: int, held_at_zero: bool = False) -
         levels = np.quantile(distinct, (_count(num_levels) + 0.5) / num_levels)
     if held_at_zero:
         levels[np.abs(levels).argmin()] = 0.0
-    zero = np.flatnonzero(levels == 0) if held_at_zero else []
+    zero = np.flatnonzero(held_at_zero & (levels == 0))
     tolerance = 1e-9 * (ordered[-1] - ordered[0])
     for _ in range(MAX_ROUNDS):
         places = np.concatenate([[0], np.searchsorted(ordered, intervals(levels)), [len(ordered)]])

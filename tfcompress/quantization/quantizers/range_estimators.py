@@ -6,6 +6,7 @@ own, and gives the lowest and the highest value to cover, of shape (G,) each.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from .quantizer import extremes
@@ -55,8 +56,8 @@ def mean_squared_error(values: np.ndarray, num_steps: int, symmetric: bool) -> R
         return -radius, radius
     low, high = (np.asarray(end, float) for end in min_max(values))
     for _ in range(2):
-        high = _least(high, lambda found, low=low: error(low, found))
-        low = _least(low, lambda found, high=high: error(found, high))
+        high = _least(high, functools.partial(error, low))
+        low = _least(low, functools.partial(error, high=high))
     return low, high
 
 

@@ -50,7 +50,7 @@ def average_plainly(model: Any) -> Any:
     """A Keras callback that averages the ranges of `model` plainly over the first `NUM_STEPS` steps of a fit."""
     minima, maxima = activation_ranges(model)
     variables = [*minima, *maxima]
-    state = {"step": 0, "means": [float(variable.numpy()) for variable in variables]}
+    state: dict[str, Any] = {"step": 0, "means": [float(variable.numpy()) for variable in variables]}
 
     def correct(batch: int, logs: Any = None) -> None:
         if state["step"] >= NUM_STEPS:
