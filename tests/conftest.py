@@ -1,5 +1,6 @@
 """A small network trained on digits, and its pruned and quantization-aware selves, made once a session."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from tfcompress.backend.tensorflow import prepare_environment
 
 prepare_environment()
+# TensorFlow's graphs are millions of objects, and Python's default is to walk the young ones every 700 allocations.
+gc.set_threshold(10_000, 10, 10)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a worker of pytest-xdist begins, and so would its children: tests of Ctrl-C could not reach them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
