@@ -10,8 +10,11 @@ import pytest
 from tfcompress.backend.tensorflow import prepare_environment
 
 prepare_environment()
+# Two processes run on two cores: threads of TensorFlow's own would wait for each other, and for the other process.
+for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(threads, "1")
 # TensorFlow's graphs are millions of objects, and Python's default is to walk the young ones every 700 allocations.
-gc.set_threshold(10_000, 10, 10)
+gc.set_threshold(50_000, 20, 20)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a worker of pytest-xdist begins, and so would its children: tests of Ctrl-C could not reach them.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -120,7 +120,8 @@ def test_recipes_lie_where_they_can_be_read():
 def test_an_own_model_is_compressed_and_nearly_as_good(own, tmp_path):
     command = [sys.executable, "-m", "tfcompress.recipe", "image_folder", "--epochs", "6", "--out", str(tmp_path)]
     command += ["--set", f"model={own / 'my.keras'}", "--set", f"data={own / 'photos'}", "--set", "final_sparsity=0.3"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    no_gpu = {**os.environ, "TFCOMPRESS_SOFTWARE_GPU": "/nowhere"}  # a software GPU takes longer than all the rest
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=no_gpu)
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads((tmp_path / "report.json").read_text())
     original, pruned, quantized = report["stages"]
@@ -153,4 +154,4 @@ def test_what_is_wrong_with_an_own_model_is_one_line(own, changes, code, words, 
     *before, last = done.stderr.splitlines()
     assert done.returncode == code, done.stderr
     assert last.startswith("tfcompress: ") and words in last
-    assert len(before) <= 2  # the run's first words, when it came so far
+    assert len(before) <= 3  # the run's first words, when it came so far

@@ -19,7 +19,7 @@ def test_polynomial_decay_follows_its_formula():
     assert (updates[1], updates[6], updates[11]) == (0.0, 0.7, 0.8)
 
 
-@pytest.mark.parametrize("steps", [2, 7, 22, 101, 333, 1000, 12345])
+@pytest.mark.parametrize("steps", [2, 7, 22, 101, 333, 1000, pytest.param(12345, marks=pytest.mark.slow)])
 def test_polynomial_decay_ends_at_the_final_sparsity_however_long_the_training(steps):
     updates = masks(tfc.PolynomialDecay(), steps, 0.75)
     assert updates[-1][1] == 0.75

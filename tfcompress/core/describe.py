@@ -35,7 +35,7 @@ def describe(value: Any) -> Any:
         arguments = {"arguments": describe(value.args)} if value.args else {}
         return {"call": short(value.func), **arguments, **describe(value.keywords)}
     if isinstance(value, Mapping):
-        return {str(name): describe(item) for name, item in value.items()}
+        return {name if isinstance(name, str) else short(name): describe(item) for name, item in value.items()}
     if isinstance(value, set | frozenset):
         return sorted((describe(item) for item in value), key=json.dumps)
     if isinstance(value, list | tuple):

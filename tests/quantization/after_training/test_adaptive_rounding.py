@@ -49,7 +49,9 @@ def mobile(digits):
     return fold(model, "x").model
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["per channel", "per tensor"])
+@pytest.fixture(
+    scope="module", params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["per channel", "per tensor"]
+)
 def rounded(request, mobile, digits):
     return request.param, tfc.AdaptiveRounding(per_channel=request.param, **QUICK).apply(mobile, digits)
 

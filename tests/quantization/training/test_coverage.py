@@ -82,7 +82,14 @@ def compress(model, folder):
     return tflite.read(artifact.path)
 
 
-ALIKE = {"BatchNormalization alone", "BatchNormalization after relu", "squeeze and excite", "swish", "RandomFlip"}
+ALIKE = {
+    "PReLU",
+    "BatchNormalization alone",
+    "BatchNormalization after relu",
+    "squeeze and excite",
+    "swish",
+    "RandomFlip",
+}
 
 
 @pytest.mark.parametrize(
