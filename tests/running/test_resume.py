@@ -87,7 +87,7 @@ def test_ctrl_c_is_one_line_and_keeps_what_was_finished(tmp_path):
     wait_for(process, folder, r"(?m)^pruned \.\.\.")
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    assert process.wait(timeout=60) == 130, (folder.parent / "log").read_text()
     log = (folder.parent / "log").read_text()
     assert "Interrupted" in log.splitlines()[-1]
     assert "Traceback" not in log
