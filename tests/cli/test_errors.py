@@ -1,3 +1,4 @@
+import signal
 import time
 
 import pytest
@@ -33,6 +34,17 @@ def test_ctrl_c_that_python_swallows_arrives_all_the_same():
         del stubborn
         for _ in range(500):  # it comes within a hundredth of a second, between two instructions
             time.sleep(0.01)
+
+
+def test_an_error_that_native_code_makes_of_ctrl_c_is_ctrl_c():
+    with pytest.raises(KeyboardInterrupt), interrupts_that_arrive():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise TypeError from None
+    with pytest.raises(TypeError), interrupts_that_arrive():
+        raise TypeError
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_whatever_else_cannot_be_raised_is_told_as_before(monkeypatch):

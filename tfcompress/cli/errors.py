@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -32,11 +33,12 @@ def explain(error: BaseException, when_interrupted: str = "Interrupted.") -> tup
 
 @contextlib.contextmanager
 def interrupts_that_arrive() -> Iterator[None]:
-    """Raises Ctrl-C anew where Python swallows it: in a `__del__`, or in a callback of a weak reference.
+    """Raises Ctrl-C anew where it would be lost: in a `__del__` or a callback of a weak reference, and in native code.
 
-    TensorFlow has many of both. Python would print a traceback there, and the run would go on.
+    TensorFlow has many of all three. Python would print a traceback in the first, and the run would go on; native code
+    makes an error of it that says nothing, such as a TypeError without a word.
     """
-    before = sys.unraisablehook
+    before, arrived = sys.unraisablehook, threading.Event()
 
     def again(unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
@@ -45,11 +47,25 @@ def interrupts_that_arrive() -> Iterator[None]:
         else:
             before(unraisable)
 
+    def remember(number: int, frame: Any) -> None:
+        arrived.set()
+        signal.default_int_handler(number, frame)
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    is_usual = in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     sys.unraisablehook = again
+    if is_usual:
+        signal.signal(signal.SIGINT, remember)
     try:
         yield
+    except Exception as error:
+        if arrived.is_set():
+            raise KeyboardInterrupt from error
+        raise
     finally:
         sys.unraisablehook = before
+        if is_usual:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def was_interrupted(error: BaseException | None) -> bool:
