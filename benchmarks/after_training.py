@@ -57,7 +57,7 @@ def trained(data: tfc.Data, options: argparse.Namespace) -> Any:
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.epsilon = 1e-5
-    examples = tf.data.Dataset.from_tensor_slices((data.train.inputs, data.train.labels))
+    examples = tf.data.Dataset.from_tensor_slices((data.train.inputs, data.train.targets))
     batches = examples.shuffle(len(data.train), seed=options.seed).batch(128, drop_remainder=True)
     seen = batches.map(lambda stored, labels: (tf.cast(stored, tf.float32) * data.scale, labels)).prefetch(2)
     rate = tfc.OneCycle(options.learning_rate, 0.25).over(options.epochs * (len(data.train) // 128))
@@ -95,18 +95,18 @@ def measured(title: str, model: Any, per_channel: bool, data: tfc.Data, exact: n
     with tempfile.TemporaryDirectory() as folder:
         exporter = tfc.Int8(per_channel=per_channel, num_representative=512, stratified=True)
         artifact = exporter.convert(model, data, Path(folder) / "model.tflite")
-        finding = tfc.CpuXnnpack(min_agreement=0.0).run(artifact, data, {"keras": exact})
-    if finding.outputs is None or finding.accuracy is None:
+        finding = tfc.CpuXnnpack().run(artifact, data, {"keras": exact})
+    if finding.outputs is None or not finding.metrics:
         sys.exit(f"{title}: {finding.reason}")
-    agreement = finding.agreement["keras"]
-    squared = float(((finding.outputs - exact) ** 2).mean())
-    return Row(title, finding.accuracy, agreement.top_1_agreement, squared, agreement.largest_difference, seconds)
+    (outputs,), (agreement,) = finding.outputs.values(), finding.agreement["keras"].values()
+    squared, accuracy = float(((outputs - exact) ** 2).mean()), finding.metrics["accuracy"]
+    return Row(title, accuracy, agreement.top_1_agreement, squared, agreement.largest_difference, seconds)
 
 
 def measure_all(model: Any, data: tfc.Data, options: argparse.Namespace) -> tuple[float, list[Row]]:
     """The float model's accuracy, and a row for each method."""
     exact = model.predict(data.model_inputs(data.test.inputs), batch_size=256, verbose=0)
-    accuracy = float((exact.argmax(-1) == data.test.labels).mean())
+    accuracy = float((exact.argmax(-1) == data.test.targets).mean())
     rows = []
     for title, techniques, per_channel in methods(options):
         begin = time.perf_counter()

@@ -13,8 +13,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import set_seed, start_quietly
 from tfcompress.measuring.compare import sums_of
@@ -47,7 +45,7 @@ def main() -> int:
         model = tfc.load_model(options.model)
     else:
         model = tfc.Train().apply(tfc.resnet(8, data.input_shape), tfc.KerasFit(data, epochs=10))
-    inputs, labels = data.model_inputs(data.test.inputs), data.test.labels
+    inputs, labels = data.model_inputs(data.test.inputs), data.test.targets
     exact = model.predict(inputs, batch_size=256, verbose=0)
     print(f"float32: {(exact.argmax(-1) == labels).mean():.2%} of {len(labels):,} test images\n")
     found = tfc.quantization_scan(model, data, bits=(4, 8))
@@ -61,8 +59,8 @@ def main() -> int:
             finding = tfc.CpuXnnpack().run(file, data, {"float32": exact})
             if finding.outputs is None:
                 raise SystemExit(f"{name} does not run: {finding.reason}")
-            ratio = sums_of(exact, np.asarray(finding.outputs)).sqnr_db
-            print(f"| {name} | {file.raw_bytes:,} | {file.zipped_bytes:,} | {finding.accuracy:.2%} | {ratio:.1f} |")
+            ratio, accuracy = sums_of(exact, *finding.outputs.values()).sqnr_db, finding.metrics["accuracy"]
+            print(f"| {name} | {file.raw_bytes:,} | {file.zipped_bytes:,} | {accuracy:.2%} | {ratio:.1f} |")
             return file.raw_bytes, ratio
 
         print("| bits | raw bytes | zipped | accuracy | dB of the logits |\n|---|---|---|---|---|")

@@ -26,10 +26,11 @@ from evaluation import accuracy
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
 from tfcompress.measuring.measure import measure
+from tfcompress.measuring.outputs import output_specs
 
 CRITERIA = ("L2", "L1", "BatchNormScale", "Taylor", "GeometricMedian", "Activation", "Lamp", "Random")
 NUM_LATENCY_ROUNDS = 5
-KERNELS = {"XNNPACK": tfc.CpuXnnpack(min_agreement=0.0), "built-in": tfc.CpuBuiltin(min_agreement=0.0)}
+KERNELS = {"XNNPACK": tfc.CpuXnnpack(), "built-in": tfc.CpuBuiltin()}
 NUM_TIMED = 500  # examples; the times of a file need no more
 NUM_VIEWS = 8  # of an image, in turn, under a teacher whose logits are cached
 DEFAULTS = {"teacher": None, "temperature": 2.0, "labels": 0.5, "peak": 0.2, "weight_decay": 5e-3, "round_to": 8}
@@ -106,7 +107,7 @@ def row(model: keras.Model, data: tfc.Data, path: Path, before: float | None, se
         "parameters": figures.num_parameters,
         "before": before,
         "accuracy": accuracy(model, data),
-        "int8": found.accuracy,
+        "int8": found.metrics["accuracy"],
         "bytes": artifact.raw_bytes,
         "seconds": round(seconds),
     }
@@ -121,12 +122,12 @@ def about(options: argparse.Namespace) -> str:
     return " ".join(words)
 
 
-def latencies(paths: dict[str, Path], data: tfc.Data, check: tfc.Check) -> dict[str, float]:
-    """Median milliseconds of each file, all in turn, several rounds."""
+def latencies(paths: dict[str, Path], model: keras.Model, data: tfc.Data, check: tfc.Check) -> dict[str, float]:
+    """Median milliseconds of each file, all in turn, several rounds; their outputs are those of `model`."""
     found: dict[str, list[float]] = {name: [] for name in paths}
     for _ in range(NUM_LATENCY_ROUNDS):
         for name, path in paths.items():
-            artifact = tfc.Artifact(path, "int8", 0, 0, "")
+            artifact = tfc.Artifact(path, "int8", 0, 0, "", outputs=output_specs(model))
             found[name].append(check.run(artifact, data, {}).latency.median_ms)
     return {name: float(np.median(times)) for name, times in found.items()}
 
@@ -172,7 +173,9 @@ def main() -> None:
             kept.write_text(json.dumps(rows, indent=2))
             print(name, rows[name], flush=True)
     few = tfc.Cifar10(options.data_dir, num_examples=NUM_TIMED)
-    report(rows, {kernels: latencies(paths, few, check) for kernels, check in KERNELS.items()}, paths, data.title)
+    report(
+        rows, {kernels: latencies(paths, model, few, check) for kernels, check in KERNELS.items()}, paths, data.title
+    )
 
 
 def report(rows: dict, times: dict[str, dict[str, float]], paths: dict[str, Path], title: str) -> None:

@@ -24,7 +24,8 @@ import numpy as np
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
-from tfcompress.core.types import Data, Split
+from tfcompress.core.examples.source import Split
+from tfcompress.core.types import Data
 
 NUM_EPOCHS = 6  # of a second each: on a machine that others use, the shortest of five is what a step costs
 

@@ -10,4 +10,4 @@ import tfcompress as tfc
 def accuracy(model: Any, data: tfc.Data) -> float:
     """Of a Keras model, on the whole test split."""
     outputs = model.predict(data.model_inputs(data.test.inputs), batch_size=500, verbose=0)
-    return float((outputs.argmax(-1) == data.test.labels).mean())
+    return float((outputs.argmax(-1) == data.test.targets).mean())

@@ -30,8 +30,9 @@ import numpy as np
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed, start_quietly
+from tfcompress.core.examples.source import Split
 from tfcompress.core.remarks import collecting
-from tfcompress.core.types import Data, Split
+from tfcompress.core.types import Data
 from tfcompress.measuring import tflite
 
 layers = keras.layers
@@ -204,12 +205,12 @@ def measured(name: str, options: argparse.Namespace, folder: Path) -> tuple[str,
     before = tfc.Float32().convert(plain, data, folder / f"{name}-float32.tflite")
     file = tfc.Int8().convert(aware, data, folder / f"{name}-int8.tflite")
     outputs = outputs_of(aware, data)
-    finding = tfc.CpuXnnpack(min_agreement=0).run(file, data, {"aware": outputs})
-    agreement = finding.agreement["aware"].top_1_agreement
-    labels = data.test.labels
+    finding = tfc.CpuXnnpack().run(file, data, {"aware": outputs})
+    (agreement,) = (found.top_1_agreement for found in finding.agreement["aware"].values())
+    labels = data.test.targets
     in_float = ", ".join(f"{count} {op}" for op, count in sorted(float_ops(file.path).items())) or "none"
     accuracies = [(outputs_of(plain, data).argmax(-1) == labels).mean(), (outputs.argmax(-1) == labels).mean()]
-    figures = [*accuracies, finding.accuracy, agreement]
+    figures = [*accuracies, finding.metrics["accuracy"], agreement]
     sizes = (f"{before.raw_bytes:,}", f"{file.raw_bytes:,}", f"{file.zipped_bytes:,}")
     return (name, str(len(labels)), *(f"{figure:.2%}" for figure in figures), *sizes, in_float)
 

@@ -64,7 +64,7 @@ def main() -> int:
     fit = tfc.KerasFit(data, epochs=10)
     dense = tfc.Train().apply(tfc.simple_cnn(data.input_shape), fit)
     models = {"dense": dense} | {name: technique.apply(dense, fit) for name, technique in PATTERNS.items()}
-    inputs, labels = data.model_inputs(data.test.inputs), data.test.labels
+    inputs, labels = data.model_inputs(data.test.inputs), data.test.targets
     print("| pattern | accuracy | mode | raw B | zipped B | sparse raw B | sparse zipped B | ms | sparse ms |")
     print("|---|---|---|---|---|---|---|---|---|")
     missed, whole = 0, {}

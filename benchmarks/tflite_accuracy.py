@@ -26,8 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from tfcompress.backend.tensorflow import keras, tf
-from tfcompress.core.types import Data, Split
-from tfcompress.delegates import batching, judge, worker
+from tfcompress.core.examples.source import Split
+from tfcompress.core.types import Data
+from tfcompress.delegates import batching, worker
 from tfcompress.export.float32 import Float32
 from tfcompress.export.int8 import Int8
 from tfcompress.models.simple_cnn import simple_cnn
@@ -100,8 +101,8 @@ def tutorial_model() -> keras.Model:
 
 def measure(title: str, path: Path, data: Data, repeats: int) -> Row:
     """Both sides in turn, `repeats` times each."""
-    stored = data.test.inputs
-    images = data.model_inputs(stored)  # the tutorial scales its images before the loop, outside the time
+    stored = data.test_on_disk
+    images = data.model_inputs(data.test.inputs)  # the tutorial scales its images before the loop, outside the time
     job = worker.Job(str(path.resolve()), "xnnpack", data.scale, with_latency=False)
     loop_s, check_s, with_start_s = [], [], []
     for _ in range(repeats):
@@ -109,12 +110,12 @@ def measure(title: str, path: Path, data: Data, repeats: int) -> Row:
         expected = tutorial_loop(path, images)
         loop_s.append(time.perf_counter() - begin)
         begin = time.perf_counter()
-        seen = worker.observe(job, stored, time_limit_s=600)
+        seen = worker.observe(job, stored, (), time_limit_s=600)
         with_start_s.append(time.perf_counter() - begin)
         if seen.outputs is None or seen.pass_s is None:
             sys.exit(f"{title}: {seen.failure}")
         check_s.append(seen.pass_s)
-    num_different = int(np.sum(judge.classes_of(seen.outputs) != expected))
+    num_different = int(np.sum(seen.outputs[0].argmax(-1) != expected))
     return Row(title, *(statistics.median(times) for times in (loop_s, check_s, with_start_s)), num_different)
 
 
@@ -132,7 +133,7 @@ def train_a_little(model: keras.Model, data: Data) -> None:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss)
     examples = data.train.head(6400)
-    model.fit(data.model_inputs(examples.inputs), examples.labels, batch_size=32, epochs=1, verbose=0)
+    model.fit(data.model_inputs(examples.inputs), examples.targets, batch_size=32, epochs=1, verbose=0)
 
 
 def measure_all(data: Data, folder: Path, repeats: int) -> list[Row]:

@@ -48,7 +48,7 @@ def main() -> int:
     start_quietly()
     data = tfc.Digits()
     fit = tfc.KerasFit(data, epochs=10)
-    inputs, labels = data.model_inputs(data.test.inputs), data.test.labels
+    inputs, labels = data.model_inputs(data.test.inputs), data.test.targets
 
     def accuracy(model: object) -> float:
         return float((model(inputs).numpy().argmax(-1) == labels).mean())

@@ -1,4 +1,7 @@
-"""Your own classifier on your own images: evaluated, pruned, made quantization-aware, exported and checked."""
+"""Your own classifier on your own images: evaluated, pruned, made quantization-aware, exported and checked.
+
+Its outputs are logits, softmax, one sigmoid for two classes, or with several_labels one for each label.
+"""
 
 from dataclasses import dataclass
 
@@ -20,6 +23,7 @@ class Settings(tfc.Settings):
     classes: str | None = tfc.setting(
         None, "class names in the order of the model's outputs, as in cat,dog; None: sorted"
     )
+    several_labels: bool = tfc.setting(False, "whether an image may have several labels, as in cat|dog in a CSV file")
     test_share: float = tfc.setting(0.2, "of the images, kept for the test split where the data names none")
     custom: str | None = tfc.setting(None, "a Python file with the model's own layers")
     trust: bool = tfc.setting(False, "whether code in the model's file (Lambda layers) may run")
@@ -49,6 +53,7 @@ def recipe(settings: Settings) -> tfc.Recipe:
         resize=settings.resize,
         num_examples=settings.num_examples,
         seed=settings.seed,
+        several_labels=settings.several_labels,
     )
     evaluated = tfc.EvaluateOnly(known_scaling=not automatic or model.preprocesses)
     whole = {pattern: 0.0 for pattern in (settings.keep or "").split(",") if pattern}

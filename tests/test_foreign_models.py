@@ -8,7 +8,8 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import set_seed
-from tfcompress.core.types import Data, Split
+from tfcompress.core.examples.source import Split
+from tfcompress.core.types import Data
 from tfcompress.measuring import tflite
 from tfcompress.measuring.measure import kernels
 from tfcompress.measuring.promises import judge_file
@@ -60,15 +61,16 @@ def test_the_whole_chain(name, tmp_path):
 
     outputs = aware.predict(data.model_inputs(data.test.inputs), verbose=0)
     against, not_run = {"keras": outputs}, ""
-    for check in (tfc.CpuXnnpack(min_agreement=0.7), tfc.CpuBuiltin(min_agreement=0.7), tfc.GpuDelegate()):
-        found = check.run(artifact, data, against)
+    loose = tfc.Classification(tolerance=tfc.Tolerance(top_1_agreement=0.7))  # it has hardly learnt its classes
+    for check in (tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.GpuDelegate()):
+        found = check.run(artifact, data, against, loose if "keras" in against else None)
         if found.status == "not run":
             not_run = f"{found.check} not run: {found.reason}"
             continue
         assert found.status == "pass", f"{found.check}: {found.reason}"
-        against.setdefault("cpu", found.outputs)
+        (given,) = found.outputs.values()
         # Probabilities: int8 rounds them to 1/256, and the layers before add theirs.
-        assert np.abs(found.outputs - outputs).mean() < 0.05
-        against = {"cpu": found.outputs}  # the builtin kernels and the GPU against XNNPACK
+        assert np.abs(given - outputs).mean() < 0.05
+        against = {"cpu": given}  # the builtin kernels and the GPU against XNNPACK
     if not_run:
         pytest.skip(not_run)  # what ran has passed

@@ -2,11 +2,11 @@
 
 The way of the data, one module a step:
 
-- `Data` (`Digits`, `Cifar10`, `ImageFolder`): what to train and evaluate on.
-- A builder (`simple_cnn`, `resnet`) or a model of your own: a functional tf_keras model.
-- A `Fit`: how to train. `KerasFit` is `compile` and `fit`; `distilled(fit, teacher)` is the same with a teacher.
-- A technique (`Train`, `PruneLowMagnitude`, `QuantizeAware`): `apply(model, fit)` returns a new model; one that trains
-  nothing (`FoldBatchNorm`, `QuantizeKernels`) takes no fit.
+- `Data` (`Digits`, `Cifar10`, `ImageFolder`, `Tfds`, `dataset`): what to train and judge on.
+- A builder (`simple_cnn`, `resnet`) or a model of your own: a functional tf_keras model that gives logits.
+- A `Fit`: how to train. `KerasFit` is `compile` and `fit`; `distilled(fit, teacher)` is the same under a teacher.
+- A technique (`Train`, `PruneLowMagnitude`, `QuantizeAware`): `apply(model, fit)` gives the changed model; one that
+  trains nothing (`FoldBatchNorm`, `QuantizeKernels`) takes no fit.
 - An exporter (`Float32`, `Float16`, `DynamicRange`, `Int8`): `convert(model, data, path)` writes a .tflite.
 - A check (`CpuXnnpack`, `CpuBuiltin`, `CpuReference`, `GpuDelegate`): `run(artifact, data, against)` gives a `Finding`.
 - A `Recipe` of `Stage`s puts these in order; `tfcompress recipe NAME` runs one and writes a report.
@@ -27,27 +27,36 @@ __version__ = "0.1.0"
 
 # Where each public name lives. A room of many rules has a name of its own, as in Keras: `tfc.criteria.L1`.
 _HOMES = {
-    "core.types": "Agreement Artifact CalibratedTransform Check Data Exporter Finding Fit Latency Promise Recipe Split "
-    "Stage Technique TrainedTransform Transform",
+    "api": "compress Compressed",
+    "core.examples.source": "Source Split Stream",
+    "core.types": "Agreement Artifact CalibratedTransform Check Data Exporter Finding Fit Latency Promise Recipe Stage "
+    "Technique TrainedTransform Transform",
+    "core.tasks.task": "Task Metric Tolerance",
+    "core.tasks.presets": "Classification Segmentation Regression Reconstruction ByOutput",
     "core.settings": "Settings setting",
     "core.remarks": "remark",
     "core.errors": "TfcompressError InvalidValue UnsupportedModel UnreadableModel NothingHappened "
     "NoBetterThanChance ConversionFailed DataUnavailable",
     "measuring.measure": "Measurement measure",
+    "data.dataset": "dataset",
     "data.digits": "Digits",
     "data.cifar10": "Cifar10",
     "data.folder": "ImageFolder",
+    "data.tfds": "Tfds",
     "models.simple_cnn": "simple_cnn",
     "models.fast_resnet": "fast_resnet",
     "models.resnet": "resnet",
     "models.mobile_cnn": "mobile_cnn",
+    "models_io.compiled.compiled_task": "compiled_task",
     "models_io.loading.door": "load_model load_with_report LoadReport",
     "models_io.loading.custom": "custom_objects_from",
     "models_io.loading.model_file": "ModelFile",
     "models_io.saving": "save_model",
+    "models_io.returning.keras3_model": "to_keras3",
     "models_io.packing": "save_packed load_packed",
     "models_io.pretrained": "Pretrained pretrained_models",
     "fitting": "KerasFit Train StepDecay CosineDecay OneCycle",
+    "fitting.function": "fit",
     "fitting.evaluate_only": "Unchanged EvaluateOnly",
     "fitting.augmentation.flip": "Flip",
     "fitting.augmentation.shifted_crop": "ShiftedCrop",

@@ -1,5 +1,7 @@
 # Written by scripts/stubs from the table in __init__.py: change the table, and run the script.
 
+from .api import Compressed
+from .api import compress
 from .core.errors import ConversionFailed
 from .core.errors import DataUnavailable
 from .core.errors import InvalidValue
@@ -8,9 +10,20 @@ from .core.errors import NothingHappened
 from .core.errors import TfcompressError
 from .core.errors import UnreadableModel
 from .core.errors import UnsupportedModel
+from .core.examples.source import Source
+from .core.examples.source import Split
+from .core.examples.source import Stream
 from .core.remarks import remark
 from .core.settings import Settings
 from .core.settings import setting
+from .core.tasks.presets import ByOutput
+from .core.tasks.presets import Classification
+from .core.tasks.presets import Reconstruction
+from .core.tasks.presets import Regression
+from .core.tasks.presets import Segmentation
+from .core.tasks.task import Metric
+from .core.tasks.task import Task
+from .core.tasks.task import Tolerance
 from .core.types import Agreement
 from .core.types import Artifact
 from .core.types import CalibratedTransform
@@ -22,14 +35,15 @@ from .core.types import Fit
 from .core.types import Latency
 from .core.types import Promise
 from .core.types import Recipe
-from .core.types import Split
 from .core.types import Stage
 from .core.types import Technique
 from .core.types import TrainedTransform
 from .core.types import Transform
 from .data.cifar10 import Cifar10
+from .data.dataset import dataset
 from .data.digits import Digits
 from .data.folder import ImageFolder
+from .data.tfds import Tfds
 from .delegates.cpu import CpuBuiltin
 from .delegates.cpu import CpuReference
 from .delegates.cpu import CpuXnnpack
@@ -60,12 +74,14 @@ from .fitting.augmentation.mixup import Mixup
 from .fitting.augmentation.shifted_crop import ShiftedCrop
 from .fitting.evaluate_only import EvaluateOnly
 from .fitting.evaluate_only import Unchanged
+from .fitting.function import fit
 from .measuring.measure import Measurement
 from .measuring.measure import measure
 from .models.fast_resnet import fast_resnet
 from .models.mobile_cnn import mobile_cnn
 from .models.resnet import resnet
 from .models.simple_cnn import simple_cnn
+from .models_io.compiled.compiled_task import compiled_task
 from .models_io.loading.custom import custom_objects_from
 from .models_io.loading.door import LoadReport
 from .models_io.loading.door import load_model
@@ -75,6 +91,7 @@ from .models_io.packing import load_packed
 from .models_io.packing import save_packed
 from .models_io.pretrained import Pretrained
 from .models_io.pretrained import pretrained_models
+from .models_io.returning.keras3_model import to_keras3
 from .models_io.saving import save_model
 from .pruning import channel_criteria as criteria
 from .pruning import loss_terms as regularizers
@@ -123,12 +140,15 @@ __all__ = [
     "Artifact",
     "BitAllocation",
     "Branch",
+    "ByOutput",
     "CalibratedTransform",
     "Check",
     "Cifar10",
+    "Classification",
     "Cluster",
     "Codebook",
     "Compounding",
+    "Compressed",
     "ConstantSparsity",
     "ConversionFailed",
     "CorrectBias",
@@ -164,6 +184,7 @@ __all__ = [
     "LoadReport",
     "MacsTarget",
     "Measurement",
+    "Metric",
     "MixedPrecision",
     "Mixup",
     "ModelFile",
@@ -186,19 +207,27 @@ __all__ = [
     "QuantizeKernels",
     "Quantizer",
     "Recipe",
+    "Reconstruction",
     "Refit",
+    "Regression",
     "Regularized",
+    "Segmentation",
     "Sensitivity",
     "Settings",
     "ShiftedCrop",
     "Smallest",
     "SoftTargets",
+    "Source",
     "Split",
     "Stage",
     "StepDecay",
+    "Stream",
+    "Task",
     "TeacherCache",
     "Technique",
     "TfcompressError",
+    "Tfds",
+    "Tolerance",
     "Train",
     "TrainedTransform",
     "Transform",
@@ -206,10 +235,14 @@ __all__ = [
     "UnreadableModel",
     "UnsupportedModel",
     "allocate_bits",
+    "compiled_task",
+    "compress",
     "criteria",
     "custom_objects_from",
+    "dataset",
     "distilled",
     "fast_resnet",
+    "fit",
     "load_model",
     "load_packed",
     "load_with_report",
@@ -231,4 +264,5 @@ __all__ = [
     "scores",
     "setting",
     "simple_cnn",
+    "to_keras3",
 ]

@@ -91,7 +91,7 @@ def test_a_file_in_the_current_folder_is_not_imported(run, tmp_path):
     assert run("recipe", "--help").returncode == 0
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "compress"])  # tfcompress.compress is a function
 def test_python_m_is_the_same_command(name):
     door = importlib.import_module(f"tfcompress.{name}")
     assert door.main is importlib.import_module(COMMANDS[name][1]).main

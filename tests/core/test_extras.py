@@ -69,6 +69,7 @@ def test_nothing_is_imported_that_is_not_declared():
         ("sklearn", lambda: tfc.Digits().train, r"Digits needs scikit-learn\. .*tfcompress\[digits\]"),
         ("requests", lambda: tfc.Cifar10().require(), r"Cifar10 needs requests\. .*tfcompress\[cifar10\]"),
         ("tensorflow_datasets", lambda: tfc.Cifar10().train, r"Cifar10 needs tensorflow-datasets\. .*\[cifar10\]"),
+        ("tensorflow_datasets", lambda: tfc.Tfds("mnist").train, r"Tfds needs tensorflow-datasets\. .*\[tfds\]"),
         ("matplotlib", lambda: Sensitivity.plot(None, "x.png"), r"Sensitivity.plot needs matplotlib\. .*\[plots\]"),
         ("matplotlib", lambda: QuantizationSensitivity.plot(None, "x.png"), r"Sensitivity.plot needs .*\[plots\]"),
         (

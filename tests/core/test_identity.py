@@ -19,8 +19,9 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.core import identity
+from tfcompress.core.examples.source import Split
 from tfcompress.core.identity import NoIdentity, fingerprint
-from tfcompress.core.types import Data, Split
+from tfcompress.core.types import Data
 
 
 @dataclasses.dataclass(frozen=True)

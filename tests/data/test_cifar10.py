@@ -115,7 +115,7 @@ def test_a_cut_test_record_is_told_as_corrupt(copied):
 def test_the_prepared_data_set_is_read():
     data = Cifar10(str(prepared_folder()), num_examples=20)
     assert data.train.inputs.shape == data.test.inputs.shape == (20, 32, 32, 3)
-    assert (data.train.inputs.dtype, data.train.labels.shape) == (np.uint8, (20,))
+    assert (data.train.inputs.dtype, data.train.targets.shape) == (np.uint8, (20,))
     assert data.model_inputs(data.train.inputs).max() <= 1.0
 
 

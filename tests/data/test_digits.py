@@ -22,12 +22,12 @@ def test_pixels_are_stored_as_bytes_and_seen_from_0_to_1():
 def test_what_it_says_of_itself_is_so():
     data = Digits()
     assert data.train.inputs.shape[1:] == data.input_shape
-    assert set(data.test.labels) == set(range(data.num_classes))
+    assert set(data.test.targets) == set(range(data.num_classes))
 
 
 def test_classes_are_in_equal_shares_in_both_splits():
     data = Digits()
-    shares = [np.bincount(split.labels, minlength=10) / len(split) for split in (data.train, data.test)]
+    shares = [np.bincount(split.targets, minlength=10) / len(split) for split in (data.train, data.test)]
     np.testing.assert_allclose(*shares, atol=1.5 / 360)
 
 
@@ -54,7 +54,7 @@ def test_num_examples_takes_the_first_of_each_split(asked, num_train, num_test):
     data = Digits(num_examples=asked)
     assert (len(data.train), data.num_train, len(data.test)) == (num_train, num_train, num_test)
     np.testing.assert_array_equal(data.train.inputs, Digits().train.inputs[:num_train])
-    np.testing.assert_array_equal(data.test.labels, Digits().test.labels[:num_test])
+    np.testing.assert_array_equal(data.test.targets, Digits().test.targets[:num_test])
 
 
 @pytest.mark.parametrize("asked", [0, -5])

@@ -8,6 +8,8 @@ from PIL import Image
 from tfcompress.core.describe import describe
 from tfcompress.core.errors import DataCorrupt, DataUnavailable, InvalidValue
 from tfcompress.core.identity import fingerprint
+from tfcompress.core.tasks.presets import Classification
+from tfcompress.data import images
 from tfcompress.data.folder import ImageFolder
 from tfcompress.data.images import read_images
 
@@ -25,24 +27,37 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-def test_a_share_of_each_class_is_kept_for_judging(photos):
+def pixels(split):
+    """All images of a split."""
+    return split.batch(range(len(split)))[0]
+
+
+def test_a_share_of_each_class_is_kept_for_the_test_split(photos):
     data = ImageFolder(photos, (8, 6, 3), test_share=0.3)
     assert (data.class_names, data.num_classes, data.num_train) == (("blue", "green", "red"), 3, 21)
-    assert data.train.inputs.shape == (21, 8, 6, 3) and data.train.inputs.dtype == np.uint8
-    assert [np.bincount(split.labels).tolist() for split in (data.train, data.test)] == [[7, 7, 7], [3, 3, 3]]
+    assert pixels(data.train).shape == (21, 8, 6, 3) and pixels(data.train).dtype == np.uint8
+    assert [np.bincount(split.targets).tolist() for split in (data.train, data.test)] == [[7, 7, 7], [3, 3, 3]]
     for split in (data.train, data.test):  # blue is class 0 and the last channel
-        np.testing.assert_array_equal(split.inputs[:, 0, 0].argmax(-1), 2 - split.labels)
+        np.testing.assert_array_equal(pixels(split)[:, 0, 0].argmax(-1), 2 - split.targets)
 
 
 def test_no_picture_is_in_both_splits(photos):
     data = ImageFolder(photos, (1, 1, 3))
-    seen = [{tuple(pixel) for pixel in split.inputs[:, 0, 0].tolist()} for split in (data.train, data.test)]
+    seen = [{tuple(pixel) for pixel in pixels(split)[:, 0, 0].tolist()} for split in (data.train, data.test)]
     assert len(seen[0]) == 24 and len(seen[1]) == 6 and not seen[0] & seen[1]
 
 
-def test_the_split_is_the_seeds(photos):
-    draws = [ImageFolder(photos, (1, 1, 3), seed=seed).test.inputs.tolist() for seed in (0, 0, 1)]
-    assert draws[0] == draws[1] != draws[2]
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "b9 r1 g3 b6 g9 r9"),
+        ({"seed": 1, "test_share": 0.3, "num_examples": 5}, "g0 r3 g7 r5 b1"),
+    ],
+    ids=["seed 0", "seed 1"],
+)
+def test_the_split_is_the_seeds(photos, settings, expected):
+    test = ImageFolder(photos, (1, 1, 3), **settings).test
+    assert " ".join(path.parent.name[0] + path.stem for path in test.paths) == expected  # as version 0.1 drew them
 
 
 def test_splits_that_are_given_are_kept(photos):
@@ -53,19 +68,19 @@ def test_splits_that_are_given_are_kept(photos):
     (photos / "val" / "red").mkdir()
     (photos / "train" / "red" / "0.png").rename(photos / "val" / "red" / "0.png")
     data = ImageFolder(photos, (4, 4, 3))
-    assert (data.num_train, len(data.test), data.test.labels.tolist()) == (29, 1, [2])
+    assert (data.num_train, len(data.test), data.test.targets.tolist()) == (29, 1, [2])
 
 
 def test_num_examples_are_drawn_from_all_classes(photos):
     data = ImageFolder(photos, (4, 4, 3), num_examples=6)
     assert (data.num_train, len(data.test)) == (6, 6)
-    assert len(set(data.train.labels)) > 1
+    assert len(set(data.train.targets)) > 1
 
 
 def test_classes_can_be_put_in_the_models_order(photos):
     data = ImageFolder(photos, (4, 4, 3), classes=("red", "green", "blue", "grey"))
     assert data.num_classes == 4
-    np.testing.assert_array_equal(data.train.inputs[:, 0, 0].argmax(-1), data.train.labels)
+    np.testing.assert_array_equal(pixels(data.train)[:, 0, 0].argmax(-1), data.train.targets)
 
 
 def test_a_class_that_is_not_named_is_refused(photos):
@@ -97,7 +112,7 @@ def test_pixels_are_scaled_as_the_model_wants_them(tmp_path, scaling, expected):
         for number in range(2):
             Image.new("RGB", (3, 3), (200, 100, 0)).save(tmp_path / name / f"{number}.png")
     data = ImageFolder(tmp_path, (2, 2, 3), scaling)
-    np.testing.assert_allclose(data.model_inputs(data.train.inputs)[0, 0, 0], expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(data.model_inputs(pixels(data.train))[0, 0, 0], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_other_pictures_are_other_data(photos):
@@ -130,6 +145,77 @@ def test_one_picture_a_class_leaves_none_to_judge_on(tmp_path):
         Image.new("L", (3, 3)).save(tmp_path / name / "a.png")
     with pytest.raises(DataUnavailable, match="must leave images to test on"):
         ImageFolder(tmp_path).require()
+
+
+def test_an_image_is_decoded_once_when_it_is_first_asked_for(photos, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(images, "_read", lambda path, *rest: decoded.append(path) or np.full((2, 2, 3), len(decoded)))
+    train = ImageFolder(photos, (2, 2, 3)).train
+    assert len(train) == 24 and decoded == []
+    first, targets = train.batch([5, 3, 5])
+    assert sorted(decoded) == sorted([train.paths[3], train.paths[5]])
+    np.testing.assert_array_equal(first[0], first[2])
+    np.testing.assert_array_equal(train.batch(np.array([3]))[0], first[1:2])
+    assert len(decoded) == 2 and targets.tolist() == train.targets[[5, 3, 5]].tolist()
+    pixels(train)
+    assert sorted(decoded) == sorted(train.paths)
+
+
+def test_pixels_are_those_of_reading_all_at_once(photos):
+    train = ImageFolder(photos, (8, 6, 3), resize="crop").train
+    np.testing.assert_array_equal(pixels(train), read_images(train.paths, (8, 6, 3), "crop"))
+
+
+def test_a_damaged_image_is_named_when_it_is_read(photos):
+    data = ImageFolder(photos, (4, 4, 3))
+    (photos / "red" / "0.png").write_bytes(b"no image")
+    pixels(data.test)  # which has others
+    with pytest.raises(DataCorrupt, match=r"Received: .*red/0.png, which cannot \(.*\). Mend it or take it out.$"):
+        pixels(data.train)
+
+
+def test_the_same_images_are_the_same_source(photos):
+    train = ImageFolder(photos, (4, 4, 3)).train
+    same, other = ImageFolder(photos, (4, 4, 3)).train, ImageFolder(photos, (4, 5, 3)).train
+    assert fingerprint(train) == fingerprint(same) != fingerprint(other)
+    os.utime(train.paths[0], ns=(1, 1))
+    assert fingerprint(train) != fingerprint(ImageFolder(photos, (4, 4, 3), "caffe").train)
+    assert fingerprint(train) == fingerprint(ImageFolder(photos, (4, 4, 3), "0..1").train)
+
+
+@pytest.fixture
+def listed(photos):
+    """The images in a table: each has its colour, those with an even number "even" too, and those with 9 nothing."""
+    rows = ["path,label"]
+    for name in COLOURS:
+        for number in range(10):
+            labels = [name, "even"] if number % 2 == 0 else [name]
+            rows.append(f"{name}/{number}.png,{' | '.join(labels) if number < 9 else ''}")
+    (photos / "table.csv").write_text("\n".join(rows))
+    return photos / "table.csv"
+
+
+def test_an_image_may_have_several_labels(listed):
+    data = ImageFolder(listed, (4, 4, 3), several_labels=True)
+    assert data.class_names == ("blue", "even", "green", "red") and data.num_classes == 4
+    assert data.task == Classification(several_labels=True)
+    assert data.train.targets.shape == (24, 4) and len(data.test) == 6
+    for split in (data.train, data.test):
+        for path, row in zip(split.paths, split.targets.tolist(), strict=True):
+            number, colour = int(path.stem), path.parent.name
+            expected = [colour == "blue", number % 2 == 0, colour == "green", colour == "red"]
+            assert row == ([0] * 4 if number == 9 else [int(each) for each in expected])
+
+
+def test_several_labels_can_be_put_in_the_models_order(listed):
+    data = ImageFolder(listed, (4, 4, 3), classes=("red", "green", "blue", "even", "odd"), several_labels=True)
+    assert data.train.targets.sum(0)[4] == 0 and data.train.targets.shape == (24, 5)
+    with pytest.raises(InvalidValue, match="Received: red, green, without blue, even"):
+        ImageFolder(listed, classes=("red", "green"), several_labels=True).require()
+
+
+def test_without_several_labels_a_combination_is_a_class(listed):
+    assert "blue | even" in ImageFolder(listed, (4, 4, 3)).class_names
 
 
 def test_damaged_pictures_are_named(photos):

@@ -18,10 +18,10 @@ def test_batches_are_all_examples_in_order_and_the_last_has_the_rest():
     assert list(batches(np.empty((0, 2)), 2)) == []
 
 
-def test_sampled_batches_are_inputs_as_the_model_sees_them_with_their_labels():
+def test_sampled_batches_are_inputs_as_stored_with_their_targets():
     data = tfc.Digits(num_examples=100)
-    inputs, labels = zip(*sampled_batches(data, 20, 8), strict=True)
+    inputs, targets = zip(*sampled_batches(data, 20, 8), strict=True)
     places = spread(len(data.train), 20)
-    assert [len(batch) for batch in labels] == [8, 8, 4]
-    np.testing.assert_array_equal(np.concatenate(inputs), data.model_inputs(data.train.inputs[places]))
-    np.testing.assert_array_equal(np.concatenate(labels), data.train.labels[places])
+    assert [len(batch) for batch in targets] == [8, 8, 4]
+    np.testing.assert_array_equal(np.concatenate(inputs), data.train.inputs[places])
+    np.testing.assert_array_equal(np.concatenate(targets), data.train.targets[places])

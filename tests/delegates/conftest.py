@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from tfcompress.backend.tensorflow import keras, tf
-from tfcompress.core.types import Artifact, Data, Split
+from tfcompress.core.examples.source import Split
+from tfcompress.core.tasks.task import OutputSpec
+from tfcompress.core.types import Artifact, Data
+from tfcompress.delegates import worker
 
 NUM_EXAMPLES = 150  # no multiple of the batch, so that the last run is not full
 
@@ -44,10 +47,21 @@ class Exported:
     def keras_outputs(self):
         return self.model.predict(self.data.model_inputs(self.data.test.inputs), batch_size=1, verbose=0)
 
+    @property
+    def keras(self):
+        """The Keras model's run, to compare with."""
+        return {"keras": {"out": self.keras_outputs}}
 
-def artifact(path: Path) -> Artifact:
+    def observe(self, kernels, **settings):
+        """What the child process sees of the file."""
+        job = worker.Job(str(self.artifact.path), kernels, self.data.scale, with_latency=False, **settings)
+        return worker.observe(job, self.data.test_on_disk, (), 60)
+
+
+def artifact(path: Path, mode: str = "float32") -> Artifact:
     content = path.read_bytes()
-    return Artifact(path, "float32", len(content), len(content), hashlib.sha256(content).hexdigest())
+    digest = hashlib.sha256(content).hexdigest()
+    return Artifact(path, mode, len(content), len(content), digest, outputs=(OutputSpec("out", (None, 5)),))
 
 
 def _image(layers):
@@ -94,7 +108,7 @@ def _convert(model, path: Path, data: Data, int8: bool = False) -> Exported:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
         path.write_bytes(converter.convert())
-    return Exported(artifact(path), model, data)
+    return Exported(artifact(path, "int8" if int8 else "float32"), model, data)
 
 
 @pytest.fixture(scope="session")

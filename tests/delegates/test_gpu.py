@@ -29,10 +29,10 @@ def no_system_driver(monkeypatch):
 @pytest.mark.parametrize(("name", "tolerance"), [("cnn", 1e-5), ("cnn_int8", 0.1), ("reshaping", 1e-5)])
 def test_the_gpu_answers_as_keras_does(a_driver, name, tolerance, request):
     exported = request.getfixturevalue(name)
-    found = GpuDelegate().run(exported.artifact, exported.data, {"keras": exported.keras_outputs})
+    found = GpuDelegate().run(exported.artifact, exported.data, exported.keras)
     assert (found.status, found.reason) == ("pass", "")
     assert found.device
-    assert found.agreement["keras"].largest_difference < tolerance
+    assert found.agreement["keras"]["out"].largest_difference < tolerance
     assert found.num_delegated_ops == found.num_ops > 0
     assert found.num_examples == len(exported.data.test)
     assert (found.latency is None) == ("software" in found.device)  # a program's time says nothing about a GPU
@@ -51,12 +51,14 @@ def test_a_file_the_delegate_cannot_load_fails_with_its_reason(a_driver, recurre
     found = GpuDelegate().run(recurrent.artifact, recurrent.data, {})
     assert found.status == "fail"
     assert "Variable tensors not yet supported" in found.reason
+    assert found.refusals == (Refusal("Variable tensors", "not yet supported"),)  # no wrong outputs: the CPU runs it
 
 
 def test_a_truncated_file_fails_and_does_not_crash(a_driver, truncated, cnn):
     found = GpuDelegate().run(truncated, cnn.data, {})
     assert found.status == "fail"
     assert "not a valid Flatbuffer" in found.reason
+    assert not found.refusals
 
 
 def test_an_empty_driver_folder_is_not_run_with_the_command_to_install(no_system_driver, monkeypatch, tmp_path, cnn):
@@ -64,7 +66,7 @@ def test_an_empty_driver_folder_is_not_run_with_the_command_to_install(no_system
     found = GpuDelegate().run(cnn.artifact, cnn.data, {})
     assert (found.status, found.fix) == ("not run", driver.INSTALL_COMMAND)
     assert "there is no Vulkan driver" in found.reason
-    assert found.accuracy is None
+    assert not found.metrics
 
 
 def test_a_driver_without_an_adapter_is_not_run(an_accelerator, monkeypatch, tmp_path, cnn):

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfcompress.core.examples.source import Split
+from tfcompress.core.examples.spool import Spool
 from tfcompress.delegates import batching, child, memory, runtimes, worker
 from tfcompress.delegates.tensors import Encoder, TensorType, dequantize, quantize
 
@@ -22,7 +24,8 @@ def run_python(code, folder, time_limit_s=60.0):
 def plain_loop(path, inputs):
     """The tutorials' loop: one example after the other in an interpreter without delegates."""
     runtime = runtimes.CpuRuntime(path, "builtin")
-    return np.concatenate([dequantize(runtime.run(quantize(x[None], runtime.input)), runtime.output) for x in inputs])
+    (given,), (made,) = runtime.inputs, runtime.outputs
+    return np.concatenate([dequantize(runtime.run([quantize(x[None], given)])[0], made) for x in inputs])
 
 
 # --- deaths
@@ -84,7 +87,7 @@ def test_an_interrupted_parent_kills_the_child(tmp_path):
     _wait(lambda: pid_file.exists() and pid_file.read_text())
     parent.send_signal(signal.SIGINT)
     parent.wait(10)
-    assert _is_gone(int(pid_file.read_text()))
+    _wait(lambda: _is_gone(int(pid_file.read_text())))
 
 
 def _is_gone(pid):
@@ -121,40 +124,35 @@ def test_the_child_does_not_import_tensorflow():
 
 @pytest.mark.parametrize("kernels", ["xnnpack", "builtin", "reference"])
 @pytest.mark.parametrize("name", ["cnn", "cnn_int8", "reshaping"])
-def test_batched_answers_equal_one_by_one(name, kernels, request):
+def test_batched_outputs_equal_one_by_one(name, kernels, request, tmp_path):
     exported = request.getfixturevalue(name)
-    seen = worker.observe(
-        worker.Job(str(exported.artifact.path), kernels, exported.data.scale, with_latency=False),
-        exported.data.test.inputs,
-        60,
-    )
+    seen = exported.observe(kernels)
     assert seen.failure == ""
     assert seen.batch_size > 1
     runtime = runtimes.CpuRuntime(exported.artifact.path, kernels)
-    alone = batching.run_one_by_one(
-        runtime, Encoder(exported.data.scale, 0.0, runtime.input), exported.data.test.inputs
-    )
+    examples = batching.Examples([exported.data.test.inputs], [Encoder(exported.data.scale, 0.0, runtime.inputs[0])])
+    alone = batching.Outputs(tmp_path, runtime.outputs, len(examples))
+    batching.run_one_by_one(runtime, examples, alone)
     tolerance = 0 if name == "cnn_int8" else 1e-6
-    np.testing.assert_allclose(seen.outputs, alone, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(seen.outputs[0], alone.arrays[0], rtol=0, atol=tolerance)
 
 
 def test_a_file_that_cannot_be_batched_runs_one_by_one_and_forgets_each_example(recurrent):
-    job = worker.Job(str(recurrent.artifact.path), "builtin", recurrent.data.scale, with_latency=False)
-    seen = worker.observe(job, recurrent.data.test.inputs, 60)
+    seen = recurrent.observe("builtin")
     assert (seen.failure, seen.batch_size) == ("", 1)
-    np.testing.assert_allclose(seen.outputs, recurrent.keras_outputs, atol=1e-5)
+    np.testing.assert_allclose(seen.outputs[0], recurrent.keras_outputs, atol=1e-5)
 
 
 def test_outputs_equal_those_of_a_plain_loop(cnn_int8):
     data = cnn_int8.data
-    job = worker.Job(str(cnn_int8.artifact.path), "builtin", data.scale, with_latency=False)
-    seen = worker.observe(job, data.test.inputs, 60)
+    seen = cnn_int8.observe("builtin")
     expected = plain_loop(cnn_int8.artifact.path, data.model_inputs(data.test.inputs))
-    np.testing.assert_array_equal(seen.outputs, expected)
+    np.testing.assert_array_equal(seen.outputs[0], expected)
 
 
 def test_a_shape_that_does_not_fit_is_told(cnn):
-    seen = worker.observe(worker.Job(str(cnn.artifact.path), "builtin"), np.zeros((2, 9, 9, 3), "uint8"), 60)
+    other = Spool(Split(np.zeros((2, 9, 9, 3), "uint8")))
+    seen = worker.observe(worker.Job(str(cnn.artifact.path), "builtin"), other, (), 60)
     assert seen.failure == "the file takes shape (1, 8, 8, 3), and one example of the data is (1, 9, 9, 3)"
 
 

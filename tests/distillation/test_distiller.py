@@ -5,6 +5,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import is_quantization_aware, keras, tf
+from tfcompress.core.tasks.task import OutputSpec
 from tfcompress.measuring.measure import kernels, zero_share
 
 INPUTS = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
@@ -114,3 +115,22 @@ def test_a_regularizers_term_counts_in_full_whatever_the_labels_weigh():
     labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     own = float(labels(LABELS, student(INPUTS)))
     np.testing.assert_allclose(losses, [term, 0.5 * own + term], rtol=1e-4)
+
+
+def tagger(seed):
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((4, 6), name="words")
+    return keras.Model(inputs, keras.layers.Dense(3, name="tags")(inputs))
+
+
+def test_a_teacher_is_not_heard_where_targets_do_not_count():
+    student, teacher = tagger(0), tagger(1)
+    words = INPUTS.reshape(16, 4, 6)
+    tags = np.tile([1, 2, 0, 0], (16, 1))  # two of four are padding
+    task = tfc.Classification(ignore=0).bind((OutputSpec("tags", (None, 4, 3)),))
+    distiller = tfc.Distiller(student, teacher, tfc.SoftTargets(2.0), 0.0, outputs=task.outputs)
+    distiller.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0))
+    told = distiller.evaluate(words, tags, batch_size=16, verbose=0, return_dict=True)["teacher_loss"]
+    each = tfc.SoftTargets(2.0)(teacher.predict(words, verbose=0), student.predict(words, verbose=0)).numpy()
+    assert told == pytest.approx(each[:, :2].mean(), rel=1e-5)
+    assert told != pytest.approx(each.mean(), rel=1e-3)

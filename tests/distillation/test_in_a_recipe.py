@@ -34,5 +34,5 @@ def test_stages_teach_by_their_names(tmp_path):
     assert [stage.key for stage in second.stages] == [stage.key for stage in first.stages]
     assert (by_name["refitted"].history, by_name["refitted"].fit, by_name["refitted"].steps) == ({}, None, 0)
     assert by_name["refitted"].measurement.sparsity >= 0.5 - 0.01
-    pruned, refitted = (np.load(tmp_path / "run" / name / "outputs.npy") for name in ("3-pruned", "4-refitted"))
+    pruned, refitted = (np.load(tmp_path / "run" / name / "outputs" / "0.npy") for name in ("3-pruned", "4-refitted"))
     assert (pruned != refitted).any()

@@ -143,7 +143,7 @@ def test_several_inputs_keep_their_names(digits, tmp_path):
     joined = keras.layers.Concatenate()([first, second])
     outputs = [keras.layers.Dense(2, name="a")(joined), keras.layers.Dense(3, name="b")(joined)]
     model = keras.Model([first, second], outputs)
-    converting.convert(model, tmp_path / "model.tflite", "float32", lambda converter: None)
+    converting.convert(model, None, tmp_path / "model.tflite", "float32", lambda converter: None)
     signatures = Interpreter(str(tmp_path / "model.tflite")).get_signature_list()
     assert signatures == {"serving_default": {"inputs": ["first", "second"], "outputs": ["a", "b"]}}
 

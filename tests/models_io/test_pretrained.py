@@ -46,7 +46,7 @@ def test_it_answers_as_well_as_it_says(name, cifar10):
         pytest.skip(f"the data are {cifar10.title}, and {name} is for {tfc.Pretrained(name).about['pixels']}")
     inputs = cifar10.model_inputs(cifar10.test.inputs)
     accuracy = np.mean(
-        tfc.Pretrained(name)().predict(inputs, batch_size=250, verbose=0).argmax(-1) == cifar10.test.labels
+        tfc.Pretrained(name)().predict(inputs, batch_size=250, verbose=0).argmax(-1) == cifar10.test.targets
     )
     # 2,000 of the 10,000: two and a half standard errors are 2.2 points at 80 %.
     assert accuracy == pytest.approx(tfc.Pretrained(name).about["accuracy"], abs=0.025)

@@ -49,7 +49,7 @@ def test_the_plot_is_a_picture(tmp_path):
 
 def accuracy_of(model, data, num_examples):
     outputs = model(data.model_inputs(data.train.inputs[:num_examples])).numpy()
-    return float((outputs.argmax(-1) == data.train.labels[:num_examples]).mean())
+    return float((outputs.argmax(-1) == data.train.targets[:num_examples]).mean())
 
 
 def test_a_scan_measures_what_pruning_by_hand_gives(trained):
@@ -57,14 +57,14 @@ def test_a_scan_measures_what_pruning_by_hand_gives(trained):
     before = [weight.copy() for weight in trained.get_weights()]
     found = scan(trained, data, sparsities=(0.9, 0.5), num_examples=128)
     assert list(found.layers) == [layer.name for layer in trained.layers if hasattr(layer, "kernel")]
-    assert found.accuracy == pytest.approx(accuracy_of(trained, data, 128))
+    assert found.metric == pytest.approx(accuracy_of(trained, data, 128))
     model = copy_model(trained)
     kernel = model.get_layer("conv2").kernel
     values = kernel.numpy()
     kernel.assign(np.where(np.abs(values) > np.quantile(np.abs(values), 0.9), values, 0))
     (point,) = [point for point in found.points if (point.layer, point.sparsity) == ("conv2", 0.9)]
     assert point.num_weights == values.size
-    assert point.accuracy == pytest.approx(accuracy_of(model, data, 128))
+    assert point.metric == pytest.approx(accuracy_of(model, data, 128))
     assert all(np.array_equal(old, new) for old, new in zip(before, trained.get_weights(), strict=True))
 
 

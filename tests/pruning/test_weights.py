@@ -139,7 +139,7 @@ def test_prunes_attention_which_tfmot_cannot_wrap():
         title, num_train, num_classes, input_shape = "rows", 128, 10, (8, 8)
 
         def load(self):
-            return tuple(tfc.Split(split.inputs[..., 0], split.labels) for split in (DATA.train, DATA.test))
+            return tuple(tfc.Split(split.inputs[..., 0], split.targets) for split in (DATA.train, DATA.test))
 
     pruned = tfc.PruneWeights(0.5).apply(model, tfc.KerasFit(Rows(), epochs=1, batch_size=16))
     found = {name: zero_share(kernel) for name, kernel in kernels(pruned).items()}
@@ -157,7 +157,7 @@ def test_with_several_steps_to_an_execution_the_zeros_are_there_at_the_end():
         steps = 16
 
         def __call__(self, model, callbacks=()):
-            data = DATA.model_inputs(DATA.train.inputs), DATA.train.labels
+            data = DATA.model_inputs(DATA.train.inputs), DATA.train.targets
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             model.compile(keras.optimizers.Adam(0.01), loss, steps_per_execution=8)
             return model.fit(*data, batch_size=16, epochs=2, verbose=0, callbacks=list(callbacks))

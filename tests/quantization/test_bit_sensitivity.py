@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras
 from tfcompress.models_io.copying import copy_model
 from tfcompress.quantization import bit_sensitivity as sensitivity
 from tfcompress.quantization.bit_sensitivity import LayerAtBits, QuantizationSensitivity, quantization_scan
@@ -52,7 +53,7 @@ def test_the_plot_is_a_picture(tmp_path):
 
 def accuracy_of(model, data):
     outputs = model(data.model_inputs(data.train.inputs)).numpy()
-    return float((outputs.argmax(-1) == data.train.labels).mean())
+    return float((outputs.argmax(-1) == data.train.targets).mean())
 
 
 def test_a_scan_measures_what_quantizing_by_hand_gives(trained):
@@ -61,11 +62,11 @@ def test_a_scan_measures_what_quantizing_by_hand_gives(trained):
     found = quantization_scan(trained, data, bits=(2, 8), num_examples=128)
     names = [layer.name for layer in trained.layers if hasattr(layer, "kernel")]
     assert list(found.layers) == names
-    assert found.accuracy == pytest.approx(accuracy_of(trained, data))
+    assert found.metric == pytest.approx(accuracy_of(trained, data))
     others = dict.fromkeys(set(names) - {"conv2"})
     model = tfc.QuantizeKernels(tfc.Affine(bits=2), per_layer=others).apply(trained)
     (seen,) = [each for each in found.points if (each.layer, each.bits) == ("conv2", 2)]
-    assert seen.accuracy == pytest.approx(accuracy_of(model, data))
+    assert seen.metric == pytest.approx(accuracy_of(model, data))
     kernels = [each.get_layer("conv2").kernel.numpy() for each in (trained, model)]
     assert (seen.num_weights, seen.kind) == (kernels[0].size, "Conv2D")
     assert seen.kernel_sqnr_db == pytest.approx(error(*kernels).sqnr_db)
@@ -136,9 +137,17 @@ def test_bad_values_are_named(settings, name):
         quantization_scan(None, tfc.Digits(), **settings)
 
 
-def test_only_classifiers_are_scanned():
-    from tfcompress.backend.tensorflow import keras
-
-    model = keras.Sequential([keras.layers.Dense(1, input_shape=(4,))])
-    with pytest.raises(tfc.UnsupportedModel, match=r"outputs of shape \(None, 1\)"):
-        quantization_scan(model, tfc.Digits())
+def test_a_regressor_is_scanned_by_its_own_error_and_loss():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(64, 4)).astype("float32")
+    y = x @ np.array([[1.0], [-2.0], [3.0], [0.5]], "float32")
+    model = keras.Sequential([keras.layers.Dense(1, input_shape=(4,), name="answer")])
+    model.set_weights([np.array([[1.1], [-2.0], [3.0], [0.5]], "float32"), np.zeros(1, "float32")])
+    data = tfc.dataset((x, y), (x, y), task=tfc.Regression())
+    found = quantization_scan(model, data, bits=(4, 8))
+    error = model.predict(x, verbose=0) - y
+    assert found.metric == pytest.approx(float(np.abs(error).mean()), rel=1e-5)
+    assert found.loss == pytest.approx(float(np.square(error).mean()), rel=1e-5)
+    cost = found.sensitivities()
+    assert cost["answer", 4] > cost["answer", 8] > 0
+    assert "MAE" in found.table() and tfc.allocate_bits(found, 100, bits=(4, 8)).per_layer

@@ -24,7 +24,7 @@ def of_sixteen(trained, digits):
 
 
 def answers_right(model, digits):
-    return float((model(digits.model_inputs(digits.test.inputs)).numpy().argmax(-1) == digits.test.labels).mean())
+    return float((model(digits.model_inputs(digits.test.inputs)).numpy().argmax(-1) == digits.test.targets).mean())
 
 
 def num_values(model):

@@ -10,7 +10,7 @@ layers = keras.layers
 
 
 def answers_right(model, digits):
-    return float((model(digits.model_inputs(digits.test.inputs)).numpy().argmax(-1) == digits.test.labels).mean())
+    return float((model(digits.model_inputs(digits.test.inputs)).numpy().argmax(-1) == digits.test.targets).mean())
 
 
 def quantized(model, *arguments, **named):

@@ -35,9 +35,9 @@ def test_answers_are_those_of_the_model_with_that_kernel_quantized(small, exampl
     others = {name.split("/")[0]: None for name in kernels(small) if not name.startswith(layer)}
     by_hand = tfc.QuantizeKernels(tfc.Affine(bits=3), per_layer=others).apply(small)
     with network.quantized(layer, network.kernels[layer].rough(tfc.Affine(bits=3))):
-        found = network.outputs(examples[0]).numpy()
+        found = network.outputs(examples[0])[0].numpy()
     np.testing.assert_allclose(found, by_hand(examples[0]).numpy(), atol=1e-5)
-    np.testing.assert_allclose(network.outputs(examples[0]).numpy(), small(examples[0]).numpy(), atol=1e-5)
+    np.testing.assert_allclose(network.outputs(examples[0])[0].numpy(), small(examples[0]).numpy(), atol=1e-5)
 
 
 def test_errors_of_outputs_are_of_each_layer_on_its_own_input(small, examples):
@@ -72,7 +72,7 @@ def test_an_output_is_rounded_where_the_file_has_it(small, examples):
     network.calibrate(examples)
     inputs = np.concatenate(examples)
     with network.quantized("outer", network.kernels["outer"].whole):
-        found = network.outputs(inputs).numpy()
+        found = network.outputs(inputs)[0].numpy()
 
     # Behind the normalization: 16 levels over the extremes, one of them zero (TFLite's asymmetric scheme).
     values = small.get_layer("bn")(small.get_layer("outer")(inputs)).numpy()
@@ -122,7 +122,7 @@ def test_a_users_own_layer_may_branch_on_a_tensor():
     model = keras.Model(inputs, Branching(name="own")(inputs))
     network = OneLayer(model, "test")
     examples = np.ones((2, 4), "float32")
-    np.testing.assert_allclose(network.outputs(examples).numpy(), 2 * examples @ model.get_weights()[0], rtol=1e-5)
+    np.testing.assert_allclose(network.outputs(examples)[0].numpy(), 2 * examples @ model.get_weights()[0], rtol=1e-5)
     assert network.output_errors(tfc.Affine(bits=4), [examples])["own"].sqnr_db > 5
 
 

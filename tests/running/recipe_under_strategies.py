@@ -18,7 +18,7 @@ class Own:
     def __call__(self, model, callbacks=()):
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         inputs = self.data.model_inputs(self.data.train.inputs)
-        labels = self.data.train.labels
+        labels = self.data.train.targets
         return model.fit(inputs, labels, batch_size=32, shuffle=False, callbacks=list(callbacks), verbose=0)
 
 

@@ -11,8 +11,9 @@ import pytest
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
 from tfcompress.core import code
+from tfcompress.core.examples.source import Split
 from tfcompress.core.progress import Silent
-from tfcompress.core.types import Data, Recipe, Split, Stage
+from tfcompress.core.types import Data, Recipe, Stage
 from tfcompress.running import keys, versions
 from tfcompress.running.keys import stage_keys
 from tfcompress.running.run import run, start_name

@@ -4,10 +4,12 @@ import json
 import numpy as np
 import pytest
 
+from tfcompress.core.tasks.task import ACCURACY
 from tfcompress.core.types import INT8_RANGES, SPARSITY, Agreement, Finding, Latency, Promise, Refusal
 from tfcompress.measuring.measure import Measurement
 from tfcompress.measuring.promises import Verdict
-from tfcompress.running.records import FileRecord, Report, StageRecord, findings_from_json, stage_from_json, to_json
+from tfcompress.running.records import FileRecord, StageRecord, findings_from_json, stage_from_json, to_json
+from tfcompress.running.report import Report
 
 STAGE = StageRecord(
     name="pruned",
@@ -17,13 +19,15 @@ STAGE = StageRecord(
     start="baseline",
     steps=44,
     seconds=1.5,
-    accuracy=0.9,
+    metrics={"accuracy": 0.9},
     num_examples=360,
     measurement=Measurement(10, 20, ("lstm",), 0.5, {"a/kernel": 0.5}, False),
     kernel_sizes={"a/kernel": 8},
     promises=(Promise(SPARSITY, 0.5, ("a/kernel",)), Promise(INT8_RANGES)),
     verdicts=(Verdict(SPARSITY, 0.5, 0.5, True),),
     history={"loss": [2.0, 1.0]},
+    metric_kinds=(ACCURACY,),
+    outputs=("logits",),
 )
 FINDING = Finding(
     check="gpu",
@@ -32,8 +36,8 @@ FINDING = Finding(
     fix="change it",
     device="a GPU",
     num_examples=360,
-    accuracy=0.5,
-    agreement={"keras": Agreement(0.99, 0.125)},
+    metrics={"accuracy": 0.5},
+    agreement={"keras": {"logits": Agreement(30.0, 0.99, 0.125, 0.98)}},
     latency=Latency(0.1, 0.2, 50, 1),
     peak_memory_bytes=1024,
     num_ops=7,

@@ -3,18 +3,19 @@ import json
 
 import pytest
 
+from tfcompress.core.tasks.task import ACCURACY, MetricKind
 from tfcompress.core.types import SPARSITY, Agreement, Finding, Latency, Promise, Refusal
 from tfcompress.measuring.measure import Measurement
 from tfcompress.measuring.promises import Verdict
-from tfcompress.running.records import FileRecord, Report, StageRecord, findings_from_json, stage_from_json
-from tfcompress.running.report import HEADINGS, _share, headline, markdown_table, rows, to_markdown, write
+from tfcompress.running.records import FileRecord, StageRecord, findings_from_json, stage_from_json
+from tfcompress.running.report import Report, _share, headings, headline, markdown_table, rows, to_markdown, write
 from tfcompress.running.store import Store
 
 LATENCY = Latency(0.25, 0.5, 1000, 1)
-PASSED = Finding(
-    "cpu-xnnpack", "pass", "", "", "a CPU", 360, 0.975, {"keras": Agreement(0.9972, 0.5)}, LATENCY, 2**20, 7, 6
-)
-BUILTIN = Finding("cpu-builtin", "pass", accuracy=0.975, num_examples=360, agreement={"cpu": Agreement(1.0, 0.0)})
+AGREED = {"keras": {"logits": Agreement(31.7, 0.9991, 0.5, 0.9972)}}
+METRICS = {"accuracy": 0.975}
+PASSED = Finding("cpu-xnnpack", "pass", "", "", "a CPU", 360, METRICS, AGREED, LATENCY, 2**20, 7, 6)
+BUILTIN = Finding("cpu-builtin", "pass", num_examples=360, metrics=METRICS)
 WRONG = Finding("cpu-builtin", "fail", "top-1 agreement with keras is 50.0%")
 NO_GPU = Finding("gpu", "not run", "no driver was found", "Run scripts/install_software_gpu.")
 REFUSED = Finding("gpu", "fail", "refused", refusals=(Refusal("GATHER", "not supported"), Refusal("X", "neither")))
@@ -23,7 +24,10 @@ REFUSED = Finding("gpu", "fail", "refused", refusals=(Refusal("GATHER", "not sup
 def stage(name="baseline", **changes):
     measurement = Measurement(13_706, 20_000, (), 0.0, {}, False)
     record = StageRecord(
-        *(name, "key", "Train()", {}, "simple_cnn", 1_320, 12.4, 0.9812, 360, measurement, {}, (), (), {}),
+        *(name, "key", "Train()", {}, "simple_cnn", 1_320, 12.4, {"accuracy": 0.9812}, 360, measurement),
+        *({}, (), (), {}),
+        metric_kinds=(ACCURACY,),
+        outputs=("logits",),
     )
     return dataclasses.replace(record, **changes)
 
@@ -51,7 +55,8 @@ def report(files=(), stages=None):
 
 
 def row(**changes):
-    return dict(zip(HEADINGS, rows(report([file(**changes)]))[0], strict=True))
+    found = report([file(**changes)])
+    return dict(zip(headings(found), rows(found)[0], strict=True))
 
 
 def test_a_row_tells_the_file():
@@ -101,12 +106,12 @@ def test_cpu_and_gpu_are_told_apart_and_not_run_is_never_a_pass(findings, cpu, g
 
 
 def test_what_was_not_measured_is_not_available():
-    cells = row(findings=(dataclasses.replace(PASSED, status="not run", accuracy=None, latency=None),))
+    cells = row(findings=(dataclasses.replace(PASSED, status="not run", metrics={}, latency=None),))
     assert (cells["accuracy, TFLite"], cells["latency, ms (p90)"]) == ("not available", "not available")
 
 
 def test_the_headline_sets_the_smallest_zipped_file_beside_the_first():
-    small = dataclasses.replace(PASSED, accuracy=0.97)
+    small = dataclasses.replace(PASSED, metrics={"accuracy": 0.97})
     files = [
         file(raw=60_000, zipped=50_000),
         file("pruned", "int8", raw=16_000, zipped=5_000, findings=(small,)),
@@ -201,3 +206,53 @@ def test_a_bar_in_a_cell_does_not_split_it():
 
 def test_removed_channels_are_told_as_a_share_of_the_weights():
     assert _share("channels removed", 0.903) == "90.3% of weights"
+
+
+MAE = MetricKind("MAE", higher_is_better=False)
+
+
+def test_a_metric_of_ones_own_goes_through_the_whole_report():
+    stages = [stage(metrics={"MAE": 1.5, "R2": 0.91}, metric_kinds=(MAE, MetricKind("R2")), outputs=("a", "b"))]
+    by_output = {"a": Agreement(40.0, 1.0, 0.25), "b": Agreement(12.5, 0.9, 3.0)}
+    found = dataclasses.replace(PASSED, metrics={"MAE": 1.75, "R2": 0.9}, agreement={"keras": by_output})
+    made = report([file(findings=(found,)), file(mode="int8", raw=15_000, findings=(found,))], stages)
+    assert dict(zip(headings(made), rows(made)[0], strict=True))["MAE, Keras"] == "1.5"
+    assert headline(made).endswith(", MAE +0")
+    text = to_markdown(made)
+    assert "| MAE | R2 | SQNR, dB, Keras | largest difference, Keras |" in text
+    assert "| 1.75 | 0.9 | a 40.0, b 12.5 | a 0.25, b 3 |" in text
+    assert "MAE: scikit-learn digits, 360 test examples." in text
+
+
+@pytest.mark.parametrize(
+    ("max_drop", "fails"), [(None, False), (0.2, True), (0.3, False), ("10%", True), ("20%", False)]
+)
+def test_a_file_that_is_worse_than_allowed_fails(max_drop, fails):
+    stages = [stage(metrics={"MAE": 1.5}, metric_kinds=(MAE,))]  # an error: 1.75 is worse by 0.25, a sixth
+    found = dataclasses.replace(PASSED, metrics={"MAE": 1.75})
+    made = dataclasses.replace(report([file(findings=(found,))], stages), max_drop=max_drop)
+    assert (made.verdict == "fail") is fails
+    if fails:
+        assert made.failures == (
+            f"tflite/baseline-float32.tflite: MAE 1.75 is further from baseline's 1.5 than max_drop={max_drop} allows",
+        )
+
+
+def test_a_file_that_no_check_could_judge_is_no_pass():
+    kernels = {"kernels": Finding("kernels", "pass")}
+    unseen = dataclasses.replace(file(), findings={"0": NO_GPU, **kernels})
+    found = report([unseen])
+    assert found.verdict == "not judged"
+    assert found.not_judged == ("tflite/baseline-float32.tflite: no driver was found",)
+    assert "## What could not be judged" in to_markdown(found)
+    assert report([dataclasses.replace(file(), findings={"0": NO_GPU, "1": PASSED, **kernels})]).verdict == "pass"
+    assert report([dataclasses.replace(file(), findings={"0": NO_GPU, "1": WRONG})]).verdict == "fail"
+
+
+def test_it_prints_as_a_table_and_notebooks_show_one():
+    found = report([file(), file("pruned", "int8", raw=6_000, zipped=5_000)])
+    lines = str(found).splitlines()
+    assert lines[0].split()[0] == "variant"
+    assert lines[2].startswith("pruned int8")
+    assert "Verdict: pass" in lines
+    assert "<td>pruned int8</td>" in found._repr_html_()

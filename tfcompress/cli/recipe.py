@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import Usage, VerdictFailed
+from ..core.errors import NotJudged, Usage, VerdictFailed
 from ..running.strategy import Strategy, parse_strategy
 from . import recipe_file
 from .errors import explain, interrupts_that_arrive
@@ -21,6 +21,7 @@ from .errors import explain, interrupts_that_arrive
 if TYPE_CHECKING:
     from ..core.progress import Progress
     from ..core.types import Recipe
+    from ..running.report import Report
 
 DESCRIPTION = """\
 Compresses a Keras model by a recipe: trains, prunes, distils and quantizes it, exports TFLite, checks the files on CPU
@@ -42,7 +43,7 @@ The same command again continues an interrupted run; a finished stage is not rep
 exit codes: 0 all is well; 2 command line; 10 unknown recipe; 11 unknown setting; 12 value out of range; 13 recipe in
 disorder; 20 data unavailable; 21 data corrupt; 30 output not writable; 31 disk full; 40 model unsupported; 41 nothing
 happened; 42 promise broken; 43 model file unreadable; 44 model no better than chance; 50 conversion failed; 60 a file
-failed a check; 70 another worker lost; 80 optional package missing; 130 interrupted
+failed a check; 61 no check could judge a file; 70 another worker lost; 80 optional package missing; 130 interrupted
 """
 STRATEGY = (
     "where to train: none; mirrored, on all GPUs of this machine (mirrored:N: on N of them; without GPUs the CPU is "
@@ -181,9 +182,16 @@ def _execute(
         return 0
     write(report, store)
     print_report(report, folder)
+    raise_verdict(report)
+    return 0
+
+
+def raise_verdict(report: Report) -> None:
+    """Raises `VerdictFailed` or `NotJudged` where the verdict is no "pass"."""
     if report.failures:
         raise VerdictFailed(f"{len(report.failures)} things are wrong; the first: {report.failures[0]}.")
-    return 0
+    if report.not_judged:
+        raise NotJudged(f"{len(report.not_judged)} files could not be judged; the first: {report.not_judged[0]}.")
 
 
 def _tell_changes(before: Any, settings: Mapping[str, Any], progress: Progress) -> None:

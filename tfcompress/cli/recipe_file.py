@@ -88,13 +88,14 @@ def load(name: str) -> RecipeFile:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"Use one of {', '.join(known)}, or the path of a recipe file."
         raise UnknownRecipe(f"There is no recipe and no file {name!r}. {hint}")
-    module = _import(path)
+    module = import_file(path, "a recipe")
     if not callable(getattr(module, "recipe", None)):
         raise InvalidRecipe(f"{path} must define recipe(settings) -> tfcompress.Recipe. See recipes/digits.py for one.")
     return RecipeFile(path.stem, _first_line(module.__doc__), module)
 
 
-def _import(path: Path) -> ModuleType:
+def import_file(path: Path, what: str) -> ModuleType:
+    """Runs a Python file of the user's, `what` as the message calls it. Raises `InvalidRecipe` where it fails."""
     name = f"tfcompress_recipe_{path.stem}"
     # The loader is named, so that a file may end in anything.
     loader = importlib.machinery.SourceFileLoader(name, str(path))
@@ -108,7 +109,7 @@ def _import(path: Path) -> ModuleType:
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise InvalidRecipe(f"{path} cannot be read as a recipe: {reason}. --debug shows where.") from error
+        raise InvalidRecipe(f"{path} cannot be read as {what}: {reason}. --debug shows where.") from error
     return module
 
 

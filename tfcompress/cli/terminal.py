@@ -21,8 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 from ..core.progress import Advance
-from ..running.records import Report
-from ..running.report import HEADINGS, headline, rows
+from ..running.report import Report, headings, headline, rows
 
 # A copy of the descriptor: bars go on while the chatter of native code is kept off stderr (backend/native.py).
 MESSAGES = Console(file=os.fdopen(os.dup(2), "w", encoding="utf-8"), highlight=False, soft_wrap=True)
@@ -30,7 +29,6 @@ RESULTS = Console(highlight=False)
 WIDE = 150  # columns that the whole table needs
 NARROW = {
     "variant": "variant",
-    "accuracy, TFLite": "accuracy",
     "raw bytes": "bytes",
     "zipped bytes": "zipped",
     "sparsity": "zeros",
@@ -70,6 +68,7 @@ def print_report(report: Report, folder: Path) -> None:
         headline(report),
         *(f"Not run: {reason}" for reason in sorted(not_run)),
         *(f"Fails: {reason}" for reason in report.failures),
+        *(f"Not judged: {reason}" for reason in report.not_judged),
         f"Verdict: {report.verdict}. Report: {folder}/report.md",
     )
     for line in filter(None, lines):
@@ -78,11 +77,13 @@ def print_report(report: Report, folder: Path) -> None:
 
 def _table(report: Report, wide: bool) -> Table:
     """The report's table: all of it where the terminal is wide, the gist where it has 80 columns."""
-    headings = HEADINGS if wide else [NARROW.get(heading, "") for heading in HEADINGS]
-    shown = {position: heading for position, heading in enumerate(headings) if heading}
+    whole = headings(report)
+    gist = {**NARROW, whole[2]: whole[2].removesuffix(", TFLite")}
+    wanted = whole if wide else [gist.get(heading, "") for heading in whole]
+    shown = {position: heading for position, heading in enumerate(wanted) if heading}
     table = Table(box=box.SIMPLE, padding=(0, 1), collapse_padding=True)
     for position, heading in shown.items():
-        table.add_column(heading, justify="left" if HEADINGS[position] in LEFT else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if whole[position] in LEFT else "right", no_wrap=True)
     for row in rows(report):
         cells = [row[position] for position in shown]
         table.add_row(*(cells if wide else [cell.partition(" (")[0] for cell in cells]))

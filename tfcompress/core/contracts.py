@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from .types import Data, Fit
 
 if TYPE_CHECKING:
+    from .tasks.task import Task
     from .types import Model
 
 T = TypeVar("T")
@@ -23,6 +24,23 @@ class FitWithData(Protocol):
     @property
     def data(self) -> Data:
         """What it trains on."""
+
+
+@runtime_checkable
+class FitWithTask(Protocol):
+    """A fit that knows what is asked of the model that it trains (`KerasFit`)."""
+
+    @property
+    def task(self) -> Task | None:
+        """What is asked of the model; None: what the data says."""
+
+    @property
+    def loss(self) -> Any:
+        """Of Keras, or a dict of them by output name; None: the task's."""
+
+    @property
+    def loss_weights(self) -> Mapping[str, float] | None:
+        """By output name; None: the task's."""
 
 
 @runtime_checkable

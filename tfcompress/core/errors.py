@@ -21,6 +21,7 @@ TfcompressError                1   (also: any error that is none of these, a bug
 ├── NoBetterThanChance        44   a model that guesses on the data it is given
 ├── ConversionFailed          50   the TFLite converter gave up
 ├── VerdictFailed             60   an exported file failed a check
+├── NotJudged                 61   no check could say anything of an exported file
 ├── WorkerLost                70   of several processes that train together one has gone
 └── MissingExtra              80   an optional package is not installed (an ImportError in Python)
 Interrupted                  130   Ctrl-C (a KeyboardInterrupt)
@@ -140,6 +141,12 @@ class VerdictFailed(TfcompressError):
     """An exported file failed a check."""
 
     exit_code = 60
+
+
+class NotJudged(TfcompressError):
+    """Nothing failed, but no check could say anything of an exported file."""
+
+    exit_code = 61
 
 
 class WorkerLost(TfcompressError):

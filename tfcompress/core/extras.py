@@ -7,13 +7,15 @@ import importlib.util
 from .errors import MissingExtra
 
 # By extra (setup.cfg, options.extras_require): what is imported of it, and the name by which pip knows that.
+_TFDS = {
+    "tensorflow_datasets": "tensorflow-datasets",
+    "importlib_resources": "importlib_resources",  # tensorflow-datasets imports it, and does not ask for it
+    "requests": "requests",
+}
 PACKAGES = {
     "digits": {"sklearn": "scikit-learn"},
-    "cifar10": {
-        "tensorflow_datasets": "tensorflow-datasets",
-        "importlib_resources": "importlib_resources",  # tensorflow-datasets imports it, and does not ask for it
-        "requests": "requests",
-    },
+    "tfds": _TFDS,
+    "cifar10": _TFDS,
     "plots": {"matplotlib": "matplotlib"},
     "edge": {"litert_quantizer": "litert-quantizer"},
 }

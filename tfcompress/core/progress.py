@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -36,6 +37,24 @@ class Logged:
     def task(self, label: str, total: int | None) -> Iterator[Advance]:
         """Logs that it begins."""
         LOGGER.info("%s ...", label)
+        yield lambda done, note: None
+
+
+class Printed:
+    """Prints a line to stderr for each piece of work, as it begins.
+
+    >>> with Printed().task("training", total=10) as advance:
+    ...     advance(1, "loss 2.3")
+    """
+
+    def say(self, text: str) -> None:
+        """Prints a line."""
+        print(text, file=sys.stderr)
+
+    @contextlib.contextmanager
+    def task(self, label: str, total: int | None) -> Iterator[Advance]:
+        """Says that it begins."""
+        self.say(f"{label} ...")
         yield lambda done, note: None
 
 

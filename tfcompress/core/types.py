@@ -12,33 +12,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
+from .examples.nests import Nest, mapped
+from .examples.source import Source
+from .examples.spool import Spool
+from .tasks.presets import Classification
+from .tasks.task import BoundTask, OutputSpec, Task
+
 if TYPE_CHECKING:
     import numpy as np
 
     Model = Any  # a tf_keras.Model; the name is for the reader, backend/tensorflow.py is the only importer
 
 
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Examples and their classes: `inputs` of shape (N, ...) as stored (compact), `labels` of shape (N,)."""
-
-    inputs: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def head(self, num_examples: int | None) -> Split:
-        """The first `num_examples` (all when None)."""
-        return Split(self.inputs[:num_examples], self.labels[:num_examples])
-
-
 class Data:
     """A data set as a value: what it is is known at once, its examples are read when first asked for.
 
-    A subclass is a frozen dataclass with `title`, `num_train`, `num_classes`, `input_shape`, and `load()`. Stored
-    inputs become what a model sees by `stored * scale + offset`, so that images stay in memory as bytes; each of the
-    two is a number, or one for each channel.
+    A subclass is a frozen dataclass with `title` and `load()`, which gives the training and the test split; with
+    `num_classes` it is for `Classification`, else it may say its `task`. Stored inputs become what a model sees by
+    `stored * scale + offset`, so that images stay in memory as bytes; each of the two is a number, or one for each
+    channel. Where they are 1 and 0, inputs are what is stored.
 
     A run reuses what an earlier one made from the same data. It compares the code of the class, its fields, and the
     examples that `load` gives. A subclass whose examples take long to read sets `version`, which then counts in their
@@ -51,36 +43,53 @@ class Data:
     input_shape: tuple[int, ...]
     scale: float | tuple[float, ...] = 1.0
     offset: float | tuple[float, ...] = 0.0
+    seen_as: str | None = None  # the dtype of what a model sees; None: float32 where inputs are scaled, else as stored
     version: str | int | None = None
+
+    @property
+    def task(self) -> Task | None:
+        """What is asked of a model of this data, as far as the data knows."""
+        return Classification() if hasattr(self, "num_classes") else None
 
     def require(self) -> None:
         """Makes sure, quickly, that `load` can find the data. Raises `DataUnavailable`; does nothing by default."""
 
-    def load(self) -> tuple[Split, Split]:
+    def load(self) -> tuple[Source, Source]:
         """Reads the training and the test split. Raises `DataUnavailable` or `DataCorrupt`."""
         raise NotImplementedError
 
     @cached_property
-    def _splits(self) -> tuple[Split, Split]:
+    def _splits(self) -> tuple[Source, Source]:
         return self.load()
 
     @property
-    def train(self) -> Split:
+    def train(self) -> Source:
         """The split that models are trained and calibrated on."""
         return self._splits[0]
 
     @property
-    def test(self) -> Split:
+    def test(self) -> Source:
         """The split that models are evaluated on; nothing is ever fitted to it."""
         return self._splits[1]
 
-    def model_inputs(self, stored: np.ndarray) -> np.ndarray:
-        """What the model sees of stored inputs: float32, `stored * scale + offset`, the same shape."""
+    @cached_property
+    def test_on_disk(self) -> Spool:
+        """The stored inputs of the test split as files, for child processes."""
+        return self.test if isinstance(self.test, Spool) else Spool(self.test)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether inputs are something else than what is stored."""
+        return self.scale != 1.0 or self.offset != 0.0 or self.seen_as is not None
+
+    def model_inputs(self, stored: Nest) -> Nest:
+        """What the model sees of stored inputs: `stored * scale + offset` in float32, or what is stored."""
         import numpy as np
 
+        if not self.is_scaled:
+            return stored
         scale, offset = np.asarray(self.scale, "float32"), np.asarray(self.offset, "float32")
-        inputs: np.ndarray = stored.astype("float32") * scale + offset
-        return inputs
+        return mapped(lambda array: array.astype("float32") * scale + offset, stored)
 
 
 @runtime_checkable
@@ -214,6 +223,8 @@ class Artifact:
     raw_bytes: int
     zipped_bytes: int
     sha256: str
+    inputs: tuple[str, ...] = ()  # the Keras model's, in its order; empty for a file of unknown origin
+    outputs: tuple[OutputSpec, ...] = ()  # likewise
 
 
 @runtime_checkable
@@ -240,10 +251,16 @@ class Latency:
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """How two runs of one model compare over the same examples."""
+    """How an output compares between two runs of one model, over the same examples.
 
-    top_1_agreement: float  # the share of examples whose largest output is the same
-    largest_difference: float  # of an output
+    The mean over the examples is taken off before `sqnr_db` and `cosine` (see `core.tasks.metrics.closeness`).
+    `top_1_agreement` is the share of equal classes, pixels or labels; None where outputs name none.
+    """
+
+    sqnr_db: float
+    cosine: float
+    largest_difference: float
+    top_1_agreement: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,14 +281,15 @@ class Finding:
     fix: str = ""
     device: str = ""
     num_examples: int = 0
-    accuracy: float | None = None
-    agreement: Mapping[str, Agreement] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)  # of the task, the headline first
+    agreement: Mapping[str, Mapping[str, Agreement]] = dataclasses.field(default_factory=dict)  # with a run, by output
     latency: Latency | None = None
     peak_memory_bytes: int | None = None
     num_ops: int | None = None  # operations in the file
     num_delegated_ops: int | None = None  # of these, run by the delegate that is asked about
     refusals: tuple[Refusal, ...] = ()
-    outputs: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)  # (N, classes), not stored
+    # (N, ...) by name, mapped from disk; not stored
+    outputs: Mapping[str, np.ndarray] | None = dataclasses.field(default=None, repr=False, compare=False)
 
 
 @runtime_checkable
@@ -282,8 +300,18 @@ class Check(Protocol):
     def name(self) -> str:
         """As the report calls it."""
 
-    def run(self, artifact: Artifact, data: Data, against: Mapping[str, np.ndarray]) -> Finding:
-        """Runs the file on the test split; `against` names outputs (N, classes) to compare with."""
+    def run(
+        self,
+        artifact: Artifact,
+        data: Data,
+        against: Mapping[str, Mapping[str, np.ndarray]],
+        task: Task | BoundTask | None = None,
+    ) -> Finding:
+        """Runs the file on the test split.
+
+        `against` are other runs by name, each with its outputs (N, ...) by the model's names for them; `task` says what
+        outputs mean, by default that of the data.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -295,3 +323,4 @@ class Recipe:
     exports: Mapping[str, tuple[Exporter, ...]]  # stage name -> the files made of its model
     checks: tuple[Check, ...]
     seed: int = 0
+    task: Task | None = None  # what is asked of the models; None: the data says it

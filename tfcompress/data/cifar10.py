@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
 from ..backend.tensorflow import prepare_environment
 from ..core.errors import DataCorrupt, DataUnavailable, expect
+from ..core.examples.source import Split
 from ..core.extras import require_extra
-from ..core.types import Data, Split
+from ..core.types import Data
+from .tfds import folder_of_tfds
 
 SOURCE = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 SIZES = {"train": 50_000, "test": 10_000}
@@ -51,8 +52,7 @@ class Cifar10(Data):
     @property
     def folder(self) -> Path:
         """Where the prepared data set is looked for."""
-        root = self.data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-        return Path(root).expanduser().absolute()
+        return folder_of_tfds(self.data_dir)
 
     @property
     def title(self) -> str:

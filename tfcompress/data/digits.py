@@ -7,8 +7,9 @@ from importlib import metadata
 from typing import Any
 
 from ..core.errors import expect
+from ..core.examples.source import Split
 from ..core.extras import require_extra
-from ..core.types import Data, Split
+from ..core.types import Data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Digits(Data):
     Example:
 
     >>> data = Digits(num_examples=100)
-    >>> data.train.inputs.shape, data.test.labels.shape, data.model_inputs(data.test.inputs).max()
+    >>> data.train.inputs.shape, data.test.targets.shape, data.model_inputs(data.test.inputs).max()
     ((100, 8, 8, 1), (100,), np.float32(1.0))
 
     Source: E. Alpaydin and C. Kaynak, "Optical recognition of handwritten digits", UCI, 1998,

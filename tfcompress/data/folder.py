@@ -5,18 +5,25 @@ from __future__ import annotations
 import dataclasses
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import DataUnavailable, InvalidValue, expect
-from ..core.types import Data, Split
-from .images import MODES, read_images
+from ..core.tasks.presets import Classification
+from ..core.types import Data
+from .images import MODES, Images
 from .listing import ImageFile, list_images
 from .scaling import SCALINGS, names_for
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageFolder(Data):
-    """Images in a folder with a subfolder a class (or in a CSV file), (height, width, channels), in memory as bytes.
+    """Images in a folder with a subfolder a class (or in a CSV file), as bytes (height, width, channels).
+
+    An image is decoded when it is first asked for, and its pixels are kept in a temporary file (in `TMPDIR`) as long as
+    this object lasts: memory holds a batch, however many images there are.
 
     Args:
       source: the folder: `CLASS/NAME.jpg`, or `train/CLASS/NAME.jpg` and `test/CLASS/NAME.jpg`; or a CSV file with
@@ -32,10 +39,13 @@ class ImageFolder(Data):
       resize: "stretch" or "crop" (see `read_images`). Defaults to "stretch".
       num_examples: use only N of each split, drawn at random. Defaults to None: all.
       seed: of the split and the draw. Defaults to 0.
+      several_labels: whether an image may have any number of labels, as in "cat|dog" in a CSV file; nothing for none.
+        Targets are then 0 and 1 of shape (N, labels), and splits are drawn from all images together. Defaults to False.
 
     Raises:
       InvalidValue: for a value out of range, or a class that `classes` lacks.
       DataUnavailable: when there are no images; at the first use.
+      DataCorrupt: for an image that cannot be decoded; when it is read.
 
     Example:
 
@@ -51,6 +61,7 @@ class ImageFolder(Data):
     resize: str = "stretch"
     num_examples: int | None = None
     seed: int = 0
+    several_labels: bool = False
 
     def __post_init__(self) -> None:
         sizes = len(self.input_shape) == 3 and all(isinstance(size, int) and size >= 1 for size in self.input_shape)
@@ -74,14 +85,24 @@ class ImageFolder(Data):
         return SCALINGS[self.scaling].offset
 
     @property
+    def seen_as(self) -> str:
+        """Pixels are numbers to a model, also where they stay 0 to 255."""
+        return "float32"
+
+    @property
     def title(self) -> str:
         """The folder's name."""
         return f"images in {Path(self.source).name}"
 
+    @property
+    def task(self) -> Classification:
+        """One class of several, or several labels."""
+        return Classification(several_labels=self.several_labels)
+
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         """In the order of the labels."""
-        found = sorted({image.label for image in self._images})
+        found = sorted({label for image in self._images for label in self._labels(image)})
         if self.classes is None:
             # Numbers are labels already: 10 comes after 9.
             return tuple(sorted(found, key=int) if all(name.isdigit() for name in found) else found)
@@ -120,10 +141,10 @@ class ImageFolder(Data):
         files = [f"{p.split}/{p.label}/{p.path.resolve()} {stat.st_size} {stat.st_mtime_ns}" for p, stat in stats]
         return {"type": "ImageFolder", **fields, "num_images": len(files), "images": _digest(files)}
 
-    def load(self) -> tuple[Split, Split]:
-        """Decodes the training and the test split. Raises `DataCorrupt` for an image that cannot be."""
+    def load(self) -> tuple[Images, Images]:
+        """The training and the test split, of which nothing is decoded yet."""
         self.require()
-        train, test = (self._read(part) for part in self._parts)
+        train, test = (self._split(part) for part in self._parts)
         return train, test
 
     @property
@@ -135,14 +156,24 @@ class ImageFolder(Data):
         """The same images, scaled in another way."""
         return dataclasses.replace(self, scaling=scaling)
 
-    def _read(self, images: list[ImageFile]) -> Split:
+    def _split(self, images: list[ImageFile]) -> Images:
+        reverses = SCALINGS[self.scaling].reverses_channels
+        return Images([p.path for p in images], self._targets(images), self.input_shape, self.resize, reverses)
+
+    def _targets(self, images: list[ImageFile]) -> np.ndarray:
+        """The class of each image, (N,), or 0 and 1 for each label, (N, labels)."""
         import numpy as np
 
-        pixels = read_images([image.path for image in images], self.input_shape, self.resize)
-        if SCALINGS[self.scaling].reverses_channels:
-            pixels = np.ascontiguousarray(pixels[..., ::-1])
         number = {name: position for position, name in enumerate(self.class_names)}
-        return Split(pixels, np.array([number[image.label] for image in images], "int64"))
+        if not self.several_labels:
+            return np.array([number[image.label] for image in images], "int64")
+        targets = np.zeros((len(images), len(number)), "uint8")
+        for row, image in zip(targets, images, strict=True):
+            row[[number[label] for label in self._labels(image)]] = 1
+        return targets
+
+    def _labels(self, image: ImageFile) -> tuple[str, ...]:
+        return image.labels if self.several_labels else (image.label,)
 
     @cached_property
     def _images(self) -> tuple[ImageFile, ...]:
@@ -158,7 +189,7 @@ class ImageFolder(Data):
         train, test = list(named["train"]), list(named["test"])
         loose: dict[str, list[ImageFile]] = {}
         for image in named[""]:
-            loose.setdefault(image.label, []).append(image)
+            loose.setdefault("" if self.several_labels else image.label, []).append(image)
         for label in sorted(loose):
             group = draw.sample(loose[label], len(loose[label]))
             # What a CSV file puts into no split is trained on, where it names a split at all.

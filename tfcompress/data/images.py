@@ -1,18 +1,23 @@
-"""Image files to pixels: decoded, turned upright, resized and put into one array, several at a time."""
+"""Image files to pixels: decoded, turned upright and resized, several at a time; all at once, or as a `Source`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import DataCorrupt
+from ..core.examples.source import Indices
+from .kept_rows import KeptRows
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image
 
+UNREADABLE = (OSError, ValueError, SyntaxError)  # what Pillow raises over damaged files, PNGs the last
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by number of channels
 
 
@@ -36,8 +41,8 @@ def read_images(paths: Sequence[Path], shape: tuple[int, int, int], resize: str 
     def read(position: int) -> None:
         try:
             pixels[position] = _read(paths[position], shape, resize)
-        except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises over damaged files, PNGs the last
-            damaged[paths[position]] = " ".join(str(error).split())
+        except UNREADABLE as error:
+            damaged[paths[position]] = _reason(error)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and resizing leave Python's lock to others
         list(pool.map(read, range(len(paths))))
@@ -50,15 +55,78 @@ def read_images(paths: Sequence[Path], shape: tuple[int, int, int], resize: str 
     return pixels
 
 
-def _read(path: Path, shape: tuple[int, int, int], resize: str) -> np.ndarray:
+class Images:
+    """Image files as a `Source` of bytes (N, height, width, channels): each is decoded once, when first asked for.
+
+    Args:
+      paths: files that Pillow can read.
+      targets: of each image, (N, ...).
+      shape: (height, width, channels) that images are resized to.
+      resize: "stretch" or "crop" (see `read_images`). Defaults to "stretch".
+      reverses_channels: whether blue comes first. Defaults to False.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        targets: np.ndarray,
+        shape: tuple[int, int, int],
+        resize: str = "stretch",
+        reverses_channels: bool = False,
+    ):
+        self.paths, self.targets, self.shape, self.resize = tuple(paths), targets, shape, resize
+        self.reverses_channels = reverses_channels
+        decode = partial(_decoded, self.paths, shape, resize, reverses_channels)
+        self._pixels = KeptRows(len(self.paths), ("uint8", shape), decode)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def identity(self) -> dict[str, Any]:
+        """The files with their sizes and times of change, and what is made of them."""
+        made = {"shape": self.shape, "resize": self.resize, "reverses_channels": self.reverses_channels}
+        return {**made, "files": self.paths, "targets": self.targets}
+
+    def batch(self, indices: Indices) -> tuple[np.ndarray, np.ndarray]:
+        """These images and their targets. Raises `DataCorrupt` for an image that cannot be decoded."""
+        import numpy as np
+
+        return self._pixels.rows(indices), self.targets[np.asarray(indices)]
+
+
+def sized(image: Image, shape: tuple[int, int, int], resize: str) -> np.ndarray:
+    """An image as bytes of `shape`."""
     import numpy as np
     from PIL import Image, ImageOps
 
     height, width, channels = shape
+    converted = image.convert(MODES[channels])
+    if resize == "crop":
+        fitted = ImageOps.fit(converted, (width, height), Image.Resampling.BILINEAR)
+    else:
+        fitted = converted.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(fitted, "uint8").reshape(shape)
+
+
+def _decoded(
+    paths: Sequence[Path], shape: tuple[int, int, int], resize: str, reverses_channels: bool, number: int
+) -> np.ndarray:
+    try:
+        pixels = _read(paths[number], shape, resize)
+    except UNREADABLE as error:
+        raise DataCorrupt(
+            f"data must hold images that can be decoded. Received: {paths[number]}, which cannot ({_reason(error)}). "
+            "Mend it or take it out."
+        ) from error
+    return pixels[..., ::-1] if reverses_channels else pixels
+
+
+def _read(path: Path, shape: tuple[int, int, int], resize: str) -> np.ndarray:
+    from PIL import Image, ImageOps
+
     with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image).convert(MODES[channels])
-        if resize == "crop":
-            sized = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
-        else:
-            sized = upright.resize((width, height), Image.Resampling.BILINEAR)
-        return np.asarray(sized, "uint8").reshape(shape)
+        return sized(ImageOps.exif_transpose(image), shape, resize)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())

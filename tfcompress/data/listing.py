@@ -10,6 +10,7 @@ from pathlib import Path
 from ..core.errors import DataCorrupt, DataUnavailable
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+SEPARATOR = "|"  # of several labels of an image in a CSV file
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
 
@@ -21,6 +22,15 @@ class ImageFile:
     path: Path
     label: str
     split: str = ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its labels, where it may have several: "cat|dog"; none for "".
+
+        >>> ImageFile(Path("a.jpg"), "cat | dog").labels
+        ('cat', 'dog')
+        """
+        return tuple(name for name in (part.strip() for part in self.label.split(SEPARATOR)) if name)
 
 
 def list_images(source: Path) -> tuple[ImageFile, ...]:

@@ -8,7 +8,9 @@ the same weights and the same operations. Whatever still does not run, or gives 
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from .runtimes import CpuRuntime, GpuRuntime
-from .tensors import Encoder, dequantize
+from .tensors import Encoder, TensorType, dequantize
 
 MOST_EXAMPLES = 64
 MOST_INPUT_BYTES = 4 * 2**20  # activations are some ten times the input; together they should stay near the caches
@@ -64,44 +66,95 @@ def with_batch(content: bytes, batch_size: int) -> bytes:
     return bytes(changed)
 
 
-def find_plan(path: Path, kernels: str, encoder: Encoder, stored: np.ndarray) -> Plan:
+def find_plan(path: Path, kernels: str, examples: Examples) -> Plan:
     """The fastest way through the file that gives the outputs of one example at a time.
 
     Args:
       path: the file.
       kernels: a key of `runtimes.KERNELS`.
-      encoder: from stored examples to the file's input.
-      stored: the test set's stored inputs, shape (N, ...); the first ones prove the plan.
+      examples: all of them; the first ones prove the plan.
     """
     one_by_one = Plan(path, kernels, batch_size=1)
     runtime = one_by_one.load()
-    batch_size = min(
-        len(stored), preferred_batch_size(runtime.input.dtype.itemsize * int(np.prod(runtime.input.shape)))
-    )
+    if any(kind.shape[:1] != (1,) for kind in (*runtime.inputs, *runtime.outputs)):
+        return one_by_one
+    example_bytes = sum(kind.dtype.itemsize * math.prod(kind.shape) for kind in runtime.inputs)
+    batch_size = min(len(examples), preferred_batch_size(example_bytes))
     if batch_size < 2:
         return one_by_one
-    tensor = encoder(stored[:batch_size])
-    expected = np.concatenate([runtime.run(tensor[i : i + 1]) for i in range(batch_size)])
+    tensors = examples.tensors(0, batch_size)
+    alone = [runtime.run([tensor[i : i + 1] for tensor in tensors]) for i in range(batch_size)]
+    expected = [np.concatenate(rows) for rows in zip(*alone, strict=True)]
     candidates = (path, with_batch(path.read_bytes(), batch_size))
     plans = (Plan(model, kernels, batch_size) for model in candidates)
-    return next((plan for plan in plans if _gives(plan, tensor, expected)), one_by_one)
+    return next((plan for plan in plans if _gives(plan, tensors, expected)), one_by_one)
 
 
-def run_all(plan: Plan, encoder: Encoder, stored: np.ndarray, num_workers: int) -> np.ndarray:
-    """Runs every example, in `num_workers` threads with an interpreter each, and gives float32 outputs (N, ...).
+class Examples:
+    """All stored examples, mapped from disk, and how they become a file's input tensors.
+
+    Args:
+      stored: an array (N, ...) for each input of the file, in its order.
+      encoders: one for each, from stored examples to the input tensor.
+    """
+
+    def __init__(self, stored: Sequence[np.ndarray], encoders: Sequence[Encoder]):
+        self.stored, self.encoders = stored, encoders
+
+    def __len__(self) -> int:
+        return len(self.stored[0])
+
+    def tensors(self, begin: int, end: int) -> list[np.ndarray]:
+        """The input tensors of some examples."""
+        return [encode(array[begin:end]) for encode, array in zip(self.encoders, self.stored, strict=True)]
+
+
+def run_all(plan: Plan, examples: Examples, outputs: Outputs, num_workers: int) -> None:
+    """Runs every example, in `num_workers` threads with an interpreter each.
 
     The interpreter lets other threads run while it works, so this uses the cores with every kernel set.
     """
-    shards = np.array_split(stored, max(1, min(num_workers, len(stored) // plan.batch_size)))
+    count = len(examples)
+    shards = np.array_split(np.arange(count), max(1, min(num_workers, count // plan.batch_size)))
     with ThreadPoolExecutor(len(shards)) as pool:
-        return np.concatenate(list(pool.map(lambda shard: _run_shard(plan, encoder, shard), shards)))
+        list(pool.map(lambda shard: _run_shard(plan, examples, outputs, shard[0], shard[-1] + 1), shards))
 
 
-def run_one_by_one(runtime: CpuRuntime | GpuRuntime, encoder: Encoder, stored: np.ndarray) -> np.ndarray:
-    """Runs every example alone in one runtime, and gives float32 outputs (N, ...)."""
-    return np.concatenate(
-        [dequantize(runtime.run(encoder(stored[i : i + 1])), runtime.output) for i in range(len(stored))]
-    )
+def run_one_by_one(runtime: CpuRuntime | GpuRuntime, examples: Examples, outputs: Outputs) -> None:
+    """Runs every example alone in one runtime."""
+    for number in range(len(examples)):
+        outputs.write(number, runtime.run(examples.tensors(number, number + 1)))
+
+
+class Outputs:
+    """Where float32 outputs go: an array (N, ...) on disk for each output of the file, `outputs-NUMBER.npy`.
+
+    Args:
+      folder: of the files.
+      kinds: the file's outputs.
+      count: N.
+    """
+
+    def __init__(self, folder: Path, kinds: Sequence[TensorType], count: int):
+        self.kinds = kinds
+        self.arrays = [
+            np.lib.format.open_memmap(
+                folder / f"outputs-{number}.npy", "w+", "float32", (count, *self.example_shape(kind))
+            )
+            for number, kind in enumerate(kinds)
+        ]
+
+    @staticmethod
+    def example_shape(kind: TensorType) -> tuple[int, ...]:
+        """The shape of one example's output: a first axis of 1 is the batch."""
+        return kind.shape[1:] if kind.shape[:1] == (1,) else kind.shape
+
+    def write(self, begin: int, tensors: Sequence[np.ndarray]) -> None:
+        """Keeps what one run gave for the examples from `begin` on."""
+        for array, kind, values in zip(self.arrays, self.kinds, tensors, strict=True):
+            real = dequantize(values, kind)
+            rows = real if kind.shape[:1] == (1,) else real[None]
+            array[begin : begin + len(rows)] = rows
 
 
 def num_usable_cores() -> int:
@@ -109,23 +162,27 @@ def num_usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run_shard(plan: Plan, encoder: Encoder, shard: np.ndarray) -> np.ndarray:
+def _run_shard(plan: Plan, examples: Examples, outputs: Outputs, begin: int, end: int) -> None:
     runtime = plan.load()
-    outputs = []
-    for begin in range(0, len(shard), plan.batch_size):
-        examples = shard[begin : begin + plan.batch_size]
-        tensor = encoder(examples)
-        missing = plan.batch_size - len(tensor)  # the last run repeats its last example to be full
-        full = np.concatenate([tensor, np.repeat(tensor[-1:], missing, axis=0)]) if missing else tensor
-        outputs.append(dequantize(runtime.run(full)[: len(examples)], runtime.output))
-    return np.concatenate(outputs)
+    for first in range(begin, end, plan.batch_size):
+        last = min(first + plan.batch_size, end)
+        tensors = examples.tensors(first, last)
+        missing = plan.batch_size - (last - first)  # the last run repeats its last example to be full
+        if missing:
+            tensors = [np.concatenate([tensor, np.repeat(tensor[-1:], missing, axis=0)]) for tensor in tensors]
+        found = runtime.run(tensors)
+        outputs.write(first, [values[: last - first] for values in found] if missing else found)
 
 
-def _gives(plan: Plan, tensor: np.ndarray, expected: np.ndarray) -> bool:
+def _gives(plan: Plan, tensors: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> bool:
     try:
-        found = plan.load().run(tensor)
+        found = plan.load().run(tensors)
     except (RuntimeError, ValueError):
         return False
+    return all(_equal(values, wanted) for values, wanted in zip(found, expected, strict=True))
+
+
+def _equal(found: np.ndarray, expected: np.ndarray) -> bool:
     if found.shape != expected.shape:
         return False
     largest = np.abs(expected.astype("float64")).max()

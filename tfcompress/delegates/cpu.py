@@ -7,15 +7,12 @@ reference kernels are the plain definition of each operation, slow, and what the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ..core.errors import expect
+from ..core.tasks.task import BoundTask, Task
 from ..core.types import Artifact, Data, Finding
 from . import judge, worker
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +23,6 @@ class _Cpu:
       num_threads: threads of the latency measurement, at least 1. The pass over the test set uses every core,
         whatever this says. Defaults to 1.
       time_limit_s: seconds after which the child process is killed and the check fails. Defaults to 600.
-      min_agreement: the least top-1 agreement, in [0, 1], with each run that it is compared with, the Keras model
-        for one; below it the check fails. Defaults to 0.9, which int8 passes and a broken file does not.
 
     Raises:
       InvalidValue: a setting out of its range.
@@ -37,7 +32,6 @@ class _Cpu:
 
     num_threads: int = 1
     time_limit_s: float = 600.0
-    min_agreement: float = 0.9
 
     def __post_init__(self) -> None:
         expect(self.num_threads >= 1, self, "num_threads", "must be 1 or more", "Use 1.")
@@ -48,21 +42,25 @@ class _Cpu:
         """As the report calls it, for example "cpu-xnnpack"."""
         return f"cpu-{self.kernels}"
 
-    def run(self, artifact: Artifact, data: Data, against: Mapping[str, np.ndarray]) -> Finding:
+    def run(self, artifact: Artifact, data: Data, against: judge.Runs, task: Task | BoundTask | None = None) -> Finding:
         """Runs `artifact` in a child process.
 
         Args:
           artifact: the exported file.
           data: its test split is run, all of it.
-          against: outputs (N, classes) of other runs of the model by name, compared example by example.
+          against: outputs (N, ...) of other runs of the model, by run and by output, compared example by example.
+          task: what the outputs mean, and how close they must come. Defaults to None: the data's.
 
         Returns:
-          A Finding; "fail" for a file that does not load, crashes, takes too long, or gives other predictions.
+          A Finding; "fail" for a file that does not load, crashes, takes too long, or departs from the other runs.
+
+        Raises:
+          InvalidValue: when neither `task` nor the data says what the outputs mean.
         """
+        known = judge.task_for(self, task, data, artifact)
         job = worker.Job(str(artifact.path.resolve()), self.kernels, data.scale, data.offset, self.num_threads)
-        seen = worker.observe(job, data.test.inputs, self.time_limit_s)
-        device = f"CPU, {self.kernels} kernels"
-        return judge.finding(self.name, seen, data.test.labels, against, self.min_agreement, device)
+        seen = worker.observe(job, data.test_on_disk, artifact.inputs, self.time_limit_s)
+        return judge.finding(self.name, seen, artifact, data, known, against, f"CPU, {self.kernels} kernels")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,9 @@ _REFUSALS = re.compile(
     r"(?P<gpu>\d+) operations will run on the GPU, and the remaining (?P<cpu>\d+) operations",
     re.DOTALL,
 )
+_NOT_YET = re.compile(
+    r"^ERROR: (?:\[[^\]\n]*\] *)?(?P<what>[A-Z][\w ]*?) (?P<reason>not yet supported)\b", re.MULTILINE
+)
 
 
 def adapter(log: str) -> str:
@@ -40,12 +43,17 @@ def has_no_adapter(log: str) -> bool:
 
 
 def refusals(log: str) -> tuple[Refusal, ...]:
-    """The operations that the delegate refused, each with its own words.
+    """The operations that the delegate refused, each with its own words; or what it does not take in any file.
 
     >>> refusals("Following operations are not supported by GPU delegate:\\nGATHER: Only support 1D indices\\n"
     ...          "2 operations will run on the GPU, and the remaining 1 operations will run on the CPU.")
     (Refusal(op='GATHER', reason='Only support 1D indices'),)
+    >>> refusals("ERROR: [model_load.cc:316] Variable tensors not yet supported.")
+    (Refusal(op='Variable tensors', reason='not yet supported'),)
     """
+    whole = [Refusal(found["what"], found["reason"]) for found in _NOT_YET.finditer(log)]
+    if whole:
+        return tuple(dict.fromkeys(whole))
     lines = [line for found in _REFUSALS.finditer(log) for line in found["lines"].splitlines()]
     pairs = (line.partition(": ") for line in dict.fromkeys(lines) if line.strip())
     return tuple(Refusal(op.strip(), reason.strip()) for op, _, reason in pairs)

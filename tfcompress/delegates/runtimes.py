@@ -1,8 +1,11 @@
-"""A .tflite file, loaded: by the CPU interpreter under one of three kernel sets, or by the GPU accelerator alone."""
+"""A .tflite file, loaded: by the CPU interpreter under one of three kernel sets, or by the GPU accelerator alone.
+
+Inputs and outputs go by the names of the file's signature; a file without one has the names of its tensors.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,22 +39,23 @@ class CpuRuntime:
         self._interpreter = Interpreter(
             **source, num_threads=num_threads, experimental_op_resolver_type=KERNELS[kernels]
         )
-        details = _only("input", self._interpreter.get_input_details())
         if batch_size is not None:
-            self._interpreter.resize_tensor_input(details["index"], [batch_size, *details["shape"][1:]])
+            for details in self._interpreter.get_input_details():
+                self._interpreter.resize_tensor_input(details["index"], [batch_size, *details["shape"][1:]])
         self._interpreter.allocate_tensors()
-        self.input = TensorType.of(_only("input", self._interpreter.get_input_details()))
-        self.output = TensorType.of(_only("output", self._interpreter.get_output_details()))
-        self._input_index = details["index"]
-        self._output_index = self._interpreter.get_output_details()[0]["index"]
+        inputs, outputs = named_tensors(self._interpreter)
+        self.inputs = tuple(TensorType.of(details, name) for name, details in inputs.items())
+        self.outputs = tuple(TensorType.of(details, name) for name, details in outputs.items())
+        self._input_indices = [details["index"] for details in inputs.values()]
+        self._output_indices = [details["index"] for details in outputs.values()]
 
-    def run(self, tensor: np.ndarray) -> np.ndarray:
+    def run(self, tensors: Sequence[np.ndarray]) -> list[np.ndarray]:
         """One run from forgotten state: a recurrent layer's variables would otherwise remember the example before."""
         self._interpreter.reset_all_variables()
-        self._interpreter.set_tensor(self._input_index, tensor)
+        for index, tensor in zip(self._input_indices, tensors, strict=True):
+            self._interpreter.set_tensor(index, tensor)
         self._interpreter.invoke()
-        output: np.ndarray = self._interpreter.get_tensor(self._output_index)
-        return output
+        return [self._interpreter.get_tensor(index) for index in self._output_indices]
 
     def run_again(self) -> None:
         """The last run once more, without moving data: what the latency of a CPU is taken of."""
@@ -79,8 +83,9 @@ class GpuRuntime:
         # The interpreter reads first: it knows scales and zero points, and says of a damaged file what is wrong with
         # it, where the accelerator would crash.
         interpreter = Interpreter(str(model), experimental_op_resolver_type=KERNELS["builtin"])
-        self.input = TensorType.of(_only("input", interpreter.get_input_details()))
-        self.output = TensorType.of(_only("output", interpreter.get_output_details()))
+        inputs, outputs = named_tensors(interpreter)
+        self.inputs = tuple(TensorType.of(details, name) for name, details in inputs.items())
+        self.outputs = tuple(TensorType.of(details, name) for name, details in outputs.items())
         self.num_ops = self.num_delegated_ops = count_ops(interpreter._get_ops_details())  # all of them, or an error
 
         from ai_edge_litert.compiled_model import CompiledModel  # late: it loads the GPU libraries
@@ -97,22 +102,49 @@ class GpuRuntime:
                 gpu_options=GpuOptions(enforce_f32=True),
             ),
         )
-        self._inputs = self._model.create_input_buffers(0)
-        self._outputs = self._model.create_output_buffers(0)
-        self._last: np.ndarray | None = None
+        self._input_buffers = self._model.create_input_buffers(0)
+        self._output_buffers = self._model.create_output_buffers(0)
+        # Buffers go by the accelerator's own order of the signature's names.
+        signature = next(iter(self._model.get_signature_list().values()))
+        self._inputs_of = [_position(signature["inputs"], self.inputs, each) for each in range(len(self.inputs))]
+        self._outputs_of = [_position(signature["outputs"], self.outputs, each) for each in range(len(self.outputs))]
+        self._last: Sequence[np.ndarray] | None = None
 
-    def run(self, tensor: np.ndarray) -> np.ndarray:
+    def run(self, tensors: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Write, run, read: the GPU works on its own, and only reading waits for it."""
-        self._last = tensor
-        self._inputs[0].write(tensor)
-        self._model.run_by_index(0, self._inputs, self._outputs)
-        num_values = int(np.prod(self.output.shape))
-        return np.asarray(self._outputs[0].read(num_values, self.output.dtype.type)).reshape(self.output.shape)
+        self._last = tensors
+        for place, tensor in zip(self._inputs_of, tensors, strict=True):
+            self._input_buffers[place].write(tensor)
+        self._model.run_by_index(0, self._input_buffers, self._output_buffers)
+        return [
+            np.asarray(self._output_buffers[place].read(int(np.prod(kind.shape)), kind.dtype.type)).reshape(kind.shape)
+            for place, kind in zip(self._outputs_of, self.outputs, strict=True)
+        ]
 
     def run_again(self) -> None:
         """The last run once more, writing and reading included."""
         if self._last is not None:
             self.run(self._last)
+
+
+def named_tensors(interpreter: Interpreter) -> tuple[dict[str, Mapping[str, Any]], dict[str, Mapping[str, Any]]]:
+    """The details of a file's inputs and outputs by their names in its signature, or by their own where it has none."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    signatures = interpreter.get_signature_list()
+    if not signatures:
+        return {entry["name"]: entry for entry in inputs}, {entry["name"]: entry for entry in outputs}
+    runner = interpreter.get_signature_runner(next(iter(signatures)))
+    found = []
+    for named, details in ((runner.get_input_details(), inputs), (runner.get_output_details(), outputs)):
+        by_index = {entry["index"]: entry for entry in details}
+        # An input that nothing reads is in the signature alone; it takes what it is given.
+        found.append({name: by_index.get(entry["index"], entry) for name, entry in named.items()})
+    return found[0], found[1]
+
+
+def _position(names: Sequence[str], kinds: Sequence[TensorType], number: int) -> int:
+    name = kinds[number].name
+    return list(names).index(name) if name in names else number
 
 
 def count_ops(ops: list[Mapping[str, Any]]) -> int:
@@ -144,10 +176,3 @@ def count_delegated(ops: list[Mapping[str, Any]]) -> int:
                 taken.add(number)
                 waiting += [int(source) for source in originals[number]["inputs"]]
     return len(taken)
-
-
-def _only(kind: str, details: list[dict[str, Any]]) -> dict[str, Any]:
-    if len(details) != 1:
-        names = ", ".join(str(entry["name"]) for entry in details)
-        raise ValueError(f"the file has {len(details)} {kind}s ({names}); a check knows files with one {kind}")
-    return details[0]

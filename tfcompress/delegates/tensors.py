@@ -18,12 +18,14 @@ class TensorType:
     shape: tuple[int, ...]
     scale: float = 0.0
     zero_point: int = 0
+    name: str = ""
 
     @classmethod
-    def of(cls, details: Mapping[str, Any]) -> TensorType:
+    def of(cls, details: Mapping[str, Any], name: str = "") -> TensorType:
         """Reads one entry of the interpreter's `get_input_details()` or `get_output_details()`."""
         scale, zero_point = details["quantization"]
-        return cls(np.dtype(details["dtype"]), tuple(int(n) for n in details["shape"]), float(scale), int(zero_point))
+        shape = tuple(int(size) for size in details["shape"])
+        return cls(np.dtype(details["dtype"]), shape, float(scale), int(zero_point), name)
 
 
 def quantize(real: np.ndarray, tensor: TensorType) -> np.ndarray:

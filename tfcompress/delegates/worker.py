@@ -1,7 +1,7 @@
 """The child process in which a file is loaded and run, and `observe`, which starts it and collects what it saw.
 
-`python -m tfcompress.delegates.worker FOLDER` reads `job.json` and `inputs.npy` there and writes `outputs.npy` and
-`seen.json`. It imports NumPy and ai_edge_litert, never TensorFlow: it starts in a tenth of a second.
+`python -m tfcompress.delegates.worker FOLDER` reads `job.json` there and writes `outputs-NUMBER.npy` and `seen.json`.
+It imports NumPy and ai_edge_litert, never TensorFlow: it starts in a tenth of a second.
 """
 
 from __future__ import annotations
@@ -14,21 +14,28 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..backend.search_path import for_children
+from ..core.examples.nests import by_name, leaves
+from ..core.examples.spool import Spool
 from ..core.types import Latency
 from . import child, latency, memory
+from .tensors import TensorType
 
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What the child is asked: which file, which runtime, and how stored inputs become what the model sees."""
+    """What the child is asked: which file, which runtime, and how stored inputs become what the model sees.
+
+    `inputs` are (name, .npy file) pairs. They go to the file's inputs of these names, or by position where the file has
+    other names.
+    """
 
     model: str
     runtime: str  # "xnnpack", "builtin", "reference" or "gpu"
@@ -37,6 +44,7 @@ class Job:
     num_threads: int = 1  # of the latency; the pass over all examples uses every core
     with_latency: bool = True
     preload: tuple[str, ...] = ()  # shared libraries that the runtime must find already loaded
+    inputs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,26 +64,31 @@ class Seen:
     batch_size: int = 1
     num_workers: int = 1
     pass_s: float | None = None  # all examples: choosing and proving the batch, encoding, running, decoding
-    outputs: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
+    output_names: tuple[str, ...] = ()  # as the file's signature has them
+    outputs: tuple[np.ndarray, ...] | None = dataclasses.field(default=None, repr=False, compare=False)
     log: str = dataclasses.field(default="", repr=False)
 
 
-def observe(job: Job, stored: np.ndarray, time_limit_s: float, environment: Mapping[str, str] | None = None) -> Seen:
+def observe(
+    job: Job, examples: Spool, names: Sequence[str], time_limit_s: float, environment: Mapping[str, str] | None = None
+) -> Seen:
     """Runs a file over all examples in a child process.
 
     Args:
       job: what to do.
-      stored: inputs as stored, shape (N, ...), at least one.
+      examples: stored inputs, at least one example.
+      names: the model's inputs, in its order; empty where they are not known.
       time_limit_s: seconds, after which the child is killed.
       environment: variables for the child, on top of this process's own.
 
     Returns:
-      What the child saw; `failure` names an error of the runtime, a crash, or that the time was not enough.
+      What the child saw; its outputs are mapped from files that are gone when nothing refers to them any more.
+      `failure` tells an error of the runtime, a crash, or that the time was not enough.
     """
+    job = dataclasses.replace(job, inputs=_named(examples, names))
     with tempfile.TemporaryDirectory(prefix="tfcompress-") as name:
         folder = Path(name)
         (folder / "job.json").write_text(json.dumps(dataclasses.asdict(job)))
-        np.save(folder / "inputs.npy", np.ascontiguousarray(stored))
         end = child.run_limited(
             [sys.executable, "-m", "tfcompress.delegates.worker", name],
             time_limit_s,
@@ -87,15 +100,26 @@ def observe(job: Job, stored: np.ndarray, time_limit_s: float, environment: Mapp
         fields = json.loads((folder / "seen.json").read_text())
         if fields.get("latency"):
             fields["latency"] = Latency(**fields["latency"])
-        outputs = None if fields["failure"] else np.load(folder / "outputs.npy")
+        fields["output_names"] = tuple(fields["output_names"])
+        outputs = None
+        if not fields["failure"]:  # a mapped file lasts until it is let go, though its name is gone with the folder
+            paths = (folder / f"outputs-{number}.npy" for number in range(len(fields["output_names"])))
+            outputs = tuple(np.load(path, mmap_mode="r") for path in paths)
         return Seen(**fields, outputs=outputs, log=end.log)
+
+
+def _named(examples: Spool, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """(name, path) of each stored input: by the model's names, or the data's own, or by number."""
+    own = examples.paths if isinstance(examples.paths, Mapping) else range(len(leaves(examples.paths)))
+    paths = by_name(examples.paths, list(names) or [str(name) for name in own], "inputs")
+    return tuple((name, str(path)) for name, path in paths.items())
 
 
 def main(folder: Path) -> None:
     """The child: from `job.json` to `seen.json`. An error of the runtime is a result, not a crash."""
     _die_with_parent()
     fields = json.loads((folder / "job.json").read_text())
-    job = Job(**{**fields, "preload": tuple(fields["preload"])})
+    job = Job(**{**fields, "preload": tuple(fields["preload"]), "inputs": tuple(map(tuple, fields["inputs"]))})
     try:
         seen = _look(job, folder)
     except (ValueError, RuntimeError, OSError) as error:
@@ -121,31 +145,47 @@ def _look(job: Job, folder: Path) -> Seen:
     runtime = runtimes.GpuRuntime(path) if on_gpu else runtimes.CpuRuntime(path, job.runtime, job.num_threads)
 
     _begin("running it at batch 1")
-    stored = np.load(folder / "inputs.npy", mmap_mode="r")  # mapped: the examples are no memory of the model's
-    encoder = Encoder(job.scale, job.offset, runtime.input)
-    _expect_shape(runtime.input.shape, stored.shape)
-    runtime.run(encoder(stored[:1]))
+    stored = _arranged(job, runtime.inputs)  # mapped: the examples are no memory of the model's
+    encoders = [Encoder(job.scale, job.offset, kind) for kind in runtime.inputs]
+    examples = batching.Examples(stored, encoders)
+    runtime.run(examples.tensors(0, 1))
     peak = memory.peak_bytes() - before  # before the many measured times, which need memory of their own
     measured = latency.measure(runtime.run_again, job.num_threads) if job.with_latency else None
 
-    _begin(f"running all {len(stored)} examples")
+    _begin(f"running all {len(examples)} examples")
     begin = time.perf_counter()
     num_workers, batch_size = 1, 1
+    outputs = batching.Outputs(folder, runtime.outputs, len(examples))
     if on_gpu:
-        outputs = batching.run_one_by_one(runtime, encoder, stored)
+        batching.run_one_by_one(runtime, examples, outputs)
     else:
         num_workers = batching.num_usable_cores()
-        plan = batching.find_plan(path, job.runtime, encoder, stored)
+        plan = batching.find_plan(path, job.runtime, examples)
         batch_size = plan.batch_size
-        outputs = batching.run_all(plan, encoder, stored, num_workers)
+        batching.run_all(plan, examples, outputs, num_workers)
     pass_s = time.perf_counter() - begin
-    np.save(folder / "outputs.npy", outputs)
-    return Seen("", runtime.num_ops, runtime.num_delegated_ops, measured, peak, batch_size, num_workers, pass_s)
+    names = tuple(kind.name for kind in runtime.outputs)
+    return Seen(
+        *("", runtime.num_ops, runtime.num_delegated_ops, measured, peak, batch_size, num_workers, pass_s),
+        output_names=names,
+    )
 
 
-def _expect_shape(file_shape: tuple[int, ...], stored_shape: tuple[int, ...]) -> None:
-    if file_shape != (1, *stored_shape[1:]):
-        raise ValueError(f"the file takes shape {file_shape}, and one example of the data is {(1, *stored_shape[1:])}")
+def _arranged(job: Job, kinds: Sequence[TensorType]) -> list[np.ndarray]:
+    """The stored inputs in the order of the file's own, by name where it has the names. Raises `ValueError`."""
+    paths = dict(job.inputs)
+    names = [kind.name for kind in kinds]
+    if len(names) != len(paths):
+        raise ValueError(f"the file has {len(names)} inputs ({', '.join(names)}), and the data {len(paths)}")
+    order = names if set(names) == set(paths) else list(paths)
+    stored = [np.load(paths[name], mmap_mode="r") for name in order]
+    for kind, array in zip(kinds, stored, strict=True):
+        if kind.shape != (1, *array.shape[1:]):
+            raise ValueError(
+                f"the file takes shape {kind.shape}{f' as {kind.name!r}' if len(kinds) > 1 else ''}, and one example of"
+                f" the data is {(1, *array.shape[1:])}"
+            )
+    return stored
 
 
 def _begin(phase: str) -> None:

@@ -7,18 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.contracts import FitWithViews
+from ..core.contracts import FitWithViews, data_in
 from ..core.errors import InvalidRecipe, InvalidValue, expect
+from ..core.tasks.presets import Classification
+from ..core.tasks.task import CLASSES, Output
 from ..core.types import Fit
+from ..fitting.objective import objective_in, tells_task
+from ..measuring.outputs import output_specs
 from .losses.asking import LayerLoss
-from .losses.outputs import SoftTargets
 from .losses.weighted import parts_of
 from .teacher_cache.cache import TeacherCache
 
 if TYPE_CHECKING:
     from .teacher_cache.logits import TeacherLogitCache
-
-SOFT_TARGETS = SoftTargets()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class DistilledFit:
 
     fit: Fit
     teacher: Any
-    loss: Callable[..., Any] = SOFT_TARGETS
+    loss: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None
     student_loss_weight: float = 0.1
     cache: bool | str | Path | TeacherCache = False
 
@@ -76,9 +77,18 @@ class DistilledFit:
                 "Load the model and give it instead of a stage's name."
             )
         with scope_of_strategy(model):
-            kept = self._kept_logits(self._cache) if self._cache else None
-            distiller = Distiller(model, self._teachers, self.loss, self.student_loss_weight, self.steps, kept)
+            outputs = self._outputs(model)
+            kept = self._kept_logits(self._cache, outputs) if self._cache else None
+            weight = self.student_loss_weight
+            distiller = Distiller(model, self._teachers, self.loss, weight, self.steps, kept, outputs)
             return self.fit(distiller, callbacks)
+
+    def _outputs(self, model: Any) -> tuple[Output, ...] | None:
+        """What the student's outputs say; None where neither the fit nor its data knows."""
+        data = data_in(self.fit)
+        if data is None or not tells_task(self.fit, data):
+            return None
+        return objective_in(self.fit, model, data, "distilled").task.outputs
 
     @property
     def _cache(self) -> TeacherCache | None:
@@ -86,7 +96,7 @@ class DistilledFit:
             return self.cache
         return TeacherCache(None if self.cache is True else self.cache) if self.cache else None
 
-    def _kept_logits(self, cache: TeacherCache) -> TeacherLogitCache:
+    def _kept_logits(self, cache: TeacherCache, outputs: tuple[Output, ...] | None) -> TeacherLogitCache:
         """What `cache` holds of the teachers' logits in the views of `fit`, checked to be theirs."""
         from ..backend.replicas import in_one_replica
         from .distiller import ask
@@ -99,7 +109,13 @@ class DistilledFit:
                 "distilled.cache needs a fit whose views of an example can be made again. Received: "
                 f"{type(fit).__name__}. Use KerasFit, or cache=False."
             )
-        if any(isinstance(part, LayerLoss) for part, _ in parts_of(self.loss)):
+        known = outputs or Classification().bind(output_specs(self._teachers[0])).outputs
+        if len(known) > 1 or known[0].kind != CLASSES or known[0].rank != 2:
+            raise InvalidValue(
+                "distilled.cache keeps logits (N, classes). Received: a model with other outputs "
+                f"({', '.join(each.name for each in known)}). Use cache=False."
+            )
+        if callable(self.loss) and any(isinstance(part, LayerLoss) for part, _ in parts_of(self.loss)):
             raise InvalidValue(
                 "distilled.cache keeps a teacher's logits. Received: a loss that compares layers. Use cache=False."
             )
@@ -109,7 +125,7 @@ class DistilledFit:
 
         def logits(view: int, indices: Any) -> Any:
             inputs = fit.view(view, indices)
-            return in_one_replica(lambda: ask(self._teachers, inputs)).numpy()
+            return in_one_replica(lambda: ask(self._teachers, inputs, known)[0]).numpy()
 
         kept.require_agreement(logits, fit.num_views)
         kept.hold(fit.num_views)
@@ -119,7 +135,7 @@ class DistilledFit:
 def distilled(
     fit: Fit,
     teacher: Any,
-    loss: Callable[..., Any] = SOFT_TARGETS,
+    loss: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
     student_loss_weight: float = 0.1,
     cache: bool | str | Path | TeacherCache = False,
 ) -> DistilledFit:
@@ -130,8 +146,9 @@ def distilled(
       teacher: a Keras model with the student's inputs and classes; in a recipe, the name of an earlier stage; or a
         tuple of several, whose mean probabilities teach. It may be the student's own earlier self, or smaller than the
         student.
-      loss: (teacher logits, student logits) -> loss of each example, a loss of layers, or a `WeightedSum`. Defaults to
-        `SoftTargets()`.
+      loss: (teacher logits, student logits) -> loss of each example, a loss of layers, or a `WeightedSum`; or a dict of
+        these by output name. Defaults to None: `SoftTargets()` where an output names classes, else the mean squared
+        error of its numbers.
       student_loss_weight: weight of the labels, in [0, 1]. Defaults to 0.1.
       cache: whether the teacher's logits are computed once and kept on disk, for as many views as `fit` has: True for
         ~/.cache/tfcompress/teachers, a folder, or a `TeacherCache`. Defaults to False.
@@ -142,7 +159,7 @@ def distilled(
     Example:
 
     >>> import tfcompress as tfc
-    >>> fit = distilled(tfc.KerasFit(tfc.Digits(), epochs=1), teacher="baseline", loss=SoftTargets(temperature=2.0))
+    >>> fit = distilled(tfc.KerasFit(tfc.Digits(), epochs=1), teacher="baseline", loss=tfc.SoftTargets(2.0))
     >>> fit.steps, fit.needs
     (22, ('baseline',))
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..backend.replicas import num_replicas, whole_batch
 from ..backend.tensorflow import keras, tf
-from ..measuring.outputs import LEAST_PROBABILITY, logits_from
+from ..core.errors import InvalidValue
+from ..core.examples.nests import by_name
+from ..core.tasks.presets import Classification
+from ..core.tasks.task import VALUES, Output
+from ..measuring.outputs import LEAST_PROBABILITY, as_logits, output_specs
 from .features import with_features
-from .losses.asking import LayerLoss, compares_examples
+from .losses.asking import LayerLoss, LossOfLogits, compares_examples
+from .losses.outputs import SoftTargets
 from .losses.weighted import output_loss, parts_of, weight_at
 from .teacher_cache.logits import TeacherLogitCache
 
@@ -24,16 +30,21 @@ class Distiller(keras.Model):
     be wrapped by `prune_low_magnitude` or `quantize_model`.
 
     Args:
-      student: a Keras model, inputs -> logits or, after a softmax, probabilities of shape (batch, classes); trained in
-        place.
-      teacher: a Keras model with the same inputs and classes, or a sequence of them.
+      student: a Keras model of any outputs; trained in place.
+      teacher: a Keras model with the same inputs and outputs, or a sequence of them.
       distillation_loss: (teacher logits, student logits) -> loss of each example, shape (batch,); a loss of layers,
-        such as `Hint`; or a `WeightedSum` of such. One that compares examples says so by `compares_examples = True`:
-        replicas of a tf.distribute.Strategy then give it the whole batch.
+        such as `Hint`; or a `WeightedSum` of such; or a dict of losses by output name. An output of numbers has no
+        logits: its loss is of the numbers themselves. One that compares examples says so by `compares_examples = True`:
+        replicas of a tf.distribute.Strategy then give it the whole batch. Defaults to None: `SoftTargets` where an
+        output names classes, else the mean squared error.
       student_loss_weight: w, in [0, 1]: how much the labels count. Defaults to 0.1.
       kept_logits: a `TeacherLogitCache`; `KerasFit` then gives a dict of inputs and what is kept of them, and the
         teacher is asked where something is missing. Defaults to None: it is always asked.
       num_steps: of the training, for weights that change meanwhile. Defaults to 1, which gives them their last value.
+      outputs: what the student's outputs say, in its order. Defaults to None: one that names a class.
+
+    Raises:
+      InvalidValue: for a loss that cannot teach an output.
 
     Example:
 
@@ -50,14 +61,14 @@ class Distiller(keras.Model):
         self,
         student: Any,
         teacher: Any,
-        distillation_loss: Callable[..., Any],
+        distillation_loss: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None,
         student_loss_weight: float = 0.1,
         num_steps: int = 1,
         kept_logits: TeacherLogitCache | None = None,
+        outputs: tuple[Output, ...] | None = None,
     ):
         super().__init__(name="distiller")
         self.student = student
-        self.distillation_loss = distillation_loss
         self.student_loss_weight = student_loss_weight
         self.num_steps = num_steps
         self.kept_logits = kept_logits
@@ -65,32 +76,38 @@ class Distiller(keras.Model):
         self._student_mean = keras.metrics.Mean(name="student_loss")
         self._teacher_mean = keras.metrics.Mean(name="teacher_loss")
         self._mean = keras.metrics.Mean(name="loss")
-        self._student_logits = logits_from(student)
-        self._of_layers = [part for part, _ in parts_of(distillation_loss) if isinstance(part, LayerLoss)]
+        known = outputs or Classification().bind(output_specs(student)).outputs
+        self._loss_of_each = losses_by_output(distillation_loss, known)
+        self._student_logits = [as_logits(output) for output in known]
+        self._ignored = [output.ignore for output in known]
+        self._of_layers = [
+            part for loss in self._loss_of_each for part, _ in parts_of(loss) if isinstance(part, LayerLoss)
+        ]
         teachers = list(teacher) if isinstance(teacher, Sequence) else [teacher]
-        self._listen_to(teachers)
+        self._listen_to(teachers, known)
         self._features: list[Any] = []
 
-    def _listen_to(self, teachers: Sequence[Any]) -> None:
+    def _listen_to(self, teachers: Sequence[Any], known: tuple[Output, ...]) -> None:
         layers = self._of_layers
         first = with_features(teachers[0], [part.layers[0] for part in layers]) if layers else None
         self._seeing = with_features(self.student, [part.layers[1] for part in layers]) if layers else None
-        pairs = zip(first.outputs[1:], self._seeing.outputs[1:], strict=True) if layers else ()
+        pairs = zip(first.outputs[-len(layers) :], self._seeing.outputs[-len(layers) :], strict=True) if layers else ()
         self._regressors = [
             part.regressor(tuple(theirs.shape), tuple(ours.shape)) or keras.layers.Activation("linear")
             for part, (theirs, ours) in zip(layers, pairs, strict=True)
         ]
         # Closures: Keras must not track the teachers' weights.
-        self._ask_teachers = lambda inputs: ask(teachers, inputs)
-        self._ask_layers = lambda inputs: first(inputs, training=False)[1:] if layers else []
+        self._ask_teachers = lambda inputs: ask(teachers, inputs, known)
+        self._ask_layers = lambda inputs: first(inputs, training=False)[-len(layers) :] if layers else []
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """The student's outputs."""
         inputs = _alone(inputs)
         if self._seeing is None:
             return self.student(inputs, training=training)
-        outputs, *self._features = self._seeing(inputs, training=training)
-        return outputs
+        seen = self._seeing(inputs, training=training)
+        outputs, self._features = seen[: -len(self._of_layers)], seen[-len(self._of_layers) :]
+        return tf.nest.pack_sequence_as(self.student.output, outputs)
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
         """The weighted sum of the student's own loss and the teacher's."""
@@ -104,35 +121,40 @@ class Distiller(keras.Model):
         return loss / num_replicas()  # gradients are summed over the replicas
 
     def _teacher_loss(self, inputs: Any, labels: Any, outputs: Any) -> Any:
-        logits = (self._teacher_logits(inputs), self._student_logits(outputs), labels)
-        progress = tf.cast(self.optimizer.iterations, tf.float32) / self.num_steps
+        theirs = self._teacher_logits(inputs)
+        ours = [logits(values) for logits, values in zip(self._student_logits, tf.nest.flatten(outputs), strict=True)]
+        labels = tf.nest.flatten(labels)
+        progress = tf.minimum(tf.cast(self.optimizer.iterations, tf.float32) / self.num_steps, 1.0)
         compared = iter(zip(self._ask_layers(_alone(inputs)), self._features, self._regressors, strict=True))
         total = 0.0
-        for part, weight in parts_of(self.distillation_loss):
-            seen = whole_batch if compares_examples(part) else _as_it_is
-            if isinstance(part, LayerLoss):
-                theirs, ours, regressor = next(compared)
-                losses = part(seen(theirs), seen(regressor(ours)))
-            else:
-                losses = output_loss(part, *map(seen, logits))
-            total += weight_at(weight, tf.minimum(progress, 1.0)) * tf.reduce_mean(losses)
+        for loss, ignore, *of_outputs in zip(self._loss_of_each, self._ignored, theirs, ours, labels, strict=True):
+            for part, weight in parts_of(loss):
+                seen = whole_batch if compares_examples(part) else _as_it_is
+                if isinstance(part, LayerLoss):
+                    teacher_features, student_features, regressor = next(compared)
+                    mean = tf.reduce_mean(part(seen(teacher_features), seen(regressor(student_features))))
+                else:
+                    given = [seen(values) for values in of_outputs]
+                    mean = mean_counted(output_loss(part, *given), given[-1], ignore)
+                total += weight_at(weight, progress) * mean
         return total
 
-    def _teacher_logits(self, inputs: Any) -> Any:
+    def _teacher_logits(self, inputs: Any) -> list[Any]:
+        """The teachers' logits of each output; kept ones are of a model with one."""
         if self.kept_logits is None or not _has_kept(inputs):
             return self._ask_teachers(_alone(inputs))
         if self.kept_logits.are_held:  # a step without the teacher's graph has some hundred operations less to pass
-            return inputs["logits"]
+            return [inputs["logits"]]
 
         def ask_and_keep() -> Any:
-            logits = self._ask_teachers(inputs["inputs"])
+            (logits,) = self._ask_teachers(inputs["inputs"])
             return self.kept_logits.keep(inputs["views"], inputs["indices"], logits)
 
         def look_again() -> Any:  # the pipeline reads some steps ahead, before what these steps write
             now = self.kept_logits.recall(inputs["views"], inputs["indices"])
             return tf.cond(tf.reduce_all(now["known"]), lambda: now["logits"], ask_and_keep)
 
-        return tf.cond(tf.reduce_all(inputs["known"]), lambda: inputs["logits"], look_again)
+        return [tf.cond(tf.reduce_all(inputs["known"]), lambda: inputs["logits"], look_again)]
 
 
 def _as_it_is(part: Any) -> Any:
@@ -148,10 +170,74 @@ def _alone(inputs: Any) -> Any:
     return inputs["inputs"] if _has_kept(inputs) else inputs
 
 
-def ask(teachers: Sequence[Any], inputs: Any) -> Any:
-    """The teachers' logits for `inputs`; of several, the logits of the mean of their probabilities."""
-    logits = [logits_from(teacher)(teacher(inputs, training=False)) for teacher in teachers]
+def ask(teachers: Sequence[Any], inputs: Any, known: tuple[Output, ...]) -> list[Any]:
+    """The teachers' logits of each output for `inputs`; of several, the logits of the mean of their probabilities."""
+    logits = [
+        [as_logits(output)(values) for output, values in zip(_as_teachers(known, teacher), outputs, strict=True)]
+        for teacher in teachers
+        for outputs in [tf.nest.flatten(teacher(inputs, training=False))]
+    ]
     if len(logits) == 1:
         return logits[0]
+    return [_mean(output, column) for output, column in zip(known, zip(*logits, strict=True), strict=True)]
+
+
+def _as_teachers(known: tuple[Output, ...], teacher: Any) -> list[Output]:
+    """What a teacher's outputs say: as the student's, but for what they end in."""
+    specs = output_specs(teacher)
+    if len(specs) != len(known):
+        raise InvalidValue(
+            f"distilled.teacher must have the student's outputs, {', '.join(each.name for each in known)}. Received: "
+            f"{', '.join(spec.name for spec in specs)}. Use a teacher of the same task."
+        )
+    return [
+        output if output.kind == VALUES else dataclasses.replace(output, from_logits=not spec.activation)
+        for output, spec in zip(known, specs, strict=True)
+    ]
+
+
+def _mean(output: Output, logits: Sequence[Any]) -> Any:
+    if output.kind == VALUES:
+        return sum(logits) / len(logits)
     probabilities = sum(tf.nn.softmax(each) for each in logits) / len(logits)
     return tf.math.log(tf.maximum(probabilities, LEAST_PROBABILITY))
+
+
+def losses_by_output(loss: Any, known: tuple[Output, ...]) -> list[Callable[..., Any]]:
+    """The loss of each output, in the model's order. Raises `InvalidValue` for one that cannot teach its output."""
+    given = by_name(loss, [output.name for output in known], "distillation losses") if isinstance(loss, Mapping) else {}
+    found = []
+    for output in known:
+        chosen = given.get(output.name, None if isinstance(loss, Mapping) else loss)
+        if chosen is None:
+            chosen = squared_error if output.kind == VALUES else SoftTargets()
+        for part, _ in parts_of(chosen):
+            if output.kind == VALUES and isinstance(part, LossOfLogits):
+                raise InvalidValue(
+                    f"distilled.loss must be one of numbers for output {output.name!r}, which names no class. Received:"
+                    f" {type(part).__name__}, which compares distributions over classes. Use None (the mean squared "
+                    "error), losses.Reconstruction(), or a dict of losses by output."
+                )
+        found.append(chosen)
+    return found
+
+
+def mean_counted(losses: Any, labels: Any, ignore: int | None) -> Any:
+    """The mean loss of the examples, or of the steps of sequences, whose class counts; what pads them teaches nothing.
+
+    >>> float(mean_counted(tf.constant([[1.0, 3.0, 50.0]]), tf.constant([[2, 1, 0]]), ignore=0))
+    2.0
+    """
+    if ignore is None:
+        return tf.reduce_mean(losses)
+    if len(labels.shape) == len(losses.shape) + 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if len(labels.shape) != len(losses.shape):  # one-hot, of which no class is left out
+        return tf.reduce_mean(losses)
+    counted = tf.cast(labels != ignore, losses.dtype)
+    return tf.math.divide_no_nan(tf.reduce_sum(losses * counted), tf.reduce_sum(counted))
+
+
+def squared_error(teacher: Any, student: Any) -> Any:
+    """mean (t - s)^2 of each example, (batch,)."""
+    return tf.reduce_mean(tf.reshape((teacher - student) ** 2, [tf.shape(student)[0], -1]), axis=-1)

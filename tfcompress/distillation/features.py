@@ -12,7 +12,7 @@ from ..measuring.measure import plain_name
 
 
 def with_features(model: Any, layers: Sequence[str]) -> Any:
-    """`model` giving [outputs, features of the first layer, ...]; it shares the layers, and trains them.
+    """`model` giving [its outputs, features of the first layer, ...]; it shares the layers, and trains them.
 
     Args:
       model: a functional model, which may be wrapped by tfmot.
@@ -28,4 +28,4 @@ def with_features(model: Any, layers: Sequence[str]) -> Any:
             f"A loss that compares layers expects names of layers of {model.name!r}. Received: {unknown!r}. "
             f"Near it: {near(unknown, found)}."
         )
-    return keras.Model(model.inputs, [model.output, *(found[name].output for name in layers)])
+    return keras.Model(model.inputs, [*model.outputs, *(found[name].output for name in layers)])

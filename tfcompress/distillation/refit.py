@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..backend.tensorflow import keras, tf
 from ..core.errors import InvalidRecipe, NothingHappened, UnsupportedModel, expect
+from ..core.examples.nests import Nest, leaves
 from ..core.remarks import remark
 from ..core.types import SPARSITY, Data, Promise
-from ..data.sampling import batches
+from ..data.sampling import batches, drawn
 from ..measuring.measure import kernels, plain_name
+from ..measuring.outputs import taken_by
 from ..models_io.copying import copy_model
 
 if TYPE_CHECKING:
@@ -137,23 +139,20 @@ class Refit:
           UnsupportedModel: when the teacher has not the same layers.
           NothingHappened: when the model has no layer that could be refitted.
         """
-        import numpy as np
 
         if not isinstance(self.teacher, keras.Model):
             raise InvalidRecipe(
                 f"Refit.teacher must be a Keras model outside of a recipe. Received: {self.teacher!r}. Load the model "
                 "and give it instead of a stage's name."
             )
-        stored = data.train.inputs
-        chosen = np.random.default_rng(self.seed).permutation(len(stored))[: self.num_examples]
-        inputs = data.model_inputs(stored[chosen])
+        inputs = taken_by(model, data, drawn(data, self.num_examples, self.seed).inputs)
         return reconstruct(model, self.teacher, inputs, self.num_positions, self.ridge, self.seed)
 
 
 def reconstruct(
     pruned_model: Any,
     original_model: Any,
-    inputs: np.ndarray,
+    inputs: Nest,
     num_positions: int = 20_000,
     ridge: float = 0.01,
     seed: int = 0,
@@ -163,7 +162,7 @@ def reconstruct(
     Args:
       pruned_model: a model with zeros in its kernels.
       original_model: the same layers, before pruning.
-      inputs: as the models see them, (examples, ...).
+      inputs: as the models take them: an array (examples, ...), or a list of them.
       num_positions: rows of X at most, at least 1. Defaults to 20,000.
       ridge: as a share of the mean square of the inputs, above 0. Defaults to 0.01.
       seed: of the draw of positions. Defaults to 0.
@@ -204,7 +203,7 @@ def _layers(model: Any) -> list[Any]:
 
 
 def _rows(
-    layer: Any, model: Any, whole: Any, original: Any, inputs: np.ndarray, num_positions: int, seed: int
+    layer: Any, model: Any, whole: Any, original: Any, inputs: Nest, num_positions: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """X and Y at positions drawn from each batch: all of them would be gigabytes in a wide layer."""
     import numpy as np
@@ -213,8 +212,9 @@ def _rows(
     asks = [keras.backend.function(each.inputs, [part.input]) for each, part in ((model, layer), (original, whole))]
     rows, wanted = [], []
     for batch in batches(inputs, BATCH_SIZE):
-        ours, theirs = (_kernel_inputs(layer, ask([batch])[0]) for ask in asks)
-        drawn = rng.permutation(len(ours))[: -(-num_positions * len(batch) // len(inputs))]
+        arrays = leaves(batch)
+        ours, theirs = (_kernel_inputs(layer, ask(arrays)[0]) for ask in asks)
+        drawn = rng.permutation(len(ours))[: -(-num_positions * len(arrays[0]) // len(leaves(inputs)[0]))]
         rows.append(ours[drawn])
         wanted.append(theirs[drawn] @ _matrix(whole) + _bias(whole))
     return np.concatenate(rows), np.concatenate(wanted)

@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any
 from ..backend.native import captured_stderr
 from ..backend.tensorflow import saving_utils, tf, without_keras_3
 from ..core.errors import ConversionFailed, InvalidValue
+from ..core.examples.nests import fitted
+from ..core.examples.source import batches_of, taken
+from ..core.tasks.presets import Classification
 from ..core.types import Artifact, Data
+from ..data.dataset import as_data
 from ..measuring.measure import plain_name
+from ..measuring.outputs import gives_dict, input_specs, input_tensors, output_specs
 from ..measuring.tflite import zipped_bytes
 from ..models_io.copying import copy_model
 from .strided_pointwise import with_strides_before
@@ -23,19 +28,26 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None]) -> Artifact:
+def convert(model: Any, data: Any, path: str | Path, mode: str, configure: Callable[[Any], None]) -> Artifact:
     """Writes `model` to `path` by TensorFlow's converter as `configure` sets it.
+
+    Lengths that the model leaves open are those of the first example of `data`, as TFLite wants to know them; without
+    data they stay open.
 
     Raises:
       ConversionFailed: with what the converter says of it.
     """
-    copy = copy_model(model, batch_size=1)
+    copy = copy_model(model, batch_size=1, shapes=_closed_shapes(model, data), names=_input_names(model))
     plain = {layer.name: plain_name(layer) for layer in copy.layers}
     copy.output_names = [plain.get(name, name) for name in copy.output_names]  # the file's: without tfmot's "quant_"
+    if gives_dict(model):
+        copy.output_names = [spec.name for spec in output_specs(model)]
     try:
         with warnings.catch_warnings(), captured_stderr(), without_keras_3():
             # A quantization-aware model comes without a representative data set: that is its point.
             warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
+            # Which the converter itself uses to calibrate several inputs by name.
+            warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
             converter = tf.lite.TFLiteConverter.from_keras_model(_with_one_function(copy))
             configure(converter)
             data = converter.convert()
@@ -44,7 +56,26 @@ def convert(model: Any, path: Path, mode: str, configure: Callable[[Any], None])
             f"The TFLite converter could not write {mode}. Its reason: {_reason(error)} Look for a layer that TFLite "
             "has no operation for."
         ) from error
-    return write(data, path, mode)
+    return write(data, path, mode, model)
+
+
+def _input_names(model: Any) -> dict[str, str]:
+    """The keys of a dict of inputs, by which data has them, for the input layers, whose names the file will have."""
+    layers = [tensor.node.layer.name for tensor in input_tensors(model)]
+    keys = [spec.name for spec in input_specs(model)] if isinstance(model.input, dict) else layers
+    free = set(keys).isdisjoint({layer.name for layer in model.layers} - set(layers))
+    return dict(zip(layers, keys, strict=True)) if free else {}
+
+
+def _closed_shapes(model: Any, data: Any) -> dict[str, tuple[int, ...]]:
+    """The shape of one example for each input layer, where the model leaves a length open."""
+    specs = input_specs(model)
+    if data is None or not any(None in spec.shape[1:] for spec in specs):
+        return {}
+    known = as_data(data, "convert.data")
+    arrays = fitted(known.model_inputs(next(batches_of(known.train, 1))[0]), specs)
+    layers = [tensor.node.layer.name for tensor in input_tensors(model)]
+    return {name: array.shape[1:] for name, array in zip(layers, arrays, strict=True)}
 
 
 def _with_one_function(model: Any) -> Any:
@@ -63,34 +94,56 @@ def _with_one_function(model: Any) -> Any:
     return carrier
 
 
-def write(data: bytes, path: Path, mode: str) -> Artifact:
-    """Writes the content of a .tflite as `path`, whole or not at all."""
-    data = with_strides_before(data)
+def write(data: bytes, path: str | Path, mode: str, model: Any) -> Artifact:
+    """Writes the content of a .tflite made of `model` as `path`, whole or not at all."""
+    path, data = Path(path), with_strides_before(data)
     partial = path.with_name(f".partial-{path.name}")
     try:
         partial.write_bytes(data)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
-    return Artifact(path, mode, len(data), zipped_bytes(data), hashlib.sha256(data).hexdigest())
+    names = tuple(spec.name for spec in input_specs(model))
+    digest = hashlib.sha256(data).hexdigest()
+    return Artifact(path, mode, len(data), zipped_bytes(data), digest, names, output_specs(model))
 
 
-def to_calibrate(data: Data | None, exporter: object) -> Data:
-    """`data`, which `exporter` calibrates with. Raises `InvalidValue` when there is none."""
+def to_calibrate(data: Any, exporter: object) -> Data:
+    """`data`, or what `dataset` makes data of, to calibrate with. Raises `InvalidValue` where there is none."""
+    name = f"{type(exporter).__name__}.convert"
     if data is None:
-        name = type(exporter).__name__
-        raise InvalidValue(f"{name}.convert needs data to calibrate with. Received: None. Give some, or use Float32().")
-    return data
+        raise InvalidValue(f"{name} needs data to calibrate with. Received: None. Give some, or use Float32().")
+    return as_data(data, f"{name}.data")
 
 
-def representative_dataset(data: Data, num_examples: int, seed: int, stratified: bool = False) -> Iterator[list[Any]]:
-    """Examples of the training split to calibrate with, one at a time, drawn at random.
+def representative_dataset(
+    model: Any, data: Data, num_examples: int, seed: int, labels: np.ndarray | None = None
+) -> Iterator[Any]:
+    """Examples of the training split to calibrate with, one at a time, drawn at random; of a stream the first ones.
 
-    With `stratified` each class has equally many, as far as there are.
+    With `labels` each class has equally many, as far as there are. Several inputs go by name: the file has an order of
+    its own.
+
+    Raises:
+      InvalidValue: when the examples do not fit the model's inputs.
     """
-    inputs = data.train.inputs
-    for index in chosen_examples(len(inputs), num_examples, seed, data.train.labels if stratified else None):
-        yield [data.model_inputs(inputs[index : index + 1])]
+    specs = input_specs(model)
+    drawn = taken(data.train, num_examples, lambda count, most: chosen_examples(count, most, seed, labels))
+    for number in range(len(drawn)):
+        arrays = fitted(data.model_inputs(drawn.batch([number])[0]), specs)
+        yield arrays if len(arrays) == 1 else dict(zip([spec.name for spec in specs], arrays, strict=True))
+
+
+def class_labels(data: Data) -> np.ndarray | None:
+    """The class of each training example, (N,); None where targets are no classes, or not in memory."""
+    import numpy as np
+
+    if data.task is not None and not isinstance(data.task, Classification):
+        return None
+    targets = getattr(data.train, "targets", None)
+    if not isinstance(targets, np.ndarray) or targets.dtype.kind not in "iu" or targets.size != len(targets):
+        return None
+    return targets.reshape(-1)
 
 
 def chosen_examples(num_all: int, num_examples: int, seed: int, labels: np.ndarray | None = None) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backend.tensorflow import tf
-from ..core.types import Artifact, Data
+from ..core.types import Artifact
 from .converting import convert
 
 
@@ -24,10 +24,10 @@ class DynamicRange:
         """What the file is."""
         return "dynamic_range"
 
-    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
 
         def configure(converter: Any) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
-        return convert(model, path, self.mode, configure)
+        return convert(model, data, path, self.mode, configure)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backend.tensorflow import tf
-from ..core.types import Artifact, Data
+from ..core.types import Artifact
 from .converting import convert
 
 
@@ -24,11 +24,11 @@ class Float16:
         """What the file is."""
         return "float16"
 
-    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
 
         def configure(converter: Any) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
 
-        return convert(model, path, self.mode, configure)
+        return convert(model, data, path, self.mode, configure)

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ..core.types import Artifact, Data
+from ..core.types import Artifact
 from .converting import convert
 
 
@@ -23,6 +23,6 @@ class Float32:
         """What the file is."""
         return "float32"
 
-    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
-        return convert(model, path, self.mode, lambda converter: None)
+        return convert(model, data, path, self.mode, lambda converter: None)

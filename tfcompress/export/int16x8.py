@@ -8,7 +8,7 @@ from typing import Any
 
 from ..backend.tensorflow import is_quantization_aware, tf
 from ..core.errors import ConversionFailed, expect
-from ..core.types import Artifact, Data
+from ..core.types import Artifact
 from .converting import convert, representative_dataset, to_calibrate
 
 
@@ -48,7 +48,7 @@ class Int16x8:
         """What the file is."""
         return "int16x8_float_io" if self.float_inputs_and_outputs else "int16x8"
 
-    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`, or without data `InvalidValue`."""
         if is_quantization_aware(model):
             raise ConversionFailed(
@@ -62,9 +62,9 @@ class Int16x8:
             both = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
             converter.target_spec.supported_ops = [both, tf.lite.OpsSet.TFLITE_BUILTINS]
             converter.representative_dataset = lambda: representative_dataset(
-                calibration, self.num_representative, self.seed
+                model, calibration, self.num_representative, self.seed
             )
             if not self.float_inputs_and_outputs:
                 converter.inference_input_type = converter.inference_output_type = tf.int16
 
-        return convert(model, path, self.mode, configure)
+        return convert(model, data, path, self.mode, configure)

@@ -11,7 +11,7 @@ from ..backend.tensorflow import is_quantization_aware, tf
 from ..core.errors import InvalidValue, expect
 from ..core.remarks import remark
 from ..core.types import Artifact, Data
-from .converting import chosen_examples, convert, representative_dataset, to_calibrate
+from .converting import chosen_examples, class_labels, convert, representative_dataset, to_calibrate
 
 HANDFUL = 5  # examples of a class, below which its ranges are a matter of luck
 
@@ -62,7 +62,7 @@ class Int8:
         scales = "" if self.per_channel else "_per_tensor"
         return f"int8{scales}_float_io" if self.float_inputs_and_outputs else f"int8{scales}"
 
-    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all; remarks when a class has fewer than five of the calibration examples.
 
         Raises:
@@ -78,20 +78,28 @@ class Int8:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if calibration is not None:
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+                labels = class_labels(calibration) if self.stratified else None
                 converter.representative_dataset = lambda: representative_dataset(
-                    calibration, self.num_representative, self.seed, self.stratified
+                    model, calibration, self.num_representative, self.seed, labels
                 )
                 converter._experimental_disable_per_channel = not self.per_channel  # it has no public name
             if not self.float_inputs_and_outputs:
                 converter.inference_input_type = converter.inference_output_type = tf.int8
 
-        return convert(model, path, self.mode, configure)
+        return convert(model, data, path, self.mode, configure)
 
     def _look_at_examples(self, data: Data) -> None:
         """Remarks, or with `stratified` refuses, fewer than a handful of examples of a class."""
         import numpy as np
 
-        labels = np.asarray(data.train.labels)
+        labels = class_labels(data)
+        if labels is None:
+            if self.stratified:
+                raise InvalidValue(
+                    f"Int8.stratified draws equally many examples of each class. Received: {data.title}, whose targets "
+                    "are no classes (N,) in memory. Use stratified=False."
+                )
+            return
         drawn = chosen_examples(len(labels), self.num_representative, self.seed, labels if self.stratified else None)
         counts = {int(label): int((labels[drawn] == label).sum()) for label in np.unique(labels)}
         few = {label: count for label, count in counts.items() if count < HANDFUL}

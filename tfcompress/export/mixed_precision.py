@@ -20,6 +20,7 @@ from ..core.types import FLOAT32, Artifact, Bits, Data
 from ..measuring import tflite
 from ..measuring.layer_map import LayerOp, layer_ops
 from ..measuring.measure import leaf_layers
+from ..measuring.outputs import input_specs
 from .converting import convert, representative_dataset, to_calibrate, write
 
 STORED = {4: "INT4", 8: "INT8", FLOAT32: "FLOAT32"}  # as what a file stores weights of so many bits
@@ -66,7 +67,7 @@ class MixedPrecision:
         """What the file is."""
         return f"mixed{self.weight_bits}" if self.per_layer else f"int{self.weight_bits}_weights"
 
-    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all.
 
         Raises:
@@ -84,15 +85,15 @@ class MixedPrecision:
         layers = {layer.name: layer for layer in leaf_layers(model)}
         with tempfile.TemporaryDirectory() as folder:
             plain = Path(folder) / "float32.tflite"
-            convert(model, plain, "float32", lambda converter: None)
+            convert(model, data, plain, "float32", lambda converter: None)
             found = layer_ops(plain, layers)
             bits = self._bits(found, layers)
             with _quietly():
-                content = _quantized(plain, bits, self._calibration(calibration))
+                content = _quantized(plain, bits, self._calibration(model, calibration))
             made = Path(folder) / "made.tflite"
             made.write_bytes(content)
             _require_bits(made, layers, bits)
-        return write(content, path, self.mode)
+        return write(content, path, self.mode, model)
 
     def _bits(self, found: tuple[LayerOp, ...], layers: Mapping[str, Any]) -> dict[LayerOp, Bits]:
         """The bits of each operation with a kernel; those whose layer no name gives away get the common ones."""
@@ -101,8 +102,11 @@ class MixedPrecision:
         bits = by_layer(with_kernels, self.weight_bits, self.per_layer, owner, expected)
         return {op: bits.get(op.layer or "", self.weight_bits) for op in found}
 
-    def _calibration(self, data: Data) -> list[Any]:
-        return [example[0] for example in representative_dataset(data, self.num_representative, self.seed)]
+    def _calibration(self, model: Any, data: Data) -> list[dict[str, Any]]:
+        """Examples by the names of the model's inputs."""
+        names = [spec.name for spec in input_specs(model)]
+        examples = representative_dataset(model, data, self.num_representative, self.seed)
+        return [example if isinstance(example, dict) else {names[0]: example[0]} for example in examples]
 
 
 def _quantized(plain: Path, bits: Mapping[LayerOp, Bits], examples: list[Any]) -> bytes:
@@ -124,10 +128,14 @@ def _quantized(plain: Path, bits: Mapping[LayerOp, Bits], examples: list[Any]) -
         made = quantizer.Quantizer(str(plain), recipe.get_quantization_recipe())
         interpreter = tfl_interpreter_utils.create_tfl_interpreter(str(plain))
         (signature,) = interpreter.get_signature_list()
-        (name,) = interpreter.get_signature_list()[signature]["inputs"]
+        names = interpreter.get_signature_list()[signature]["inputs"]
         # The quantizer's own calibration follows a moving average, which clips what is rare.
         watch = calibrator.Calibrator(str(plain), qsv_update_func=qsv_utils.min_max_update)
-        watch.calibrate({signature: [{name: example} for example in examples]}, recipe)
+        by_file = [
+            example if set(example) == set(names) else dict(zip(names, example.values(), strict=True))
+            for example in examples
+        ]
+        watch.calibrate({signature: by_file}, recipe)
         return bytes(made.quantize(watch.get_model_qsvs(), enable_progress_report=False).quantized_model)
     except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
         reason = " ".join(str(error).split())

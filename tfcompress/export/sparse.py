@@ -17,7 +17,7 @@ from ..backend.native import captured_stderr
 from ..backend.search_path import PACKAGE_PARENT, for_children
 from ..backend.tensorflow import tf
 from ..core.errors import ConversionFailed, expect
-from ..core.types import Artifact, Data, Exporter
+from ..core.types import Artifact, Exporter
 from ..measuring.tflite import zipped_bytes
 from .float32 import Float32
 
@@ -101,17 +101,19 @@ class Smallest:
         """What the file is."""
         return f"{self.exporter.mode}_smallest"
 
-    def convert(self, model: Any, data: Data | None, path: Path) -> Artifact:
+    def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
+        path = Path(path)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
             plain = Path(folder) / "plain.tflite"
-            self.exporter.convert(model, data, plain)
+            made = self.exporter.convert(model, data, plain)
             files = {"plain": plain, "sparse": Path(folder) / "sparse.tflite"}
             usable = [found for found in encodings(plain, files["sparse"]) if not found.refused]
             smallest = min(usable, key=lambda found: getattr(found, self.by))
             os.replace(files[smallest.name], path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return Artifact(path, self.mode, smallest.raw_bytes, smallest.zipped_bytes, digest)
+        sizes = (smallest.raw_bytes, smallest.zipped_bytes, digest)
+        return Artifact(path, self.mode, *sizes, made.inputs, made.outputs)
 
 
 def encodings(plain: Path, sparse: Path) -> tuple[Encoding, Encoding]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from ..core.contracts import DataWithClassNames, DataWithScalings
 from ..core.errors import InvalidValue, NoBetterThanChance, UnsupportedModel, expect
+from ..core.examples.source import Split
+from ..core.tasks import metrics
+from ..core.tasks.presets import Classification
+from ..core.tasks.task import BINARY, LABELS, Output
 from ..core.types import CLUSTERS, INT8_RANGES, LEVELS, SPARSITY, Data, Promise
 from ..data.sampling import batches
+from ..measuring.outputs import output_specs
 from ..models_io.copying import copy_model
-
-if TYPE_CHECKING:
-    import numpy as np
 
 BATCH_SIZE = 32
 EVERYTHING = frozenset({SPARSITY, CLUSTERS, LEVELS, INT8_RANGES})
@@ -50,11 +52,11 @@ class Unchanged:
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateOnly:
-    """Leaves the model as it is, and makes sure that it fits the data and does not guess.
+    """Leaves a classifier as it is, and makes sure that it fits the data and does not guess.
 
     A model that gets pixels in another range than it was trained on predicts as if by chance, and all that is then
-    measured is noise. Chance is the share of the most frequent class; the model must be above it by two standard
-    errors.
+    measured is noise. Chance is the accuracy of always giving the most frequent class, for several labels the mean F1
+    of always giving all of them; the model must be above it by two standard errors.
 
     Args:
       num_examples: of the test split that are evaluated, at least 1. Defaults to 512.
@@ -94,23 +96,25 @@ class EvaluateOnly:
         """Gives a copy of `model`, once it has been evaluated.
 
         Raises:
-          UnsupportedModel: when its outputs are not (N, classes).
+          UnsupportedModel: when its outputs are not (N, classes), or one number for two classes.
           InvalidValue: when it does not know as many classes as the data has, or when the scaling is not known.
           NoBetterThanChance: when it guesses.
         """
-        examples = data.test.head(self.num_examples)
-        _require_classes(model, data)
-        accuracy = _accuracy(model, data.model_inputs(examples.inputs), examples.labels)
-        chance = _chance(examples.labels)
-        if self.known_scaling and accuracy > chance:
+        output = _output(model, data)
+        examples = Split(*data.test.batch(range(min(self.num_examples, len(data.test)))))
+        figure = "mean F1" if output.kind == LABELS else "accuracy"
+        score = _score(model, data, examples, output)
+        chance = _chance(examples, output, model.output_shape[1])
+        if self.known_scaling and score > chance:
             return copy_model(model)
-        others = _other_scalings(model, data, len(examples))
+        others = _other_scalings(model, data, len(examples), output)
         best = max(others, key=others.__getitem__, default=None)
         by_scaling = ", ".join(f"{name} {share:.1%}" for name, share in others.items())
         if not self.known_scaling:
             raise InvalidValue(
                 "scale must be what the model was trained on, as it has no Rescaling layer. Received: none. "
-                f"Accuracy on {len(examples)} images: {by_scaling}. Use --set scale={best}, if that is right."
+                f"{figure[0].upper()}{figure[1:]} on {len(examples)} images: {by_scaling}. Use --set scale={best}, if "
+                "that is right."
             )
         hint = (
             f"With other scalings: {by_scaling}. Use --set scale={best}."
@@ -119,35 +123,40 @@ class EvaluateOnly:
             f"{_class_order(data)}."
         )
         raise NoBetterThanChance(
-            f"The model must do better than chance ({chance:.1%}) before it is compressed. Received: an "
-            f"accuracy of {accuracy:.1%} on {len(examples)} examples. {hint}"
+            f"The model must do better than chance ({chance:.1%}) before it is compressed. Received: "
+            f"{'an' if figure == 'accuracy' else 'a'} {figure} of {score:.1%} on {len(examples)} examples. {hint}"
         )
 
 
-def _other_scalings(model: Any, data: Data, num_examples: int) -> dict[str, float]:
-    """Accuracy under each scaling that the data can take."""
+def _other_scalings(model: Any, data: Data, num_examples: int, output: Output) -> dict[str, float]:
+    """How good the model is under each scaling that the data can take."""
     if not isinstance(data, DataWithScalings):
         return {}
-    shares = {}
+    found = {}
     for name in data.scalings:
         scaled = data.with_scaling(name)
-        examples = scaled.test.head(num_examples)
-        shares[name] = _accuracy(model, scaled.model_inputs(examples.inputs), examples.labels)
-    return shares
+        found[name] = _score(model, scaled, Split(*scaled.test.batch(range(num_examples))), output)
+    return found
 
 
-def _require_classes(model: Any, data: Data) -> None:
-    shape = model.output_shape
-    if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None or shape[1] < 2:
+def _output(model: Any, data: Data) -> Output:
+    """What the model's output says of the data's classes."""
+    task, specs = data.task or Classification(), output_specs(model)
+    if not isinstance(task, Classification) or len(specs) != 1 or len(specs[0].shape) != 2 or not specs[0].shape[1]:
         raise UnsupportedModel(
-            f"The model must give one number for each of two classes or more, (N, classes). Received: outputs of shape "
-            f"{shape}. Replace a single sigmoid unit by two units with softmax, and train these."
+            "EvaluateOnly is for models that give one number for each class, (N, classes), or one for two classes, (N, "
+            f"1). Received: outputs of shape {', '.join(str(spec.shape) for spec in specs)} for "
+            f"{type(task).__name__}. Use Unchanged() for any other task."
         )
-    if shape[1] != data.num_classes:
+    output, columns = task.output(specs[0]), specs[0].shape[1]
+    wanted = 2 if output.kind == BINARY and not task.several_labels else columns
+    if wanted != getattr(data, "num_classes", wanted):
+        what = f"{wanted}, as one number tells two apart" if wanted != columns else columns
         raise InvalidValue(
-            f"classes must be the model's {shape[1]}. Received: data with {data.num_classes}: {_class_order(data)}. "
+            f"classes must be the model's {what}. Received: data with {data.num_classes}: {_class_order(data)}. "
             "Give the folder that the model was trained on, or all names in the model's order (--set classes=a,b,...)."
         )
+    return output
 
 
 def _class_order(data: Data) -> str:
@@ -155,16 +164,23 @@ def _class_order(data: Data) -> str:
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
-def _chance(labels: np.ndarray) -> float:
-    """The accuracy of always giving the most frequent class, and two standard errors of it."""
+def _chance(examples: Split, output: Output, columns: int) -> float:
+    """What the best constant prediction reaches, and two standard errors of it."""
     import numpy as np
 
-    share = float(np.bincount(labels).max()) / len(labels)
-    return share + 2 * math.sqrt(share * (1 - share) / len(labels))
+    if output.kind == LABELS:
+        share = metrics.mean_f1([(examples.targets > 0.5, np.ones(examples.targets.shape, bool))])
+    else:
+        wanted = output.wanted(examples.targets, np.zeros((len(examples), columns), "float32"))
+        share = float(np.bincount(wanted).max()) / len(wanted)
+    return share + 2 * math.sqrt(share * (1 - share) / len(examples))
 
 
-def _accuracy(model: Any, inputs: np.ndarray, labels: np.ndarray) -> float:
+def _score(model: Any, data: Data, examples: Split, output: Output) -> float:
+    """Accuracy, or for several labels the mean F1."""
     import numpy as np
 
-    outputs = [model(batch, training=False).numpy() for batch in batches(inputs, BATCH_SIZE)]
-    return float(np.mean(np.concatenate(outputs).argmax(-1) == labels))
+    inputs = data.model_inputs(examples.inputs)
+    given = np.concatenate([model(batch, training=False).numpy() for batch in batches(inputs, BATCH_SIZE)])
+    pairs = output.pairs(examples.targets, given)
+    return metrics.mean_f1(pairs) if output.kind == LABELS else metrics.share_equal(pairs, output.ignore)

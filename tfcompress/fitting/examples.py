@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from ..backend.tensorflow import tf
 from ..core.contracts import KeptLogits
+from ..core.errors import InvalidValue
+from ..core.examples.nests import by_name, leaves, mapped
+from ..core.examples.source import Source, Stream
+from ..core.tasks.task import CLASSES, BoundTask, Output
 from ..core.types import Augmentation, Data, Mixing
+from ..measuring.outputs import gives_dict, input_specs, output_specs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,40 +25,124 @@ class Views:
     data: Data
     augment: tuple[Augmentation | Mixing, ...]
     seed: int
+    failures: list[Exception] = dataclasses.field(default_factory=list, compare=False)  # of the source, while read
+
+    @property
+    def source(self) -> Source:
+        """The training examples by number. Raises `InvalidValue` for a stream, which has none."""
+        source: Source | Stream = self.data.train
+        if isinstance(source, Stream):
+            raise InvalidValue(
+                "KerasFit.augment, views, Mixup and a teacher's cache need examples that can be asked for again. "
+                "Received: a stream of batches. Give arrays, or data whose examples have numbers (tfc.Source)."
+            )
+        return source
 
     @property
     def mixing(self) -> Mixing | None:
         """What mixes two examples into one, if anything does."""
         return self.augment[-1] if self.augment and isinstance(self.augment[-1], Mixing) else None
 
-    def inputs(self, view: Any, indices: Any, stored: Any = None) -> Any:
-        """Float32 inputs of the examples at `indices`, (batch, ...), in view number `view`.
+    def inputs(self, view: Any, indices: Any) -> Any:
+        """Inputs of the examples at `indices`, (batch, ...), in view number `view`."""
+        return self.examples(view, indices)[0]
 
-        `stored` are all stored inputs, when they are a tensor already.
+    def examples(self, view: Any, indices: Any) -> tuple[Any, ...]:
+        """(inputs, targets), or with weights, of the examples at `indices`, nests of (batch, ...), in a view.
+
+        Targets of mixed examples are the share of each class, (batch, classes).
         """
-        stored = self.data.train.inputs if stored is None else stored
-        seen = self._alone(stored, view, indices)
+        ours = self._alone(view, indices)
         if self.mixing is None:
-            return seen
-        others, share = self.mixing.partners(self.data.num_train, (self.seed, view), indices)
-        share = tf.reshape(share, [-1, *[1] * (len(seen.shape) - 1)])
-        return share * seen + (1 - share) * self._alone(stored, view, others)
+            return ours
+        others, share = self.mixing.partners(len(self.data.train), (self.seed, view), indices)
+        theirs = self._alone(view, others)
+        wide = tf.reshape(share, [-1, *[1] * (len(ours[0].shape) - 1)])
+        mixed, column = wide * ours[0] + (1 - wide) * theirs[0], share[:, None]
+        shares = [tf.one_hot(tf.reshape(part[1], [-1]), self.data.num_classes) for part in (ours, theirs)]
+        return mixed, column * shares[0] + (1 - column) * shares[1]
 
-    def labels(self, view: Any, indices: Any, labels: Any) -> Any:
-        """Labels of the examples, (batch,); of mixed ones the share of each class, (batch, classes)."""
-        if self.mixing is None:
-            return tf.gather(labels, indices)
-        others, share = self.mixing.partners(self.data.num_train, (self.seed, view), indices)
-        ours, theirs = (tf.one_hot(tf.gather(labels, which), self.data.num_classes) for which in (indices, others))
-        return share[:, None] * ours + (1 - share[:, None]) * theirs
-
-    def _alone(self, stored: Any, view: Any, indices: Any) -> Any:
+    def _alone(self, view: Any, indices: Any) -> tuple[Any, ...]:
         """Changed as stored, then scaled and shifted as `Data.model_inputs` says."""
-        changed = tf.gather(stored, indices)
+        stored, *rest = self.read(indices)
         changes: tuple[Any, ...] = self.augment[:-1] if self.mixing else self.augment
         for change in changes:
-            changed = change(changed, (self.seed, view), indices)
-        return tf.cast(changed, tf.float32) * self.data.scale + self.data.offset
+            stored = change(stored, (self.seed, view), indices)
+        if self.data.is_scaled:
+            stored = mapped(lambda x: tf.cast(x, tf.float32) * self.data.scale + self.data.offset, stored)
+        return (stored, *rest)
+
+    def read(self, indices: Any) -> tuple[Any, ...]:
+        """What the source gives for `indices`, as tensors, in a tf.data pipeline too; classes as int32."""
+        example = self._example
+        kinds = [_kind(leaf) for leaf in leaves(example)]
+
+        @tf.autograph.experimental.do_not_convert
+        def from_source(numbers: Any) -> list[Any]:
+            with noted(self.failures):
+                return _as_kinds(source.batch(numbers), kinds)
+
+        source = self.source
+        read = iter(tf.numpy_function(from_source, [indices], [kind for kind, _ in kinds]))
+        return mapped(lambda leaf: tf.ensure_shape(next(read), [None, *leaf.shape[1:]]), example)
+
+    @cached_property
+    def _example(self) -> tuple[Any, ...]:
+        """One example as a batch: what the source gives, without targets that it has not."""
+        return tuple(part for part in self.source.batch([0]) if part is not None)
+
+
+@contextlib.contextmanager
+def noted(failures: list[Exception]) -> Iterator[None]:
+    """Notes an error that is raised inside of a tf.data pipeline, which makes another of it."""
+    try:
+        yield
+    except Exception as error:
+        failures.append(error)
+        raise
+
+
+@contextlib.contextmanager
+def as_noted(failures: list[Exception]) -> Iterator[None]:
+    """Raises the first error that was `noted` in the place of TensorFlow's account of it, which is a page long."""
+    try:
+        yield
+    except tf.errors.OpError:
+        if not failures:
+            raise
+        raise failures[0] from failures[0].__cause__  # with a cause of its own, and without TensorFlow's account
+
+
+def _as_kinds(batch: tuple[Any, ...], kinds: Sequence[tuple[Any, tuple[int, ...]]]) -> list[Any]:
+    """The arrays of a batch in the pipeline's dtypes. Raises `InvalidValue` for another number or shape of them."""
+    import numpy as np
+
+    arrays = [np.asarray(leaf) for leaf in _arrays(batch)]
+    if len(arrays) != len(kinds):
+        raise InvalidValue(
+            f"data must give batches of one form. Received: one of {len(kinds)} arrays, and then one of {len(arrays)}. "
+            "Give inputs, targets and weights alike in all."
+        )
+    for array, (_, shape) in zip(arrays, kinds, strict=True):
+        if array.shape[1:] != shape[1:]:
+            raise InvalidValue(
+                f"data must give examples of one shape. Received: one of {shape[1:]}, and then one of "
+                f"{array.shape[1:]}. Pad or resize them where they are read."
+            )
+    return [array.astype(kind, copy=False) for array, (kind, _) in zip(arrays, kinds, strict=True)]
+
+
+def _arrays(batch: tuple[Any, ...]) -> list[Any]:
+    return leaves(tuple(part for part in batch if part is not None))
+
+
+def _kind(leaf: Any) -> tuple[Any, tuple[int, ...]]:
+    """The dtype of a leaf in the pipeline: whole numbers that are not bytes as int32, wide floats as float32."""
+    import numpy as np
+
+    array = np.asarray(leaf)
+    narrow = {"i": np.int32, "u": array.dtype if array.dtype == np.uint8 else np.int32, "b": np.int32, "f": np.float32}
+    return narrow.get(array.dtype.kind, array.dtype), array.shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,19 +177,20 @@ def training_pipeline(
     epochs: int,
     batch_size: int,
     num_views: int,
+    arrange: Callable[[tuple[Any, ...]], tuple[Any, ...]],
     kept_logits: KeptLogits | None = None,
     shares: Shares = Shares(),
 ) -> Any:
-    """All epochs' batches of (inputs, labels) in one tf.data pipeline; examples stay in memory as stored.
+    """All epochs' batches of (inputs, targets) in one tf.data pipeline; nothing but the batches on their way is held.
 
-    With `kept_logits` instead of inputs a dict: "inputs", "views" and "indices" (batch,), and what
-    `kept_logits.recall(views, indices)` gives. With `shares` a batch comes as its parts, one after another.
+    `arrange` puts what the source gives into the model's order. With `kept_logits` instead of inputs a dict: "inputs",
+    "views" and "indices" (batch,), and what `kept_logits.recall(views, indices)` gives. With `shares` a batch comes as
+    its parts, one after another.
     """
-    split = views.data.train
-    stored, labels = tf.constant(split.inputs), tf.constant(split.labels, tf.int32)
+    num_examples = len(views.source)
 
     def order(epoch: Any) -> Any:
-        shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(split)), seed=(views.seed, epoch))
+        shuffled = tf.random.experimental.stateless_shuffle(tf.range(num_examples), seed=(views.seed, epoch))
         dataset = tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size, drop_remainder=True)
         if shares.num_replicas > 1:
             dataset = dataset.map(shares.split).unbatch()
@@ -106,12 +198,74 @@ def training_pipeline(
 
     def examples(epoch: Any, indices: Any) -> Any:
         view = epoch % num_views
-        seen = views.inputs(view, indices, stored)
+        seen, *rest = arrange(views.examples(view, indices))
         if kept_logits is not None:
             of_views = tf.fill(tf.shape(indices), view)
             recalled = kept_logits.recall(of_views, indices)
             seen = {"inputs": seen, "views": of_views, "indices": indices, **recalled}
-        return seen, views.labels(view, indices, labels)
+        return (seen, *rest)
 
     numbers = tf.data.Dataset.range(epochs, output_type=tf.int32)
     return numbers.flat_map(order).map(examples, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def stream_batches(
+    data: Data, stream: Stream, arrange: Callable[[tuple[Any, ...]], tuple[Any, ...]], failures: list[Exception]
+) -> Any:
+    """The batches of a stream, pass after pass without end, in one tf.data pipeline; its errors are `noted`."""
+    example = tuple(part for part in next(iter(stream)) if part is not None)
+    kinds = [_kind(leaf) for leaf in leaves(example)]
+
+    def flat() -> Iterator[tuple[Any, ...]]:
+        with noted(failures):
+            for batch in stream:
+                yield tuple(_as_kinds(batch, kinds))
+
+    signature = tuple(tf.TensorSpec((None, *shape[1:]), kind) for kind, shape in kinds)
+
+    def packed(*read: Any) -> tuple[Any, ...]:
+        parts = iter(read)
+        stored, *rest = mapped(lambda _: next(parts), example)
+        if data.is_scaled:
+            stored = mapped(lambda x: tf.cast(x, tf.float32) * data.scale + data.offset, stored)
+        return arrange((stored, *rest))
+
+    return tf.data.Dataset.from_generator(flat, output_signature=signature).repeat().map(packed).prefetch(4)
+
+
+def arrangement(model: Any, task: BoundTask) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """What puts (inputs, targets, weights) into the order, dtypes and ranks of a model's inputs and outputs."""
+    specs, ranks = input_specs(model), {spec.name: len(spec.shape) for spec in output_specs(model)}
+    as_dict = gives_dict(model)
+
+    def arranged(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+        named = by_name(parts[0], [spec.name for spec in specs], "inputs")
+        inputs = [tf.cast(named[spec.name], spec.dtype) for spec in specs]
+        wanted = dict(zip(ranks, inputs, strict=False)) if task.needs_inputs else _targets(parts, ranks)
+        targets = [
+            tf.expand_dims(array, -1) if _lacks_an_axis(task.output(name), len(array.shape), ranks[name]) else array
+            for name, array in wanted.items()
+        ]
+        targets = [tf.convert_to_tensor(array) for array in targets]
+        weights = parts[2:3]
+        return (_lone(inputs), dict(zip(wanted, targets, strict=True)) if as_dict else _lone(targets), *weights)
+
+    return arranged
+
+
+def _targets(parts: tuple[Any, ...], ranks: Mapping[str, int]) -> dict[str, Any]:
+    if len(parts) < 2:
+        raise InvalidValue(
+            f"data must have targets to train {', '.join(ranks)} on. Received: inputs alone. Give (inputs, targets), "
+            "or the task Reconstruction()."
+        )
+    return by_name(parts[1], list(ranks), "targets")
+
+
+def _lacks_an_axis(output: Output, rank: int, output_rank: int) -> bool:
+    """Whether targets (N,) are meant for outputs (N, 1)."""
+    return output.kind != CLASSES and rank + 1 == output_rank
+
+
+def _lone(arrays: list[Any]) -> Any:
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ..backend.precision import bfloat16_products
 from ..backend.replicas import scope_of_strategy, statistics_of_whole_batches
 from ..backend.tensorflow import keras, tf
-from ..core.contracts import KeptLogits, TaughtModel
+from ..core.contracts import TaughtModel
 from ..core.errors import InvalidValue, expect
+from ..core.examples.source import Stream
+from ..core.tasks.task import CLASSES, BoundTask, Task
 from ..core.types import Augmentation, Data, Mixing
-from ..measuring.outputs import gives_probabilities
+from ..data.dataset import as_data
+from ..measuring.outputs import gives_dict
 from .averaging import WeightsAverage
 from .dropout import dropout_of
-from .examples import Views, shared_batches, training_pipeline
+from .examples import Views, arrangement, as_noted, shared_batches, stream_batches, training_pipeline
 from .learning_rates import CosineDecay, OneCycle, StepDecay
+from .losses import default_metrics, shares_loss
+from .objective import objective_of
 
 
 @dataclasses.dataclass(frozen=True)
 class KerasFit:
-    """Plain training of a classifier, of one that gives logits or of one that ends in softmax: SGD on cross-entropy.
+    """Plain training, `compile` and `fit`: of any model that data and task fit; a classifier on cross-entropy.
 
     Each epoch's order of examples is a function of (seed, epoch) alone; a last batch that is not full is left out. A
     model made under a tf.distribute.Strategy trains under it, by the same steps: its replicas share each batch.
 
     Args:
-      data: what to train on; its training split has N examples.
+      data: what to train on; its training split has N examples. Arrays (inputs, targets), a tf.data.Dataset and
+        whatever else `dataset` takes will do.
       epochs: passes over it, at least 1.
       batch_size: examples in a step, at least 1; N where N is smaller. Defaults to 64.
       learning_rate: a number, or a schedule over this training. Defaults to `CosineDecay(0.05)`.
@@ -53,6 +59,16 @@ class KerasFit:
         as they are. The weights differ from those of float32 training, as with another seed. Defaults to False.
       verbose: as in Keras, 0 shows nothing, 1 a bar, 2 a line for each epoch. A run shows its own progress, and does
         not train again for another value. Defaults to 0.
+      task: what is asked of the model. Defaults to None: the data's.
+      loss: of Keras, by value or name, or a dict of them by output name. Defaults to None: the task's, or the one that
+        its outputs' kinds imply.
+      loss_weights: of several outputs, by name. Defaults to None: the task's, else all 1.
+      metrics: of Keras, told while it trains. Defaults to None: accuracy where the model gives one class.
+      optimizer: of Keras, by name, which then has `learning_rate`, or by value, which has its own. Defaults to None:
+        SGD with `learning_rate`, `momentum` and `weight_decay`.
+      callbacks: of Keras, beside those of techniques. Defaults to none.
+      class_weight: of Keras's fit: a weight of each class. Defaults to None.
+      stream_steps: steps in an epoch of a stream that does not know how many batches it has. Defaults to None.
 
     Example:
 
@@ -75,8 +91,17 @@ class KerasFit:
     dropout: float | None = None
     bfloat16: bool = False
     verbose: int = 0
+    task: Task | None = None
+    loss: Any = None
+    loss_weights: Mapping[str, float] | None = None
+    metrics: Any = None
+    optimizer: Any = None
+    callbacks: tuple[Any, ...] = ()
+    class_weight: Mapping[int, float] | None = None
+    stream_steps: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "data", as_data(self.data, "KerasFit.data"))
         expect(self.epochs >= 1, self, "epochs", "must be at least 1", "Use 10.")
         expect(self.batch_size >= 1, self, "batch_size", "must be at least 1", "Use 64.")
         expect(0 <= self.momentum < 1, self, "momentum", "must be in [0, 1)", "Use 0.9.")
@@ -100,8 +125,17 @@ class KerasFit:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps in one epoch."""
-        return self.data.num_train // self._batch_size
+        """Optimizer steps in one epoch. Raises `InvalidValue` for a stream of which nobody says."""
+        if self._num_train is not None:
+            return self._num_train // self._batch_size
+        stream: Any = self.data.train
+        steps = self.stream_steps or stream.num_batches
+        if steps is None:
+            raise InvalidValue(
+                f"KerasFit.stream_steps must say how many steps an epoch has, as {self.data.title} is a stream that "
+                "does not. Received: None. Use the number of its batches."
+            )
+        return steps
 
     @property
     def steps(self) -> int:
@@ -129,8 +163,8 @@ class KerasFit:
                 return self._fit(model, callbacks)
 
     def require_replicas(self, number: int) -> None:
-        """Raises `InvalidValue` when a batch cannot be shared equally by so many replicas."""
-        if self._batch_size % number:
+        """Raises `InvalidValue` when a batch cannot be shared equally by so many replicas; a stream's, Keras shares."""
+        if self._batch_size % number and self._num_train is not None:
             near = max(self._batch_size // number, 1) * number
             raise InvalidValue(
                 f"KerasFit.batch_size must be divisible by the number of replicas, {number}. Received: "
@@ -139,57 +173,85 @@ class KerasFit:
             )
 
     def _fit(self, model: Any, callbacks: Sequence[Any]) -> Any:
-        rate = self.learning_rate
-        if not isinstance(rate, int | float):
-            rate = rate.over(self.steps)
+        objective = objective_of(model, self.data, self.task, "KerasFit", self.loss, self.loss_weights)
+        task, losses = objective.task, list(objective.losses)
+        if self.label_smoothing or self._views.mixing:
+            losses = [self._shares_loss(task)]
         model.compile(
-            optimizer=self._optimizer(rate),
-            loss=self._loss(from_logits=not gives_probabilities(model)),
-            metrics=["accuracy"],
+            optimizer=self._compiled_optimizer(),
+            loss=_as_outputs(model, task, losses),
+            loss_weights=_as_outputs(model, task, objective.weights) if len(losses) > 1 else None,
+            metrics=self.metrics if self.metrics is not None else default_metrics(task),
         )
         average = WeightsAverage(model, self.weights_average) if self.weights_average else None
-        history = model.fit(
-            self._batches(model.kept_logits if isinstance(model, TaughtModel) else None),
-            epochs=self.epochs,
-            steps_per_epoch=self.steps_per_epoch,
-            callbacks=[*callbacks, *([average.callback()] if average else [])],
-            verbose=self.verbose,
-        )
+        views = self._views
+        with as_noted(views.failures):
+            history = model.fit(
+                self._batches(model, task, views),
+                epochs=self.epochs,
+                steps_per_epoch=self.steps_per_epoch,
+                callbacks=[*callbacks, *self.callbacks, *([average.callback()] if average else [])],
+                class_weight=dict(self.class_weight) if self.class_weight else None,
+                verbose=self.verbose,
+            )
         if average:
             average.finish()
         return history
 
-    def _batches(self, kept_logits: KeptLogits | None) -> Any:
-        make = partial(training_pipeline, self._views, self.epochs, self._batch_size, self.num_views, kept_logits)
+    def _batches(self, model: Any, task: BoundTask, views: Views) -> Any:
+        arrange = arrangement(model, task)
+        if isinstance(self.data.train, Stream) and not self.augment:
+            return stream_batches(self.data, self.data.train, arrange, views.failures)
+        kept_logits = model.kept_logits if isinstance(model, TaughtModel) else None
+        make = partial(training_pipeline, views, self.epochs, self._batch_size, self.num_views, arrange, kept_logits)
         if not tf.distribute.has_strategy():
             return make()
         return shared_batches(tf.distribute.get_strategy(), lambda shares: make(shares=shares))
+
+    def _shares_loss(self, task: BoundTask) -> Any:
+        if len(task.outputs) > 1 or task.outputs[0].kind != CLASSES or self.loss is not None:
+            raise InvalidValue(
+                "KerasFit.label_smoothing and Mixup are for models with one output that gives a class, trained on "
+                "cross-entropy. Received: another. Leave them out."
+            )
+        return shares_loss(task.outputs[0].from_logits, self.label_smoothing)
 
     @property
     def _views(self) -> Views:
         return Views(self.data, self.augment, self.seed)
 
-    def _optimizer(self, rate: Any) -> Any:
+    def _compiled_optimizer(self) -> Any:
+        if self.optimizer is not None and not isinstance(self.optimizer, str):
+            return type(self.optimizer).from_config(self.optimizer.get_config())  # its state belongs to one training
+        rate = self.learning_rate
+        if not isinstance(rate, int | float):
+            rate = rate.over(self.steps)
         averaged = {"use_ema": True, "ema_momentum": self.weights_average} if self.weights_average else {}
         decayed = {"weight_decay": self.weight_decay} if self.weight_decay else {}
+        if self.optimizer is not None:
+            config = {"learning_rate": rate, **averaged, **decayed}
+            return keras.optimizers.get({"class_name": self.optimizer, "config": config})
         optimizer = keras.optimizers.SGD(rate, momentum=self.momentum, **averaged, **decayed)
         if decayed:  # shifts and scales are few, and small ones cost accuracy
             optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return optimizer
 
-    def _loss(self, from_logits: bool) -> Any:
-        if not self.label_smoothing and not self._views.mixing:
-            return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
-
-        def of_shares(labels: Any, outputs: Any) -> Any:
-            if len(labels.shape) < 2 or labels.shape[-1] == 1:
-                labels = tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), tf.shape(outputs)[-1])
-            return keras.losses.categorical_crossentropy(
-                labels, outputs, from_logits=from_logits, label_smoothing=self.label_smoothing
-            )
-
-        return of_shares
-
     @property
     def _batch_size(self) -> int:
-        return min(self.batch_size, self.data.num_train)
+        return min(self.batch_size, self._num_train or self.batch_size)
+
+    @property
+    def _num_train(self) -> int | None:
+        """Examples to train on, None for a stream; what the data says counts, so that a plan reads no examples."""
+        said: int | None = getattr(self.data, "num_train", None)
+        if said is not None:
+            return said
+        train: Any = self.data.train
+        return None if isinstance(train, Stream) else len(train)
+
+
+def _as_outputs(model: Any, task: BoundTask, values: Sequence[Any]) -> Any:
+    """A value for each output in the form of the outputs: alone, in a list, or in a dict."""
+    if gives_dict(model):
+        return {output.name: value for output, value in zip(task.outputs, values, strict=True)}
+    return values[0] if len(values) == 1 else list(values)

@@ -138,7 +138,7 @@ class Hosted(keras.layers.Layer):
         """What the operation gives; its own `training` default counts while tf_keras only draws the graph."""
         args, kwargs = [inputs], {}
         if self._call_arguments.value is not None:
-            args, kwargs = _filled(self._call_arguments.value, tf.nest.flatten(inputs))
+            args, kwargs = filled(self._call_arguments.value, tf.nest.flatten(inputs))
         if self._has_training and training is not None and not tf.is_tensor(training):
             kwargs["training"] = bool(training)
         return self._held.value(*args, **kwargs)
@@ -154,13 +154,13 @@ class Hosted(keras.layers.Layer):
         return {**super().get_config(), "operation": operation, "arguments": self._call_arguments.value}
 
 
-def _filled(value: Any, tensors: Any) -> Any:
+def filled(value: Any, tensors: Any) -> Any:
     """Arguments with the tensors in their places."""
     if isinstance(value, dict) and value.keys() == {"input"}:
         return tensors[value["input"]]
     if isinstance(value, dict):
-        return {key: _filled(member, tensors) for key, member in value.items()}
-    return [_filled(member, tensors) for member in value] if isinstance(value, (list, tuple)) else value
+        return {key: filled(member, tensors) for key, member in value.items()}
+    return [filled(member, tensors) for member in value] if isinstance(value, (list, tuple)) else value
 
 
 def custom_objects() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How close two runs of a model are: the error of any tensor, and what it does to a classifier's outputs.
+"""How close two runs of a model are: the error of any tensor, and what it does to the model's outputs.
 
 x is a value of the exact run, x^ what stands in its place. SQNR is the signal to quantization noise in decibels. Errors
 are held as sums, which add up over batches and layers, so that what never fits into memory at once is measured exactly.
@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..core.tasks.task import VALUES, Output
+from .outputs import as_logits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,45 +87,56 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
     z = np.asarray(logits, np.float64)
     z = z - z.max(-1, keepdims=True)
-    return z - np.log(np.exp(z).sum(-1, keepdims=True))
+    logarithms: np.ndarray = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    return logarithms
 
 
 @dataclasses.dataclass(frozen=True)
 class OutputComparison:
     """The outputs of a changed model beside those of the exact one.
 
-    `error` is of the outputs as they come. `accuracy` and `loss`, the mean cross-entropy in nats, are the changed
-    model's and need labels; `top_1_agreement` is that of the two, `divergence` the mean of KL(p || q) in nats.
-    All four are None where outputs are no classes, (N, classes).
+    Args:
+      error: of the output that differs most, as it comes.
+      divergence: the sum over the outputs: where they name classes the mean of KL(p || q) in nats, else the noise as a
+        share of the signal, sum (x - x^)^2 / sum (x - m)^2 with m the mean over the examples.
+      top_1_agreement: the share of equal classes or labels; None where no output names any.
+      metric: of the changed model, where somebody measured it.
+      loss: likewise.
     """
 
     error: ErrorSums
-    accuracy: float | None = None
-    loss: float | None = None
+    divergence: float
     top_1_agreement: float | None = None
-    divergence: float | None = None
+    metric: float | None = None
+    loss: float | None = None
 
 
 def compare_outputs(
-    exact: np.ndarray, changed: np.ndarray, labels: np.ndarray | None, to_logits: Callable[[Any], Any] | None = None
+    exact: Sequence[np.ndarray], changed: Sequence[np.ndarray], outputs: Sequence[Output]
 ) -> OutputComparison:
-    """Compares two outputs of one shape, (N, classes) for a classifier; `labels` are (N,).
-
-    The error is of the outputs as they come; all else of logits, which `to_logits` makes of them where they are none.
+    """Compares two runs over the same examples, output by output, (N, ...) each.
 
     >>> import numpy as np
-    >>> compare_outputs(np.log([[0.5, 0.5]]), np.log([[0.75, 0.25]]), None).divergence.__round__(4)  # ln(4 / 3) / 2
+    >>> p, q = (np.log([probabilities]) for probabilities in ([0.5, 0.5], [0.75, 0.25]))
+    >>> compare_outputs([p], [q], [Output("logits", "classes")]).divergence.__round__(4)  # ln(4 / 3) / 2
     0.1438
     """
     import numpy as np
 
-    error = sums_of(exact, changed)
-    if exact.ndim != 2 or exact.shape[1] < 2:
-        return OutputComparison(error)
-    classes = changed.argmax(-1)
-    log_p, log_q = (log_softmax(outputs if to_logits is None else to_logits(outputs)) for outputs in (exact, changed))
-    divergence = float(np.mean(np.sum(np.exp(log_p) * (log_p - log_q), -1)))
-    accuracy = None if labels is None else float(np.mean(classes == labels))
-    loss = None if labels is None else float(-np.mean(log_q[np.arange(len(labels)), labels]))
-    agreement = float(np.mean(classes == exact.argmax(-1)))
-    return OutputComparison(error, accuracy, loss, agreement, max(0.0, divergence))
+    errors = [sums_of(x, y) for x, y in zip(exact, changed, strict=True)]
+    pairs = list(zip(outputs, exact, changed, strict=True))
+    divergence = sum(_divergence(output, x, y) for output, x, y in pairs)
+    equal = [output.decide(x) == output.decide(y) for output, x, y in pairs if output.kind != VALUES]
+    agreement = float(np.mean(np.concatenate([part.ravel() for part in equal]))) if equal else None
+    return OutputComparison(min(errors, key=lambda error: error.sqnr_db), divergence, agreement)
+
+
+def _divergence(output: Output, exact: np.ndarray, changed: np.ndarray) -> float:
+    import numpy as np
+
+    if output.kind == VALUES:
+        x, y = exact.astype("float64"), changed.astype("float64")
+        noise, signal = float(np.square(x - y).sum()), float(np.square(x - x.mean(0)).sum())
+        return noise / signal if signal else noise
+    log_p, log_q = (log_softmax(np.asarray(as_logits(output)(values))) for values in (exact, changed))
+    return max(0.0, float(np.mean(np.sum(np.exp(log_p) * (log_p - log_q), -1))))

@@ -69,10 +69,12 @@ class Kernel:
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What is in a .tflite: the names of its operations in order, and its kernels."""
+    """What is in a .tflite: its operations' names in order, its kernels, its inputs and outputs by position."""
 
     ops: tuple[str, ...]
     kernels: tuple[Kernel, ...]
+    inputs: tuple[str, ...] = ()  # of the main graph, as its signature calls them
+    outputs: tuple[str, ...] = ()
 
     @property
     def sparsity(self) -> float:
@@ -130,7 +132,20 @@ def _all_contents(model: Any) -> Contents:
         ops += part.ops
         kernels += part.kernels
         seen |= buffers
-    return Contents(tuple(ops), tuple(kernels))
+    return Contents(tuple(ops), tuple(kernels), *_positions(model))
+
+
+def _positions(model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of inputs and outputs in the order of their positions: the signature's, else those of the tensors."""
+    graph = model.subgraphs[0]
+    signatures = [each for each in model.signatureDefs or () if each.subgraphIndex == 0]
+
+    def names(maps: Any, indices: Any) -> tuple[str, ...]:
+        known = {each.tensorIndex: text_of(each.name) for each in maps}
+        return tuple(known.get(index) or text_of(graph.tensors[index].name) for index in indices)
+
+    first = signatures[0] if signatures else None
+    return names(first.inputs if first else (), graph.inputs), names(first.outputs if first else (), graph.outputs)
 
 
 def _contents(model: Any, graph: Any, seen: Collection[int]) -> tuple[Contents, set[int]]:

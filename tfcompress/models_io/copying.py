@@ -10,7 +10,7 @@ import importlib
 import json
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,27 @@ def model_suffix(model: Any) -> str:
     return ".keras"
 
 
-def copy_model(model: Any, batch_size: int | None = None) -> Any:
-    """An uncompiled copy with the same names and weights, for a fixed `batch_size` when one is given."""
-    inputs = [
-        keras.Input(batch_shape=(batch_size, *t.shape[1:]), dtype=t.dtype, name=t.node.layer.name) for t in model.inputs
-    ]
+def copy_model(
+    model: Any,
+    batch_size: int | None = None,
+    shapes: Mapping[str, tuple[int | None, ...]] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Any:
+    """An uncompiled copy with the same names and weights.
+
+    Args:
+      model: a tf_keras model.
+      batch_size: to be fixed. Defaults to None: any, as in the model.
+      shapes: of one example, by the names of input layers, in the place of the model's. Defaults to None.
+      names: new ones of input layers, by the old. Defaults to None.
+    """
+
+    def made_anew(tensor: Any) -> Any:
+        name = tensor.node.layer.name
+        shape = (shapes or {}).get(name, tensor.shape[1:])
+        return keras.Input(batch_shape=(batch_size, *shape), dtype=tensor.dtype, name=(names or {}).get(name, name))
+
+    inputs = [made_anew(tensor) for tensor in model.inputs]
     with prepared_scope():
         copy = keras.models.clone_model(model, input_tensors=inputs if len(inputs) > 1 else inputs[0])
     copy.set_weights(model.get_weights())

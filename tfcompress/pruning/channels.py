@@ -12,10 +12,12 @@ from ..core.remarks import remark
 from ..core.selection import Selectors, expect_selectors, select
 from ..core.types import CHANNELS, Fit, Promise
 from ..data.sampling import sampled_batches
+from ..fitting.objective import Objective, objective_in, tells_task
 from ..measuring.measure import kernels, leaf_layers
+from ..measuring.outputs import taken_by
 from ..models_io.copying import copy_model
 from . import channel_criteria as criteria
-from .channel_criteria import NOTHING, Criterion
+from .channel_criteria import GRADIENTS, NOTHING, Criterion
 from .loss_gradients import data_of
 from .removal.budgets import ChannelTarget, largest_within
 from .removal.greedy import GLOBAL, ISOMORPHIC, PER_LAYER, Scored, choose, without_excess
@@ -121,16 +123,17 @@ class PruneChannels:
         needs_data = self.criterion.needs != NOTHING or self._measures_files
         data = data_of(fit, type(self).__name__) if needs_data else data_in(fit)
         smaller = copy_model(model)
-        whole = self.target.cost(_candidate(self._plan(model, data), set())) if self.target else 0.0
+        objective = self._objective(fit, model, data)
+        whole = self.target.cost(_candidate(self._plan(model, data, objective), set())) if self.target else 0.0
         cost = whole
         for number in range(1, self.iterations + 1):
-            plan = self._plan(smaller, data)
+            plan = self._plan(smaller, data, objective)
             candidate = self._candidate(plan, number, whole, cost)
             if number > 1 and not candidate.removed:
                 continue  # an earlier round, rounded, took as much
             cost = self.target.cost(candidate) if self.target and number < self.iterations else cost
             smaller = candidate.model
-            restored = self._restore(smaller, data)
+            restored = self._restore(smaller, data, objective)
             fit(smaller)
             before, after = plan.num_channels, plan.num_channels - len(candidate.removed)
             remark(f"Round {number} of {self.iterations}: {after} of {before} channels are left. {restored}")
@@ -140,11 +143,17 @@ class PruneChannels:
     def _measures_files(self) -> bool:
         return self.target is not None and self.target.needs_data
 
-    def _plan(self, model: Any, data: Data | None) -> Plan:
+    def _objective(self, fit: Fit, model: Any, data: Data | None) -> Objective | None:
+        """What the model is trained for; None where nobody says, and no gradients are needed."""
+        if data is None or not (self.criterion.needs == GRADIENTS or tells_task(fit, data)):
+            return None
+        return objective_in(fit, model, data, type(self).__name__)
+
+    def _plan(self, model: Any, data: Data | None, objective: Objective | None = None) -> Plan:
         from ..graph.dependencies import channel_graph
         from .removal.candidates import Plan
 
-        return Plan(model, channel_graph(model), data)
+        return Plan(model, channel_graph(model), data, objective)
 
     def _candidate(self, plan: Plan, number: int, whole: float, cost: float) -> Candidate:
         """What is removed in round `number` from a model that cost `whole` before the first, and costs `cost` now."""
@@ -202,22 +211,27 @@ class PruneChannels:
         kept = select(layers, self.keep, "PruneChannels.keep", "layers with channels")
         return {int(group) for axis in made if axis.layer in kept for group in axis.groups}
 
-    def _restore(self, model: Any, data: Data | None) -> str:
+    def _restore(self, model: Any, data: Data | None, objective: Objective | None) -> str:
         """Estimates batch normalization's statistics anew; gives a sentence about what that did."""
         if data is None:
             return "Batch normalization keeps its old statistics: the fit does not say what it trains on."
         from .removal.batch_statistics import estimate_batch_statistics
-        from .removal.channel_statistics import BATCH_SIZE, accuracy
+        from .removal.channel_statistics import BATCH_SIZE
 
-        before = accuracy(model, data, self.num_examples)
+        sample = objective and objective.sample(model, self.num_examples)
+        kind = objective and objective.metric.kind
+        before = sample and sample.judge_model()
         batches = sampled_batches(data, self.num_examples, BATCH_SIZE)
-        count = estimate_batch_statistics(model, (inputs for inputs, _ in batches))
+        count = estimate_batch_statistics(model, (taken_by(model, data, stored) for stored, _ in batches))
+        if not (sample and kind and before):
+            return f"The statistics of {count} batch normalizations were estimated anew." if count else ""
+        name = kind.capitalized
         if not count:
-            return f"Accuracy on training examples before fine-tuning: {before:.2%}."
-        after = accuracy(model, data, self.num_examples)
+            return f"{name} on training examples before fine-tuning: {kind.text(before[0])}."
+        after, _ = sample.judge_model()
         return (
-            f"Accuracy on training examples before fine-tuning: {before:.2%}, and {after:.2%} once the statistics of "
-            f"{count} batch normalizations were estimated anew."
+            f"{name} on training examples before fine-tuning: {kind.text(before[0])}, and {kind.text(after)} once the "
+            f"statistics of {count} batch normalizations were estimated anew."
         )
 
 

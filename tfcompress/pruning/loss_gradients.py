@@ -9,10 +9,11 @@ from ..backend.tensorflow import tf
 from ..core.contracts import data_in
 from ..core.errors import InvalidRecipe
 from ..core.types import Data, Fit
-from ..data.sampling import sampled_batches
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from ..fitting.objective import Objective
 
 BATCH_SIZE = 64
 
@@ -28,7 +29,9 @@ def data_of(fit: Fit, owner: str) -> Data:
     )
 
 
-def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_examples: int) -> dict[str, np.ndarray]:
+def loss_gradients(
+    model: Any, variables: Mapping[str, Any], objective: Objective, num_examples: int
+) -> dict[str, np.ndarray]:
     """The mean gradient of the loss of `model`, compiled, by the name of each variable.
 
     The examples are spread evenly over the training split. Batch normalisation uses its running statistics, and metrics
@@ -48,14 +51,15 @@ def loss_gradients(model: Any, variables: Mapping[str, Any], data: Data, num_exa
     names = list(variables)
     sums = {name: np.zeros(variables[name].shape) for name in names}
     metrics = {id(variable): variable.numpy() for metric in model.metrics for variable in metric.variables}
-    total = min(num_examples, len(data.train))
-    for batch in sampled_batches(data, num_examples, BATCH_SIZE):
-        inputs, labels = tf.constant(batch[0]), tf.constant(batch[1], tf.int32)
+    total = 0
+    for inputs, targets in objective.batches(model, num_examples, BATCH_SIZE):
+        count = len(tf.nest.flatten(inputs)[0])
         with tf.GradientTape() as tape:
-            loss = model.compute_loss(inputs, labels, model(inputs, training=False))
+            loss = model.compute_loss(inputs, targets, model(inputs, training=False))
         for name, gradient in zip(names, tape.gradient(loss, [variables[name] for name in names]), strict=True):
             if gradient is not None:  # a weight that the outputs do not depend on
-                sums[name] += tf.convert_to_tensor(gradient).numpy() * (len(inputs) / total)
+                sums[name] += tf.convert_to_tensor(gradient).numpy() * count
+        total += count
     for variable in (variable for metric in model.metrics for variable in metric.variables):
         variable.assign(metrics.get(id(variable), tf.zeros_like(variable)))  # Keras makes those of the loss when asked
-    return sums
+    return {name: values / total for name, values in sums.items()}

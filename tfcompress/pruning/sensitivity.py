@@ -1,22 +1,21 @@
-"""Sensitivity to pruning: accuracy and loss against sparsity, one layer at a time, without training.
+"""Sensitivity to pruning: metric and loss against sparsity, one layer at a time, without training.
 
-The loss is the mean cross-entropy over training examples, in nats. From a layer's curve comes the sparsity at which it
+Both are the task's, over training examples. From a layer's curve comes the sparsity at which it
 alone raises the loss by a given budget; one budget for all layers gives each its own sparsity.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..backend.tensorflow import tf
 from ..core.errors import InvalidValue
 from ..core.extras import require_extra
+from ..core.tasks.task import ACCURACY, MetricKind, Task
 from ..core.types import Data
-from ..data.sampling import sampled_batches
-from ..measuring.outputs import logits_from
+from ..fitting.objective import objective_of
 from ..measuring.scan_cache import KeptPoints
 from ..models_io.copying import copy_model
 from . import weight_scores as scores
@@ -32,18 +31,18 @@ NUM_HALVINGS = 60  # of the interval that holds the rise of the loss: to the las
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A layer of `num_weights` weights pruned to `sparsity`, all others whole: accuracy, and mean cross-entropy."""
+    """A layer of `num_weights` weights pruned to `sparsity`, all others whole: the task's metric, and its loss."""
 
     layer: str
     sparsity: float
     num_weights: int
-    accuracy: float
+    metric: float
     loss: float
 
 
 @dataclasses.dataclass(frozen=True)
 class Sensitivity:
-    """Accuracy and loss of the whole model on `num_examples`, and with one layer pruned at a time.
+    """Metric and loss of the whole model on `num_examples`, and with one layer pruned at a time.
 
     >>> points = (Point("a", 0.5, 10, 0.9, 0.2), Point("b", 0.5, 90, 0.6, 1.1))
     >>> found = Sensitivity(0.9, 0.1, points, num_examples=100)
@@ -51,10 +50,11 @@ class Sensitivity:
     {'a': 0.5, 'b': 0.1}
     """
 
-    accuracy: float
+    metric: float
     loss: float
     points: tuple[Point, ...]
     num_examples: int
+    kind: MetricKind = ACCURACY
 
     @property
     def layers(self) -> dict[str, int]:
@@ -68,7 +68,7 @@ class Sensitivity:
         the budget gets the greatest sparsity that was measured.
 
         Args:
-          budget: a rise of the mean cross-entropy, at least 0.
+          budget: a rise of the loss, at least 0.
         """
         if budget < 0:
             raise InvalidValue(f"Sensitivity.per_layer.budget must be at least 0. Received: {budget!r}. Use 0.1.")
@@ -95,20 +95,21 @@ class Sensitivity:
         return {layer: ratio * min(1.0, final_sparsity / excess) for layer, ratio in ratios.items()}
 
     def table(self) -> str:
-        """A line a layer, the most sensitive first: its weights, and the accuracy at each sparsity."""
+        """A line a layer, the most sensitive first: its weights, and the metric at each sparsity."""
         sparsities = sorted({point.sparsity for point in self.points})
         found = {(point.layer, point.sparsity): point for point in self.points}
         width = max(len(layer) for layer in (*self.layers, "layer"))
         head = f"{'layer':<{width}}  {'weights':>10}" + "".join(f"  {f'{sparsity:.0%}':>7}" for sparsity in sparsities)
         lines = []
         for layer in sorted(self.layers, key=lambda name: found[name, sparsities[-1]].loss, reverse=True):
-            cells = "".join(f"  {found[layer, sparsity].accuracy:>7.2%}" for sparsity in sparsities)
+            cells = "".join(f"  {self.kind.text(found[layer, sparsity].metric):>7}" for sparsity in sparsities)
             lines.append(f"{layer:<{width}}  {self.layers[layer]:>10,}{cells}")
-        note = f"accuracy of {self.num_examples:,} training examples; {self.accuracy:.2%} with all layers whole"
+        whole = self.kind.text(self.metric)
+        note = f"{self.kind.name} of {self.num_examples:,} training examples; {whole} with all layers whole"
         return "\n".join([head, *lines, note])
 
     def plot(self, path: Path | str) -> None:
-        """Draws accuracy against sparsity, a line a layer, into a file; its name's end says the format (.png, .svg).
+        """Draws the metric against sparsity, a line a layer, into a file; its name's end says the format (.png, .svg).
 
         Raises `MissingExtra` when matplotlib is not installed.
         """
@@ -118,12 +119,12 @@ class Sensitivity:
         figure = Figure(figsize=(8, 5), layout="constrained")
         axes = figure.subplots()
         for layer in self.layers:
-            curve = [(0.0, self.accuracy)] + [
-                (point.sparsity, point.accuracy) for point in self.points if point.layer == layer
+            curve = [(0.0, self.metric)] + [
+                (point.sparsity, point.metric) for point in self.points if point.layer == layer
             ]
             axes.plot(*zip(*curve, strict=True), marker="o", markersize=3, label=layer)
         axes.set_xlabel("sparsity of the one layer that is pruned")
-        axes.set_ylabel(f"accuracy ({self.num_examples:,} training examples)")
+        axes.set_ylabel(f"{self.kind.name} ({self.num_examples:,} training examples)")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", ncols=1 + len(self.layers) // 20)
         figure.savefig(path, dpi=150)
@@ -149,6 +150,7 @@ def scan(
     cache: Path | str | None = None,
     score: Score = MAGNITUDE,
     num_examples: int = 1024,
+    task: Task | None = None,
 ) -> Sensitivity:
     """Measures `model` with one layer pruned at a time, to each of `sparsities`; the model is unchanged.
 
@@ -156,7 +158,7 @@ def scan(
     test split is none to choose by.
 
     Args:
-      model: a trained float tf_keras classifier that gives logits or probabilities.
+      model: a trained float tf_keras model.
       data: what it was trained on.
       sparsities: shares of zeros in a layer's kernels, each in (0, 1). Defaults to (0.25, 0.5, 0.75, 0.9).
       cache: a folder in which each measurement is kept at once, in a file named after what was measured: weights, data,
@@ -164,12 +166,13 @@ def scan(
         measures these only. None keeps nothing. Defaults to None.
       score: what a weight is worth; one that needs nothing but the kernel. Defaults to `scores.L1()`, magnitude.
       num_examples: at least 1; all when there are fewer. Defaults to 1024.
+      task: what is asked of the model. Defaults to None: the data's.
 
     Returns:
       A `Sensitivity`: a table, a plot, and ratios for `per_layer` of the techniques.
 
     Raises:
-      InvalidValue: for a value out of range.
+      InvalidValue: for a value out of range, or when nobody says what is asked of the model.
       UnsupportedModel: when the model has no kernel, or is quantization-aware.
 
     Example:
@@ -187,15 +190,17 @@ def scan(
     for target in targets(scanned, "scan").values():
         if target.kind in PRUNED_KINDS:
             kernels_of.setdefault(target.layer.name, []).append(target)
-    evaluate = _Evaluation(scanned, data, num_examples)
-    known = KeptPoints(cache, "sensitivity", scanned, [data, score, num_examples], Point, ("layer", "sparsity"))
-    whole = known.find("", 0.0) or known.keep(Point("", 0.0, 0, *evaluate()))
+    objective = objective_of(scanned, data, task, "scan")
+    sample = objective.sample(scanned, num_examples)
+    how = [data, objective.task, score, num_examples]
+    known = KeptPoints(cache, "sensitivity", scanned, how, Point, ("layer", "sparsity"))
+    whole = known.find("", 0.0) or known.keep(Point("", 0.0, 0, *sample.judge_model()))
     points = []
     for layer, kernels in kernels_of.items():
         for sparsity in sorted(set(sparsities)):
             point = known.find(layer, sparsity)
-            points.append(point or known.keep(_measure(layer, kernels, sparsity, score, evaluate)))
-    return Sensitivity(whole.accuracy, whole.loss, tuple(points), evaluate.num_examples)
+            points.append(point or known.keep(_measure(layer, kernels, sparsity, score, sample.judge_model)))
+    return Sensitivity(whole.metric, whole.loss, tuple(points), len(sample), objective.metric.kind)
 
 
 def _check(sparsities: Sequence[float], score: Score, num_examples: int) -> None:
@@ -210,7 +215,9 @@ def _check(sparsities: Sequence[float], score: Score, num_examples: int) -> None
         raise InvalidValue(f"scan.num_examples must be at least 1. Received: {num_examples!r}. Use 1024.")
 
 
-def _measure(layer: str, kernels: list[Target], sparsity: float, score: Score, evaluate: _Evaluation) -> Point:
+def _measure(
+    layer: str, kernels: list[Target], sparsity: float, score: Score, evaluate: Callable[[], tuple[float, float]]
+) -> Point:
     import numpy as np
 
     before = [target.variable.numpy() for target in kernels]
@@ -223,27 +230,3 @@ def _measure(layer: str, kernels: list[Target], sparsity: float, score: Score, e
     finally:
         for target, values in zip(kernels, before, strict=True):
             target.variable.assign(values)
-
-
-class _Evaluation:
-    """Accuracy and mean cross-entropy of a model, with the weights that it has when this is called."""
-
-    def __init__(self, model: Any, data: Data, num_examples: int) -> None:
-        self.num_examples = min(num_examples, len(data.train))
-        batches = sampled_batches(data, num_examples, BATCH_SIZE)
-        self._batches = [(inputs, tf.constant(labels, tf.int32)) for inputs, labels in batches]
-        logits = logits_from(model)
-
-        @tf.function(reduce_retracing=True)
-        def sums(inputs: Any, labels: Any) -> Any:
-            outputs = logits(model(inputs, training=False))
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
-            right = tf.argmax(outputs, -1, tf.int32) == labels
-            return tf.reduce_sum(tf.cast(right, tf.float32)), tf.reduce_sum(losses)
-
-        self._sums = sums
-
-    def __call__(self) -> tuple[float, float]:
-        sums = [self._sums(*batch) for batch in self._batches]
-        right, loss = (sum(float(value) for value in values) for values in zip(*sums, strict=True))
-        return right / self.num_examples, loss / self.num_examples

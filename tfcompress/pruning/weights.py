@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from ..core.errors import InvalidValue, NothingHappened, expect
 from ..core.selection import PerLayer, expect_selectors
 from ..core.types import SPARSITY, Fit, Promise
+from ..fitting.objective import Objective, objective_in
 from ..models_io.copying import copy_model
 from . import weight_scores as scores
 from .loss_gradients import data_of, loss_gradients
@@ -119,7 +120,7 @@ class PruneWeights:
         variables = {kernel: found[kernel].variable for pool, _ in pools for kernel in pool}
         tracking = [MovementTracking(variables)] if self.score.needs == MOVEMENT else []
         score: Any = self.score  # one that needs gradients says of how many examples
-        data = data_of(fit, f"{name}(score={type(self.score).__name__}())") if self.score.needs == GRADIENT else None
+        objective = self._objective(fit, model) if self.score.needs == GRADIENT else None
 
         def choose(step: int, training: Any) -> dict[str, np.ndarray] | None:
             asked = {share: sparsity_at(schedule, step) for share, schedule in schedules.items()}
@@ -127,7 +128,7 @@ class PruneWeights:
             if not due:
                 return None
             movement = tracking[0].sums() if tracking else {}
-            gradients = loss_gradients(training, variables, data, score.num_examples) if data else {}
+            gradients = loss_gradients(training, variables, objective, score.num_examples) if objective else {}
             now = masking.masks()
             return {
                 kernel: mask
@@ -141,6 +142,10 @@ class PruneWeights:
         fit(pruned, callbacks=[masking, *tracking])
         self._require_zeros(promises, found, fit.steps)
         return finish(pruned, fit, remove=False)
+
+    def _objective(self, fit: Fit, model: Any) -> Objective:
+        owner = f"{type(self).__name__}(score={type(self.score).__name__}())"
+        return objective_in(fit, model, data_of(fit, owner), owner)
 
     def _masks(
         self,

@@ -119,7 +119,7 @@ class QuantizeActivations:
                 "QuantizeActivations expects a tensor to round. Received: per_layer that leaves all of them in float "
                 f"({', '.join(ends)}). Take a selector out."
             )
-        inputs = examples(data, self.num_examples, self.seed)
+        inputs = examples(model, data, self.num_examples, self.seed)
         levels = _levels(flat, {name: ends[name] for name in quantizers}, quantizers, inputs, self.seed)
         behind = {
             name: Rounded(

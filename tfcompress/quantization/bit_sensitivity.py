@@ -1,25 +1,24 @@
 """Sensitivity to quantization: what each layer, alone at each number of bits, does to the network; without training.
 
-w_l is the kernel of layer l, all other layers are whole. p are the classes' probabilities of the float model, q those
-of the model with one layer quantized; divergence is the mean KL(p || q), in nats. SQNR is the signal to quantization
-noise, 10 log10(sum x^2 / sum (x - x^)^2), infinite where nothing differs.
+w_l is the kernel of layer l, all other layers are whole. SQNR is the signal to quantization noise, 10 log10(sum x^2 /
+sum (x - x^)^2), infinite where nothing differs.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import InvalidValue, UnsupportedModel
+from ..core.errors import InvalidValue
 from ..core.extras import require_extra
 from ..core.progress import Logged, Progress
-from ..core.types import Data, Split
-from ..data.sampling import batches, spread
+from ..core.tasks.task import ACCURACY, MetricKind, Task
+from ..core.types import Data
+from ..fitting.objective import objective_of
 from ..measuring.compare import OutputComparison, compare_outputs
-from ..measuring.outputs import logits_from
 from ..measuring.scan_cache import KeptPoints
 from .one_layer import OneLayer
 from .quantizers.affine import Affine
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 BITS = (2, 3, 4, 8)
 FIELDS = (
-    "accuracy",
+    "metric",
     "loss",
     "top_1_agreement",
     "divergence",
@@ -41,8 +40,6 @@ FIELDS = (
 )
 MEASURES = ("divergence", "loss", "noise")
 AFFINE = Affine()
-_MOST_EXAMPLES = 256  # in a batch
-_BATCH_NUMBERS = 1 << 22  # of a batch's inputs: activations are some ten times as many
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,14 +59,14 @@ class LayerAtBits:
     output_cosine: float
     predictions_sqnr_db: float  # of the network's outputs, as it gives them
     top_1_agreement: float | None = None  # with the float model
-    divergence: float | None = None  # mean KL(float model || this), nats
-    accuracy: float | None = None
-    loss: float | None = None  # mean cross-entropy, nats
+    divergence: float | None = None  # from the float model, as measuring/compare.py has it
+    metric: float | None = None  # of the task
+    loss: float | None = None  # likewise
 
 
 @dataclasses.dataclass(frozen=True)
 class QuantizationSensitivity:
-    """Accuracy and loss of the float model on `num_examples`, and what each layer alone does to them, by bits.
+    """Metric and loss of the float model on `num_examples`, and what each layer alone does to them, by bits.
 
     >>> points = tuple(
     ...     LayerAtBits(layer, "Dense", bits, 100, 20.0, 0.99, 20.0, 0.99, 20.0, 0.9, divergence, 0.9, 0.3)
@@ -79,10 +76,11 @@ class QuantizationSensitivity:
     0.5
     """
 
-    accuracy: float
+    metric: float
     loss: float
     points: tuple[LayerAtBits, ...]
     num_examples: int
+    kind: MetricKind = ACCURACY
 
     @property
     def layers(self) -> dict[str, int]:
@@ -98,9 +96,10 @@ class QuantizationSensitivity:
         """What each (layer, bits) costs, at least 0.
 
         Args:
-          by: "divergence", the mean KL divergence of the outputs from the float model's, which needs no labels and
-            notices what accuracy does not; "loss", the rise of the mean cross-entropy (a fall counts as none); "noise",
-            of the outputs, sum (y - y^)^2 / sum y^2. Defaults to "divergence".
+          by: "divergence" of the outputs from the float model's, which needs no targets and notices what a metric does
+            not: the mean KL divergence where they name classes, else noise as a share of the signal; "loss", the rise
+            of the loss (a fall counts as none); "noise", of the outputs, sum (y - y^)^2 / sum y^2. Defaults to
+            "divergence".
 
         Raises:
           InvalidValue: for another measure.
@@ -111,7 +110,7 @@ class QuantizationSensitivity:
             )
         return {(point.layer, point.bits): self._cost(point, by) for point in self.points}
 
-    def table(self, of: str = "accuracy") -> str:
+    def table(self, of: str = "metric") -> str:
         """A line a layer, the most sensitive first: its weights, and `of`, a field of `LayerAtBits`, by bits.
 
         Raises:
@@ -123,12 +122,12 @@ class QuantizationSensitivity:
         lines = []
         cost = self.sensitivities()
         for layer in sorted(self.layers, key=lambda name: max(cost[name, bits] for bits in self.bits), reverse=True):
-            cells = "".join(f"  {_text(found[layer, bits], of):>9}" for bits in self.bits)
+            cells = "".join(f"  {self._text(found[layer, bits], of):>9}" for bits in self.bits)
             lines.append(f"{layer:<{width}}  {self.layers[layer]:>10,}{cells}")
-        whole = f"accuracy {self.accuracy:.2%} and loss {self.loss:.4f} with all layers whole"
-        return "\n".join([head, *lines, f"{of} on {self.num_examples:,} training examples; {whole}"])
+        whole = f"{self.kind.name} {self.kind.text(self.metric)} and loss {self.loss:.4f} with all layers whole"
+        return "\n".join([head, *lines, f"{self._name(of)} on {self.num_examples:,} training examples; {whole}"])
 
-    def plot(self, path: Path | str, of: str = "accuracy") -> None:
+    def plot(self, path: Path | str, of: str = "metric") -> None:
         """Draws `of` against bits, a line a layer, into a file; its name's end says the format (.png, .svg).
 
         Raises `MissingExtra` when matplotlib is not installed.
@@ -143,7 +142,7 @@ class QuantizationSensitivity:
             axes.plot(self.bits, [found[layer, bits] for bits in self.bits], marker="o", markersize=3, label=layer)
         axes.set_xticks(self.bits)
         axes.set_xlabel("bits of the one layer that is quantized")
-        axes.set_ylabel(f"{of} ({self.num_examples:,} training examples)")
+        axes.set_ylabel(f"{self._name(of)} ({self.num_examples:,} training examples)")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", ncols=1 + len(self.layers) // 20)
         figure.savefig(path, dpi=150)
@@ -156,29 +155,24 @@ class QuantizationSensitivity:
 
     def _values(self, of: str) -> dict[tuple[str, int], float]:
         if of not in FIELDS:
-            raise InvalidValue(f"QuantizationSensitivity.of must be one of {FIELDS}. Received: {of!r}. Use 'accuracy'.")
-        return {(point.layer, point.bits): getattr(point, of) for point in self.points}
+            raise InvalidValue(f"QuantizationSensitivity.of must be one of {FIELDS}. Received: {of!r}. Use 'metric'.")
+        found = {(point.layer, point.bits): getattr(point, of) for point in self.points}
+        if any(value is None for value in found.values()):
+            raise InvalidValue(
+                f"QuantizationSensitivity.of must have been measured. Received: {of!r}, which no output has. "
+                "Use 'metric'."
+            )
+        return found
 
+    def _name(self, of: str) -> str:
+        return self.kind.name if of == "metric" else of
 
-@dataclasses.dataclass(frozen=True)
-class Examples:
-    """What a network is evaluated on, batch by batch: stored inputs become floats only when they are wanted."""
-
-    data: Data
-    split: Split
-    with_labels: bool = True
-
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        size = max(1, min(_MOST_EXAMPLES, _BATCH_NUMBERS // max(1, self.split.inputs[:1].size)))
-        yield from map(self.data.model_inputs, batches(self.split.inputs, size))
-
-    @property
-    def labels(self) -> np.ndarray | None:
-        """Shape (N,), or None where there are none."""
-        return self.split.labels if self.with_labels else None
+    def _text(self, value: float, of: str) -> str:
+        if of == "metric":
+            return self.kind.text(value)
+        if of == "top_1_agreement":
+            return f"{value:.2%}"
+        return f"{value:.1f}" if of.endswith("_db") else f"{value:.3g}"
 
 
 def quantization_scan(
@@ -190,6 +184,7 @@ def quantization_scan(
     quantizer: Quantizer = AFFINE,
     activation_bits: int | None = None,
     progress: Progress | None = None,
+    task: Task | None = None,
 ) -> QuantizationSensitivity:
     """Measures `model` with the kernels of one layer at a time in each of `bits`; the model is unchanged.
 
@@ -197,7 +192,7 @@ def quantization_scan(
     the training split: what comes of it is a choice of bits, and the test split is none to choose by.
 
     Args:
-      model: a trained float tf_keras classifier that gives logits or probabilities, (N, classes).
+      model: a trained float tf_keras model.
       data: what it was trained on.
       bits: to try, each from 2 to 16. Defaults to (2, 3, 4, 8).
       cache: a folder in which each measurement is kept at once, in a file named after what was measured: weights, data,
@@ -208,13 +203,14 @@ def quantization_scan(
       activation_bits: of the one layer's output too, from 2 to 16, asymmetric over the extremes of these examples.
         Defaults to None: it stays in float.
       progress: where messages go. Defaults to None: the logger "tfcompress", at level INFO.
+      task: what is asked of the model. Defaults to None: the data's.
 
     Returns:
       A `QuantizationSensitivity`: a table, a plot, and what `allocate_bits` chooses by.
 
     Raises:
-      InvalidValue: for a value out of range.
-      UnsupportedModel: when the model has no kernel, is quantization-aware, or gives no classes.
+      InvalidValue: for a value out of range, or when nobody says what is asked of the model.
+      UnsupportedModel: when the model has no kernel, or is quantization-aware.
 
     Example:
 
@@ -227,21 +223,28 @@ def quantization_scan(
     equation 2, for the divergence of one layer alone
     """
     _check(bits, num_examples, quantizer, activation_bits)
-    _require_classes(model)
-    train = data.train
-    chosen = spread(len(train), num_examples)
-    examples = Examples(data, Split(train.inputs[chosen], train.labels[chosen]))
-    how = [data, quantizer, num_examples, activation_bits]
+    objective = objective_of(model, data, task, "quantization_scan")
+    sample = objective.sample(model, num_examples)
+    how = [data, objective.task, quantizer, num_examples, activation_bits]
     kept = KeptPoints(cache, "bits", model, how, LayerAtBits, ("layer", "bits"))
+
+    def compare(exact: Sequence[np.ndarray], changed: Sequence[np.ndarray]) -> OutputComparison:
+        metric, loss = sample.judge(changed)
+        found = compare_outputs(exact, changed, objective.task.outputs)
+        return dataclasses.replace(found, metric=metric, loss=loss)
+
+    inputs = [inputs for inputs, _ in sample.batches]
     whole, points = measure_layers(
-        model, examples, bits, quantizer, activation_bits, progress or Logged(), "quantization_scan", kept
+        model, inputs, compare, bits, quantizer, activation_bits, progress or Logged(), "quantization_scan", kept
     )
-    return QuantizationSensitivity(_number(whole.accuracy), _number(whole.loss), points, len(examples))
+    metric, loss = _number(whole.metric), _number(whole.loss)
+    return QuantizationSensitivity(metric, loss, points, len(sample), objective.metric.kind)
 
 
 def measure_layers(
     model: Any,
-    examples: Examples,
+    inputs: Iterable[Any],
+    compare: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], OutputComparison],
     bits: Sequence[int],
     quantizer: Quantizer,
     activation_bits: int | None,
@@ -252,20 +255,21 @@ def measure_layers(
 ) -> tuple[OutputComparison, tuple[LayerAtBits, ...]]:
     """The float model beside itself, and a measurement for each layer and number of bits, in the order of layers.
 
-    With `only` each layer that it names is measured at those bits, and no other.
+    `inputs` are batches as the model takes them; `compare` says what outputs of the exact and of the changed model, in
+    the model's order, tell. With `only` each layer that it names is measured at those bits, and no other.
     """
     import numpy as np
 
     network = OneLayer(model, owner, activation_bits)
-    to_logits = logits_from(model)
 
-    def outputs() -> np.ndarray:
-        return np.concatenate([network.outputs(batch).numpy() for batch in examples])
+    def outputs() -> list[np.ndarray]:
+        found = [network.outputs(batch) for batch in inputs]
+        return [np.concatenate([part.numpy() for part in column]) for column in zip(*found, strict=True)]
 
     exact = outputs()
     form: Any = quantizer  # a dataclass with bits: `_check` has seen to it
     if activation_bits is not None:
-        network.calibrate(examples)
+        network.calibrate(inputs)
     wanted = sorted(set(bits))
     keys = [(layer, each) for layer in network.kernels for each in wanted if only is None or only.get(layer) == each]
     found = {key: kept.find(*key) if kept else None for key in keys}
@@ -277,13 +281,13 @@ def measure_layers(
             if not layers:
                 continue
             rounds = dataclasses.replace(form, bits=each)
-            errors = network.output_errors(rounds, examples)
+            errors = network.output_errors(rounds, inputs)
             for layer in layers:
                 advance(done, f"{layer}, {each} bits")
                 kernels = network.kernels[layer]
                 rough = kernels.rough(rounds)
                 with network.quantized(layer, rough):
-                    seen = compare_outputs(exact, outputs(), examples.labels, to_logits)
+                    seen = compare(exact, outputs())
                 kernel, output = kernels.error(rough), errors[layer]
                 point = LayerAtBits(
                     layer=layer,
@@ -297,14 +301,14 @@ def measure_layers(
                     predictions_sqnr_db=seen.error.sqnr_db,
                     top_1_agreement=seen.top_1_agreement,
                     divergence=seen.divergence,
-                    accuracy=seen.accuracy,
+                    metric=seen.metric,
                     loss=seen.loss,
                 )
                 found[layer, each] = kept.keep(point) if kept else point
                 done += 1
                 advance(done, "")
     points = tuple(point for point in found.values() if point is not None)
-    return compare_outputs(exact, exact, examples.labels, to_logits), points
+    return compare(exact, exact), points
 
 
 def _check(bits: Sequence[int], num_examples: int, quantizer: Quantizer, activation_bits: int | None) -> None:
@@ -332,20 +336,5 @@ def _is_bits(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= 16
 
 
-def _require_classes(model: Any) -> None:
-    shape = model.output_shape
-    if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None or shape[1] < 2:
-        raise UnsupportedModel(
-            "quantization_scan expects a classifier, which gives (N, classes) with two classes or more. Received: "
-            f"outputs of shape {shape}. For other models, look at the errors that inspect --against shows."
-        )
-
-
 def _number(value: float | None) -> float:
     return 0.0 if value is None else value
-
-
-def _text(value: float, of: str) -> str:
-    if of in ("accuracy", "top_1_agreement"):
-        return f"{value:.2%}"
-    return f"{value:.1f}" if of.endswith("_db") else f"{value:.3g}"

@@ -78,9 +78,13 @@ class OneLayer:
             for name, chain in output_chains(self._model, owner).items():
                 if name in self.kernels:
                     self._round_output(name, chain[-1])
-        self.outputs = tf.function(lambda inputs: self._model(inputs, training=False), reduce_retracing=True)
+        self.outputs = tf.function(self._outputs, reduce_retracing=True)
         self._errors = tf.function(self._errors_of_outputs, reduce_retracing=True)
         self._least_and_largest = tf.function(self._extremes_of_outputs, reduce_retracing=True)
+
+    def _outputs(self, inputs: Any) -> list[Any]:
+        found: list[Any] = tf.nest.flatten(self._model(inputs, training=False))
+        return found
 
     def output_errors(self, quantizer: Quantizer, batches: Iterable[Any]) -> dict[str, ErrorSums]:
         """By layer: its own output with its kernels quantized against that with them whole, on the same input."""

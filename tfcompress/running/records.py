@@ -1,4 +1,4 @@
-"""What a run remembers, as JSON on disk and as values in memory: stages, files, and the report made of them."""
+"""What a run remembers of stages and files, as JSON on disk and as values in memory."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..core.types import CLUSTERS, LEVELS, Agreement, Finding, Latency, Promise, Refusal
+from ..core.tasks.task import MetricKind, OutputSpec
+from ..core.types import Agreement, Finding, Latency, Promise, Refusal
 from ..measuring.measure import Measurement
 from ..measuring.promises import Verdict
+
+KERNELS = "kernels"  # the check that compares a file's with the model's: it runs nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +25,7 @@ class StageRecord:
     start: str  # the stage or builder it started from
     steps: int
     seconds: float
-    accuracy: float  # of the Keras model, on the test split
+    metrics: Mapping[str, float]  # of the Keras model on the test split, the headline first
     num_examples: int
     measurement: Measurement
     kernel_sizes: Mapping[str, int]
@@ -30,7 +33,16 @@ class StageRecord:
     verdicts: tuple[Verdict, ...]  # one a promise
     history: Mapping[str, Sequence[float]]  # of training, by epoch
     remarks: tuple[str, ...] = ()  # what was said of this model while it was made, a sentence each
+    metric_kinds: tuple[MetricKind, ...] = ()  # of `metrics`, in their order
+    outputs: tuple[str, ...] = ()  # the names of the model's outputs
     made_from: Mapping[str, str] = dataclasses.field(default_factory=dict)  # the keys of the parts of `key`
+    task: str | None = None  # the key of what `metrics` are of; None for one that nobody can compare
+
+    @property
+    def headline(self) -> str:
+        """The headline metric and its value, in words."""
+        kind = self.metric_kinds[0]
+        return f"{kind.name} {kind.text(self.metrics[kind.name])}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,57 +60,24 @@ class FileRecord:
     verdicts: tuple[Verdict, ...]
     findings: Mapping[str, Finding]  # by a name for the check and its settings, in the order of the checks
     remarks: tuple[str, ...] = ()  # what was said while it was written, a sentence each
+    inputs: tuple[str, ...] = ()  # the Keras model's names for them, in its order
+    outputs: tuple[OutputSpec, ...] = ()
 
     @property
     def variant(self) -> str:
         """As the report's table names it."""
         return f"{self.stage} {self.mode}"
 
-
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """All of a run."""
-
-    recipe: str
-    title: str
-    data: str
-    settings: Mapping[str, Any]
-    versions: Mapping[str, str]
-    machine: Mapping[str, Any]
-    command: str
-    seconds: float
-    stages: tuple[StageRecord, ...]
-    files: tuple[FileRecord, ...]
+    @property
+    def not_run(self) -> tuple[str, ...]:
+        """Why checks could not be run, each reason once."""
+        return tuple(dict.fromkeys(each.reason for each in self.findings.values() if each.status == "not run"))
 
     @property
-    def failures(self) -> tuple[str, ...]:
-        """Why the verdict is "fail", a line each.
-
-        A GPU that refuses an operation is named in the table and fails nothing, as the CPU runs the file. Wrong
-        outputs fail it wherever they come from.
-        """
-        broken = [
-            f"{owner}: promised {verdict.kind} {'<=' if verdict.kind in (CLUSTERS, LEVELS) else '>='} "
-            f"{verdict.promised:.4g}, measured {verdict.measured:.4g}"
-            for owner, verdicts in (
-                *((stage.name, stage.verdicts) for stage in self.stages),
-                *((file.path, file.verdicts) for file in self.files),
-            )
-            for verdict in verdicts
-            if not verdict.kept
-        ]
-        failed = [
-            f"{file.path}: {finding.check}: {finding.reason}"
-            for file in self.files
-            for finding in file.findings.values()
-            if finding.status == "fail" and not finding.refusals
-        ]
-        return (*broken, *failed)
-
-    @property
-    def verdict(self) -> str:
-        """ "pass" or "fail"."""
-        return "fail" if self.failures else "pass"
+    def is_judged(self) -> bool:
+        """Whether a check that ran the file could judge it, or none was asked to."""
+        asked = [finding.status for name, finding in self.findings.items() if name != KERNELS]
+        return not asked or any(status != "not run" for status in asked)
 
 
 def stage_from_json(value: Any) -> StageRecord | None:
@@ -127,7 +106,10 @@ def _stage(value: Mapping[str, Any]) -> StageRecord:
             "promises": tuple(Promise(**{**item, "kernels": tuple(item["kernels"])}) for item in value["promises"]),
             "verdicts": tuple(Verdict(**item) for item in value["verdicts"]),
             "remarks": tuple(value["remarks"]),
+            "metric_kinds": tuple(MetricKind(**item) for item in value["metric_kinds"]),
+            "outputs": tuple(value["outputs"]),
             "made_from": value["made_from"],
+            "task": value["task"],
         }
     )
 
@@ -136,7 +118,10 @@ def _finding(value: Mapping[str, Any]) -> Finding:
     return Finding(
         **{
             **value,
-            "agreement": {name: Agreement(**item) for name, item in value["agreement"].items()},
+            "agreement": {
+                run: {output: Agreement(**item) for output, item in by_output.items()}
+                for run, by_output in value["agreement"].items()
+            },
             "latency": Latency(**value["latency"]) if value["latency"] else None,
             "refusals": tuple(Refusal(**item) for item in value["refusals"]),
         }
@@ -144,10 +129,10 @@ def _finding(value: Mapping[str, Any]) -> Finding:
 
 
 def to_json(value: Any) -> Any:
-    """Records as JSON: all fields, but for the outputs of a finding, which are an array."""
+    """Records as JSON: all fields, but for the outputs of a finding, which are arrays."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         named = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
-        return {name: to_json(item) for name, item in named if name != "outputs"}
+        return {name: to_json(item) for name, item in named if not (name == "outputs" and isinstance(value, Finding))}
     if isinstance(value, Mapping):
         return {name: to_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -2,17 +2,109 @@
 
 from __future__ import annotations
 
+import dataclasses
+import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from ..core.tasks.task import MetricKind, drop_allowed
 from ..core.types import CHANNELS, CLUSTERS, LEVELS, Agreement, Finding
-from .records import FileRecord, Report, StageRecord, to_json
+from .records import FileRecord, StageRecord, to_json
 from .store import Store
 
-HEADINGS = (
-    *("variant", "accuracy, Keras", "accuracy, TFLite", "raw bytes", "zipped bytes", "parameters", "MACs", "sparsity"),
-    *("latency, ms (p90)", "CPU", "GPU"),
-)
+SIZES = ("raw bytes", "zipped bytes", "parameters", "MACs", "sparsity")
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """All of a run."""
+
+    recipe: str
+    title: str
+    data: str
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    machine: Mapping[str, Any]
+    command: str
+    seconds: float
+    stages: tuple[StageRecord, ...]
+    files: tuple[FileRecord, ...]
+    max_drop: float | str | None = None  # of the headline metric, of a file against the first stage
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why the verdict is "fail", a line each.
+
+        A GPU that refuses an operation is named in the table and fails nothing, as the CPU runs the file. Wrong
+        outputs fail it wherever they come from.
+        """
+        broken = [
+            f"{owner}: promised {verdict.kind} {'<=' if verdict.kind in (CLUSTERS, LEVELS) else '>='} "
+            f"{verdict.promised:.4g}, measured {verdict.measured:.4g}"
+            for owner, verdicts in (
+                *((stage.name, stage.verdicts) for stage in self.stages),
+                *((file.path, file.verdicts) for file in self.files),
+            )
+            for verdict in verdicts
+            if not verdict.kept
+        ]
+        failed = [
+            f"{file.path}: {finding.check}: {finding.reason}"
+            for file in self.files
+            for finding in file.findings.values()
+            if finding.status == "fail" and not finding.refusals
+        ]
+        return (*broken, *failed, *self._dropped())
+
+    def _dropped(self) -> Iterator[str]:
+        if self.max_drop is None:
+            return
+        kind, stages = self.stages[0].metric_kinds[0], {stage.name: stage for stage in self.stages}
+        before = self.stages[0].metrics[kind.name]
+        for file in self.files:
+            seen = next(iter(file.findings.values()), None)
+            found = (seen.metrics if seen else stages[file.stage].metrics).get(kind.name)
+            if found is not None and kind.drop(before, found) > drop_allowed(self.max_drop, before):
+                yield (
+                    f"{file.path}: {kind.name} {kind.text(found)} is further from {self.stages[0].name}'s "
+                    f"{kind.text(before)} than max_drop={self.max_drop} allows"
+                )
+
+    @property
+    def not_judged(self) -> tuple[str, ...]:
+        """The files of which no check that was asked for could say anything, and why, a line each."""
+        return tuple(f"{file.path}: {'; '.join(file.not_run)}" for file in self.files if not file.is_judged)
+
+    @property
+    def verdict(self) -> str:
+        """ "pass", "fail", or "not judged" where nothing failed, and a file could not be judged."""
+        return "fail" if self.failures else "not judged" if self.not_judged else "pass"
+
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        """What is said under the table: what was gained, the verdict, and its reasons."""
+        return (*filter(None, (headline(self), f"Verdict: {self.verdict}")), *self.failures, *self.not_judged)
+
+    def __str__(self) -> str:
+        lines = [headings(self), *rows(self)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        padded = ([cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines)
+        return "\n".join([*("  ".join(line).rstrip() for line in padded), *self._notes])
+
+    def _repr_html_(self) -> str:
+        """The table, as notebooks show it."""
+        head, *body = [[html.escape(cell) for cell in line] for line in (headings(self), *rows(self))]
+        names = "".join(f"<th>{cell}</th>" for cell in head)
+        drawn = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in body)
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self._notes)
+        return f"<table><thead><tr>{names}</tr></thead><tbody>{drawn}</tbody></table>{notes}"
+
+
+def headings(report: Report) -> tuple[str, ...]:
+    """Those of `rows`: the headline metric stands for the Keras model and for the file."""
+    name = _kinds(report)[0].name
+    return ("variant", f"{name}, Keras", f"{name}, TFLite", *SIZES, "latency, ms (p90)", "CPU", "GPU")
 
 
 def write(report: Report, store: Store) -> None:
@@ -23,7 +115,7 @@ def write(report: Report, store: Store) -> None:
 
 
 def rows(report: Report) -> list[tuple[str, ...]]:
-    """The table of the report: a row a file, under `HEADINGS`."""
+    """The table of the report: a row a file, under `headings`."""
     stages = {stage.name: stage for stage in report.stages}
     return [_row(file, stages[file.stage]) for file in report.files]
 
@@ -31,10 +123,12 @@ def rows(report: Report) -> list[tuple[str, ...]]:
 def _row(file: FileRecord, stage: StageRecord) -> tuple[str, ...]:
     first = _first(file)
     latency = first.latency if first else None
+    kind = stage.metric_kinds[0]
+    found = first.metrics.get(kind.name) if first else None
     return (
         file.variant,
-        f"{stage.accuracy:.2%}",
-        "not available" if first is None or first.accuracy is None else f"{first.accuracy:.2%}",
+        kind.text(stage.metrics[kind.name]),
+        "not available" if found is None else kind.text(found),
         f"{file.raw_bytes:,}",
         f"{file.zipped_bytes:,}",
         f"{stage.measurement.num_parameters:,}",
@@ -52,7 +146,7 @@ def _first(file: FileRecord) -> Finding | None:
 
 
 def _cpu_cell(findings: Iterable[Finding]) -> str:
-    on_cpu = [finding for finding in findings if finding.check != "gpu"]
+    on_cpu = [finding for finding in findings if finding.check.startswith("cpu")]
     bad = [f"{finding.check.removeprefix('cpu-')} {finding.status}" for finding in on_cpu if finding.status != "pass"]
     return ", ".join(bad) or (f"pass ({len(on_cpu)} of {len(on_cpu)})" if on_cpu else "not run")
 
@@ -69,17 +163,17 @@ def headline(report: Report) -> str:
     if len(report.files) < 2:
         return ""
     first, small = report.files[0], min(report.files[1:], key=lambda file: file.zipped_bytes)
-    points = _points(first, small)
-    change = "" if points is None else f", accuracy {points:+.2f} points"
+    kind = _kinds(report)[0]
+    before, after = (seen.metrics.get(kind.name) if (seen := _first(file)) else None for file in (first, small))
+    change = "" if before is None or after is None else f", {kind.name} {kind.change(before, after)}"
     return (
         f"{small.variant} against {first.variant}: {first.raw_bytes / small.raw_bytes:.1f}x smaller, "
         f"{first.zipped_bytes / small.zipped_bytes:.1f}x smaller zipped{change}"
     )
 
 
-def _points(before: FileRecord, after: FileRecord) -> float | None:
-    first, second = (found.accuracy if (found := _first(file)) else None for file in (before, after))
-    return None if first is None or second is None else 100 * (second - first)
+def _kinds(report: Report) -> tuple[MetricKind, ...]:
+    return report.stages[0].metric_kinds
 
 
 def to_markdown(report: Report) -> str:
@@ -87,12 +181,13 @@ def to_markdown(report: Report) -> str:
     parts = [
         f"# {report.recipe}: {report.verdict}",
         report.title,
-        markdown_table(HEADINGS, rows(report)),
+        markdown_table(headings(report), rows(report)),
         headline(report),
         _legend(report),
-        *(["## Why the verdict is fail", *(f"- {reason}" for reason in report.failures)] if report.failures else []),
+        *_reasons("## Why the verdict is fail", report.failures),
+        *_reasons("## What could not be judged", report.not_judged),
         "## Checks",
-        *(_checks(file) for file in report.files),
+        *(_checks(file, _kinds(report)) for file in report.files),
         "## Settings",
         markdown_table(("setting", "value"), [(name, str(value)) for name, value in report.settings.items()]),
         "## Versions and machine",
@@ -109,6 +204,10 @@ def to_markdown(report: Report) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _reasons(heading: str, reasons: Sequence[str]) -> list[str]:
+    return [heading, "\n".join(f"- {reason}" for reason in reasons)] if reasons else []
+
+
 def _legend(report: Report) -> str:
     count = report.stages[-1].num_examples if report.stages else 0
     latency = next((f.latency for file in report.files for f in file.findings.values() if f.latency), None)
@@ -119,17 +218,21 @@ def _legend(report: Report) -> str:
         else ""
     )
     return (
-        f"Accuracy: {report.data}, {count:,} test examples. Sparsity: zeros among the kernel entries in the file. "
-        f"Zipped: DEFLATE, level 9. MACs: multiply-accumulates of kernels for one example, zeros included.{timing}"
+        f"{_kinds(report)[0].capitalized}: {report.data}, {count:,} test examples. Sparsity: zeros among the kernel "
+        "entries in the file. Zipped: DEFLATE, level 9. MACs: multiply-accumulates of kernels for one example, zeros "
+        f"included.{timing}"
     )
 
 
-def _checks(file: FileRecord) -> str:
+def _checks(file: FileRecord, kinds: Sequence[MetricKind]) -> str:
+    against = ("top-1 agreement", "SQNR, dB", "largest difference")
     headings = (
-        *("check", "status", "accuracy", "top-1 agreement with Keras", "largest difference from Keras"),
-        *("top-1 agreement with CPU", "median ms (p90), threads", "peak memory", "ops run here", "where"),
+        *("check", "status", *(kind.name for kind in kinds), *(f"{what}, Keras" for what in against)),
+        *("top-1 agreement, CPU", "median ms (p90), threads", "peak memory", "ops run here", "where"),
     )
-    table = markdown_table(headings, [_check_row(finding) for finding in file.findings.values()])
+    lines = [_check_row(finding, kinds) for finding in file.findings.values()]
+    shown = [number for number in range(len(headings)) if any(line[number] != "-" for line in lines)]
+    table = markdown_table([headings[n] for n in shown], [[line[n] for n in shown] for line in lines])
     notes = [
         f"- {finding.check}: {finding.reason}{' ' + finding.fix if finding.fix else ''}"
         for finding in file.findings.values()
@@ -144,16 +247,17 @@ def _checks(file: FileRecord) -> str:
     return "\n\n".join(part for part in (f"### {file.path}", table, "\n".join([*remarks, *notes, *refused])) if part)
 
 
-def _check_row(finding: Finding) -> tuple[str, ...]:
-    keras, cpu = finding.agreement.get("keras"), finding.agreement.get("cpu")
+def _check_row(finding: Finding, kinds: Sequence[MetricKind]) -> tuple[str, ...]:
+    keras, cpu = finding.agreement.get("keras", {}), finding.agreement.get("cpu", {})
     latency = finding.latency
     return (
         finding.check,
         finding.status,
-        "-" if finding.accuracy is None else f"{finding.accuracy:.2%} of {finding.num_examples:,}",
-        _agreement(keras),
-        "-" if keras is None else f"{keras.largest_difference:.2g}",
-        _agreement(cpu),
+        *(kind.text(finding.metrics[kind.name]) if kind.name in finding.metrics else "-" for kind in kinds),
+        _by_output(keras, lambda seen: None if seen.top_1_agreement is None else f"{seen.top_1_agreement:.2%}"),
+        _by_output(keras, lambda seen: f"{seen.sqnr_db:.1f}"),
+        _by_output(keras, lambda seen: f"{seen.largest_difference:.2g}"),
+        _by_output(cpu, lambda seen: None if seen.top_1_agreement is None else f"{seen.top_1_agreement:.2%}"),
         "-" if latency is None else f"{latency.median_ms:.3f} ({latency.p90_ms:.3f}), {latency.num_threads}",
         "-" if finding.peak_memory_bytes is None else f"{finding.peak_memory_bytes / 2**20:.1f} MiB",
         "-" if finding.num_delegated_ops is None else f"{finding.num_delegated_ops} of {finding.num_ops}",
@@ -161,8 +265,10 @@ def _check_row(finding: Finding) -> tuple[str, ...]:
     )
 
 
-def _agreement(agreement: Agreement | None) -> str:
-    return "-" if agreement is None else f"{agreement.top_1_agreement:.2%}"
+def _by_output(found: Mapping[str, Agreement], text: Callable[[Agreement], str | None]) -> str:
+    """A figure of each output, with its name where there are several."""
+    told = {name: words for name, seen in found.items() if (words := text(seen)) is not None}
+    return ", ".join(words if len(found) == 1 else f"{name} {words}" for name, words in told.items()) or "-"
 
 
 def _training(stage: StageRecord) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ..core.progress import Logged, Progress
 from ..core.types import FOR_GOOD, Recipe, Stage, Technique
 from .file import make_file
 from .keys import stage_keys
-from .records import Report
+from .report import Report
 from .stage import RunContext, do_stage
 from .store import Store
 from .strategy import open_team
@@ -84,6 +84,7 @@ def _finish(
         seconds=round(time.monotonic() - started, 1),
         stages=tuple(context.records.values()),
         files=tuple(files),
+        max_drop=context.task.max_drop,
     )
 
 

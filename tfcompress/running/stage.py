@@ -6,16 +6,19 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..backend.tensorflow import keras, set_seed
 from ..core.contracts import TrustedStart, needs_of, resolved
 from ..core.describe import describe, short
 from ..core.errors import InvalidRecipe, PromiseBroken, WorkerLost
+from ..core.identity import NoIdentity, fingerprint
 from ..core.progress import Progress
 from ..core.remarks import collecting
+from ..core.tasks.task import Task
 from ..core.types import CLUSTERS, LEVELS, CalibratedTransform, Data, Fit, Recipe, Stage, TrainedTransform, Transform
-from ..data.sampling import batches
+from ..measuring.evaluation import bound, evaluate, kept_predictions, predict, require_examples, targets_of
 from ..measuring.measure import kernels, measure
 from ..measuring.promises import Verdict, judge_model
 from ..models_io.copying import model_suffix, save_model
@@ -27,7 +30,7 @@ from .team import Team
 if TYPE_CHECKING:
     import numpy as np
 
-BATCH_SIZE = 500  # of prediction on the test split
+OUTPUTS = "outputs"  # the folder of a stage's predictions
 PATIENCE_SECONDS = 30  # until a worker sees what the chief wrote: a network disk may be slow
 
 
@@ -52,12 +55,28 @@ class RunContext:
         trusted = any(isinstance(start, TrustedStart) and start.trust for start in starts)
         return open_saved(next((self.store.root / self.folders[stage]).glob("model.*")), safe_mode=not trusted)
 
-    def outputs(self, stage: str) -> np.ndarray:
-        """A finished stage's outputs on the test split, (N, classes)."""
-        import numpy as np
+    @cached_property
+    def task(self) -> Task:
+        """What is asked of the models. Raises `InvalidRecipe` when neither the recipe nor its data says it."""
+        found = self.recipe.task or self.recipe.data.task
+        if found is None:
+            raise InvalidRecipe(
+                f"Recipe.task must say what is asked of the models, as {self.recipe.data.title} does not. Received: "
+                "None. Give task=..., such as Regression(), or Task(loss=..., metrics=[...])."
+            )
+        return found
 
-        outputs: np.ndarray = np.load(self.store.root / self.folders[stage] / "outputs.npy")
-        return outputs
+    @cached_property
+    def task_key(self) -> str | None:
+        """A name for all that makes the metrics what they are; None for what nobody can compare, a connection, say."""
+        try:
+            return fingerprint(self.task)
+        except NoIdentity:
+            return None
+
+    def outputs(self, stage: str) -> dict[str, np.ndarray]:
+        """A finished stage's outputs on the test split by name, (N, ...) each, mapped from disk."""
+        return kept_predictions(self.store.root / self.folders[stage] / OUTPUTS, self.records[stage].outputs)
 
 
 def do_stage(context: RunContext, number: int, stage: Stage, start: str | None) -> None:
@@ -70,12 +89,29 @@ def do_stage(context: RunContext, number: int, stage: Stage, start: str | None) 
     key = context.keys[stage.name].name
     context.folders[stage.name] = folder
     if context.team.chief_says(lambda: _is_finished(context, stage, folder)):
-        record = _written(context, folder, key)
-        context.progress.say(f"{stage.name}: finished by an earlier run, accuracy {record.accuracy:.2%}")
+        record = _for_this_task(context, _written(context, folder, key), folder)
+        context.progress.say(f"{stage.name}: finished by an earlier run, {record.headline}")
     else:
         record = _train(context, stage, start, folder) or _written(context, folder, key)
-        context.progress.say(f"{stage.name}: accuracy {record.accuracy:.2%} after {record.seconds:.0f} s")
+        context.progress.say(f"{stage.name}: {record.headline} after {record.seconds:.0f} s")
     context.records[stage.name] = record
+
+
+def _for_this_task(context: RunContext, record: StageRecord, folder: str) -> StageRecord:
+    """A finished stage's record with the metrics that this run asks for: its outputs are kept, and judged again."""
+    if record.task is not None and record.task == context.task_key:
+        return record
+    kept = kept_predictions(context.store.root / folder / OUTPUTS, record.outputs)
+    task = bound(context.task, context.model(record.name))
+    found = dataclasses.replace(
+        record,
+        metrics=evaluate(task, kept, targets_of(context.recipe.data, task)),
+        metric_kinds=tuple(metric.kind for metric in task.metrics),
+        task=context.task_key,
+    )
+    if context.team.is_chief:
+        context.store.write_json(f"{folder}/stage.json", to_json(found))
+    return found
 
 
 def _is_finished(context: RunContext, stage: Stage, folder: str) -> bool:
@@ -118,6 +154,7 @@ def _train(context: RunContext, stage: Stage, start: str | None, folder: str) ->
     with context.team.scope(), collecting(lambda said: context.progress.say(f"{stage.name}: {said}")) as remarks:
         build: Any = stage.start  # a builder where there is no stage to begin from: `require_order` has seen to it
         model = context.model(start) if start else build()
+        require_examples(model, context.recipe.data, bound(context.task, model))
         promises = (*(context.records[start].promises if start else ()), *stage.technique.promises(model))
         models = {name: context.model(name) for name in needs_of(stage.technique, stage.fit)}
         technique, fit = resolved(stage.technique, models), resolved(stage.fit, models)
@@ -168,46 +205,30 @@ def _judge_and_save(
                 f"Stage {record['name']!r} promised {verdict.kind} of {_bound(verdict)} in every kernel. "
                 f"Received: {verdict.measured:.4g} over all of them. Its technique does not keep what it says."
             )
-    outputs = _predict(context, model, record["name"])
-    labels = context.recipe.data.test.labels
-    whole = StageRecord(
-        **record,
-        seconds=round(time.monotonic() - started, 1),
-        accuracy=float((outputs.argmax(-1) == labels).mean()),
-        num_examples=len(labels),
-        measurement=measurement,
-        kernel_sizes=sizes,
-        verdicts=verdicts,
-    )
-    _save(context.store, folder, model, outputs, whole)
+    data, task = context.recipe.data, bound(context.task, model)
+    with context.store.writing(folder) as partial:
+        (partial / OUTPUTS).mkdir(parents=True)
+        with context.progress.task(f"{record['name']}: test", len(data.test)) as advance:
+            outputs = predict(model, data, data.test, partial / OUTPUTS, lambda done: advance(done, ""))
+        whole = StageRecord(
+            **record,
+            metrics=evaluate(task, outputs, targets_of(data, task)),
+            metric_kinds=tuple(metric.kind for metric in task.metrics),
+            outputs=tuple(outputs),
+            task=context.task_key,
+            seconds=round(time.monotonic() - started, 1),
+            num_examples=len(data.test),
+            measurement=measurement,
+            kernel_sizes=sizes,
+            verdicts=verdicts,
+        )
+        save_model(model, partial / f"model{model_suffix(model)}")
+        (partial / "stage.json").write_text(json.dumps(to_json(whole), indent=2), encoding="utf-8")
     return whole
 
 
 def _bound(verdict: Verdict) -> str:
     return f"at {'most' if verdict.kind in (CLUSTERS, LEVELS) else 'least'} {verdict.promised:.4g}"
-
-
-def _predict(context: RunContext, model: Any, label: str) -> np.ndarray:
-    import numpy as np
-
-    data = context.recipe.data
-    outputs_of = keras.backend.function(model.inputs, model.outputs)
-    outputs = []
-    with context.progress.task(f"{label}: test", len(data.test)) as advance:
-        for number, stored in enumerate(batches(data.test.inputs, BATCH_SIZE), 1):
-            outputs.append(outputs_of([data.model_inputs(stored)])[0])
-            advance(number * BATCH_SIZE, "")
-    return np.concatenate(outputs)
-
-
-def _save(store: Store, folder: str, model: Any, outputs: np.ndarray, record: StageRecord) -> None:
-    import numpy as np
-
-    with store.writing(folder) as partial:
-        partial.mkdir()
-        save_model(model, partial / f"model{model_suffix(model)}")
-        np.save(partial / "outputs.npy", outputs)
-        (partial / "stage.json").write_text(json.dumps(to_json(record), indent=2), encoding="utf-8")
 
 
 class _Watched:

@@ -144,7 +144,7 @@ def test_a_weighted_sum_is_one_and_its_weights_may_change():
 
 def test_a_distiller_tells_its_losses_how_far_training_is():
     data = tfc.Digits(num_examples=16)
-    inputs, labels = data.model_inputs(data.train.inputs), tf.constant(data.train.labels)
+    inputs, labels = data.model_inputs(data.train.inputs), tf.constant(data.train.targets)
     teacher, student = network(4, 0), network(4, 1)
     loss = WeightedSum(
         ((tfc.losses.MeanSquaredLogits(), Ramp(1.0, 0.2, start=0.25, stop=0.75)), (tfc.SoftTargets(), 0.0))
@@ -263,4 +263,4 @@ def test_a_students_earlier_self_and_a_smaller_model_may_teach():
     again = tfc.Train().apply(nets[8], tfc.distilled(fit, large))  # born again
     for model in (large, again):
         answers = model.predict(data.model_inputs(data.train.inputs), verbose=0).argmax(-1)
-        assert (answers == data.train.labels).mean() > 0.5
+        assert (answers == data.train.targets).mean() > 0.5

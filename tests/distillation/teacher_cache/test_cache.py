@@ -13,6 +13,7 @@ from tfcompress.backend.tensorflow import keras, tf
 from tfcompress.core.describe import describe
 from tfcompress.core.errors import InvalidValue
 from tfcompress.core.identity import fingerprint
+from tfcompress.core.tasks.task import CLASSES, Output
 from tfcompress.distillation import distiller
 from tfcompress.distillation.distiller import ask
 from tfcompress.distillation.teacher_cache.cache import TeacherCache, digest_of_inputs
@@ -46,10 +47,10 @@ def asked(monkeypatch):
     numbers = []
     original = distiller.ask
 
-    def counting(teachers, inputs):
-        logits = original(teachers, inputs)
+    def counting(teachers, inputs, known):
+        (logits,) = original(teachers, inputs, known)
         counted = tf.numpy_function(lambda z: numbers.append(len(z)) or z, [logits], logits.dtype)
-        return tf.ensure_shape(counted, logits.shape)
+        return [tf.ensure_shape(counted, logits.shape)]
 
     monkeypatch.setattr(distiller, "ask", counting)
     return numbers
@@ -79,8 +80,8 @@ def test_with_complete_answers_a_step_holds_neither_reading_nor_the_teacher(tmp_
     def never(*_):
         raise ZeroDivisionError
 
-    def only_before_training(teachers, inputs):
-        return ask(teachers, inputs) if tf.executing_eagerly() else never()
+    def only_before_training(teachers, inputs, known):
+        return ask(teachers, inputs, known) if tf.executing_eagerly() else never()
 
     monkeypatch.setattr(TeacherLogitCache, "read", never)
     monkeypatch.setattr(distiller, "ask", only_before_training)
@@ -121,9 +122,9 @@ def test_what_one_epoch_left_out_is_asked_for_later(tmp_path, asked):
     way = tfc.KerasFit(DATA, epochs=6, batch_size=40, learning_rate=0.05)  # 16 of 96 are left out of each epoch
     weights_after(way, network(0), tmp_path)
     assert 80 < sum(asked) < 6 * 80
-    kept = tfc.distilled(way, network(0), cache=tmp_path)._kept_logits(TeacherCache(tmp_path))
+    kept = tfc.distilled(way, network(0), cache=tmp_path)._kept_logits(TeacherCache(tmp_path), None)
     answers, known = kept.read(np.zeros(96, int), np.arange(96))
-    expected = ask([network(0)], way.view(0, np.arange(96))).numpy()
+    expected = ask([network(0)], way.view(0, np.arange(96)), (Output("logits", CLASSES),))[0].numpy()
     assert known.sum() > 90
     np.testing.assert_allclose(answers[known], expected[known], rtol=1e-3, atol=1e-3)
 

@@ -87,11 +87,10 @@ def test_a_mixed_view_is_the_sum_of_two_and_so_is_its_label():
     flipped = Views(data, (tfc.Flip(),), seed=5).inputs(2, indices).numpy()
     share = share[:, None]
     expected = share[..., None, None] * flipped + (1 - share[..., None, None]) * flipped[others]
-    np.testing.assert_allclose(views.inputs(2, indices), expected, atol=1e-6)
-    one_hot = np.eye(10)[data.train.labels]
-    np.testing.assert_allclose(
-        views.labels(2, indices, data.train.labels), share * one_hot + (1 - share) * one_hot[others], atol=1e-6
-    )
+    inputs, targets = views.examples(2, indices)
+    np.testing.assert_allclose(inputs, expected, atol=1e-6)
+    one_hot = np.eye(10)[data.train.targets]
+    np.testing.assert_allclose(targets, share * one_hot + (1 - share) * one_hot[others], atol=1e-6)
 
 
 def test_training_on_mixed_examples_learns():
@@ -100,7 +99,7 @@ def test_training_on_mixed_examples_learns():
     fit = tfc.KerasFit(data, epochs=15, batch_size=16, augment=(tfc.Mixup(),))
     model = tfc.Train().apply(tfc.simple_cnn((8, 8, 1), width=8, hidden_units=16), fit)
     answers = model.predict(data.model_inputs(data.train.inputs), verbose=0).argmax(-1)
-    assert (answers == data.train.labels).mean() > 0.5
+    assert (answers == data.train.targets).mean() > 0.5
 
 
 def test_training_sees_the_views(monkeypatch):

@@ -8,7 +8,8 @@ import pytest
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, set_seed
 from tfcompress.core.errors import UnreadableModel
-from tfcompress.core.types import Data, Split
+from tfcompress.core.examples.source import Split
+from tfcompress.core.types import Data
 from tfcompress.inspecting.errors.file_tensors import tensors_of
 from tfcompress.inspecting.errors.float_tensors import activated, file_errors, in_keras_layout
 from tfcompress.measuring.measure import kernel_variables, leaf_layers

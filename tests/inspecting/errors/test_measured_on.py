@@ -21,7 +21,7 @@ def test_a_named_data_set_is_its_test_split(model):
     data = tfc.Digits()
     everything = measured_on("digits", model, num_examples=1000)
     np.testing.assert_array_equal(everything.inputs, data.model_inputs(data.test.inputs))
-    np.testing.assert_array_equal(everything.examples.labels, data.test.labels)
+    np.testing.assert_array_equal(everything.examples.labels, data.test.targets)
 
 
 def test_without_a_source_numbers_are_random_and_have_no_labels(model):

@@ -9,7 +9,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress as tfc
 from tfcompress.cli.inspect import main
-from tfcompress.core.types import Artifact, Data, Split
+from tfcompress.core.examples.source import Split
+from tfcompress.core.tasks.task import OutputSpec
+from tfcompress.core.types import Artifact, Data
 from tfcompress.inspecting.tflite import reading
 from tfcompress.measuring.tflite import UnreadableFile
 
@@ -44,15 +46,20 @@ def mutated(whole, rng):
 @pytest.mark.parametrize("num_mutations", NUM_MUTATIONS)
 def test_a_damaged_file_is_listed_or_told_in_a_line_and_running_it_is_a_finding(files, num_mutations, tmp_path, capfd):
     rng, path, codes = random.Random(0), tmp_path / "damaged.tflite", []
-    sound = [files[mode].read_bytes() for mode in ("aware", "float16")]
+    sound, data = [files[mode] for mode in ("aware", "float16")], FewDigits()
+
+    def run(file, against):
+        artifact = Artifact(file, "int8", file.stat().st_size, 0, "", outputs=(OutputSpec("logits", (None, 10)),))
+        return tfc.CpuReference(time_limit_s=30).run(artifact, data, against)
+
+    whole = [run(file, {}).outputs for file in sound]
     for number in range(num_mutations):
-        path.write_bytes(mutated(sound[number % 2], rng))
+        path.write_bytes(mutated(sound[number % 2].read_bytes(), rng))
         codes.append(main([str(path)]))
         out, err = capfd.readouterr()
         assert (codes[-1], out == "", err.count("\n")) in ((0, False, 0), (43, True, 1)), (number, err)
         assert "Traceback" not in out + err
-        artifact = Artifact(path, "int8", path.stat().st_size, 0, "")
-        found = tfc.CpuReference(time_limit_s=30).run(artifact, FewDigits(), {})
+        found = run(path, {"whole": whole[number % 2]})
         assert found.status in ("pass", "fail"), number
         assert (found.status == "pass") == (found.reason == ""), number
     assert {0, 43} == set(codes)

@@ -6,6 +6,7 @@ import pytest
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import InvalidRecipe
+from tfcompress.fitting.objective import objective_of
 from tfcompress.models_io.copying import copy_model
 from tfcompress.pruning.loss_gradients import data_of, loss_gradients
 from tfcompress.pruning.masks.masking import Masking, MovementTracking
@@ -44,8 +45,9 @@ def test_gradients_are_those_of_finite_differences_of_the_mean_loss():
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("sgd", loss, metrics=["accuracy"])
     kernel = model.get_layer("logits").kernel
-    found = loss_gradients(model, {"kernel": kernel}, DATA, num_examples=96)["kernel"]
-    inputs, labels = DATA.model_inputs(DATA.train.inputs), DATA.train.labels
+    objective = objective_of(model, DATA, None, "test")
+    found = loss_gradients(model, {"kernel": kernel}, objective, num_examples=96)["kernel"]
+    inputs, labels = DATA.model_inputs(DATA.train.inputs), DATA.train.targets
     start = kernel.numpy()
     for index in [(20, 3), (36, 7), (45, 0)]:
         around = []

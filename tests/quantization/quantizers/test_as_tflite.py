@@ -4,8 +4,6 @@ The converter's arithmetic (MLIR's quantizer): scale = (max - -max) / 254 in dou
 quotient in double and ties away from zero. BatchNormalization is folded into the kernels before: so it is here.
 """
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -68,9 +66,8 @@ def test_equals_the_converters_int8_kernels_bit_for_bit(build, tmp_path):
     set_seed(0)
     model = build()
     images = np.random.default_rng(0).uniform(0, 1, (4, *model.input_shape[1:])).astype("f4")
-    data = SimpleNamespace(train=tfc.Split(images, np.zeros(4)), model_inputs=lambda stored: stored)
     path = tmp_path / "model.tflite"
-    tfc.Int8(num_representative=4).convert(model, data, path)
+    tfc.Int8(num_representative=4).convert(model, images, path)
     stored = [kernel.values for kernel in read(path).kernels]
     assert {values.dtype for values in stored} == {np.dtype("int8")}
     ours = [
@@ -88,7 +85,7 @@ def test_equals_the_converters_int8_kernels_bit_for_bit(build, tmp_path):
 def test_ties_are_rounded_as_the_converter_rounds_them(tmp_path):
     model = keras.Sequential([keras.Input((8,)), layers.Dense(1, use_bias=False)])
     model.layers[0].kernel.assign(np.array([[127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.0]]).T)
-    data = SimpleNamespace(train=tfc.Split(np.eye(8, dtype="f4"), np.zeros(8)), model_inputs=lambda stored: stored)
+    data = np.eye(8, dtype="f4")
     tfc.Int8(num_representative=8).convert(model, data, tmp_path / "model.tflite")
     (stored,) = read(tmp_path / "model.tflite").kernels
     assert stored.values.ravel().tolist() == [127, 1, 2, 3, -1, -2, -3, 0]

@@ -25,7 +25,7 @@ def fit(epochs=2):
 
 def accuracy(model):
     answers = model.predict(DATA.model_inputs(DATA.test.inputs), verbose=0).argmax(-1)
-    return (answers == DATA.test.labels).mean()
+    return (answers == DATA.test.targets).mean()
 
 
 def zeros(model):

@@ -61,7 +61,7 @@ def test_what_comes_out_rounds_to_the_nearest_and_exports(sparse, digits, tmp_pa
     aware = trained_by(sparse, digits, rounding="stochastic")
     inputs = digits.model_inputs(digits.test.inputs)
     np.testing.assert_array_equal(aware(inputs), aware(inputs))
-    assert (aware(inputs).numpy().argmax(-1) == digits.test.labels).mean() > 0.85
+    assert (aware(inputs).numpy().argmax(-1) == digits.test.targets).mean() > 0.85
     assert all("_Stochastic" not in str(type(each)) for layer in aware.layers for each in _quantizers(layer))
     assert tfc.Int8().convert(aware, digits, tmp_path / "model.tflite").raw_bytes > 0
 

@@ -41,6 +41,15 @@ class LossOfBatches(Protocol):
         """Whether it does: replicas of a tf.distribute.Strategy then give it the whole batch."""
 
 
+@runtime_checkable
+class LossOfLogits(Protocol):
+    """A loss of distributions over classes, which numbers that name no class are not (`SoftTargets`)."""
+
+    @property
+    def of_logits(self) -> bool:
+        """Always true."""
+
+
 def needs_labels(loss: object) -> bool:
     """Whether `loss` takes labels."""
     return isinstance(loss, LossWithLabels) and loss.needs_labels

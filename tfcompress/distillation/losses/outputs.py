@@ -83,6 +83,8 @@ class SoftTargets:
     https://arxiv.org/abs/1503.02531
     """
 
+    of_logits: ClassVar[bool] = True
+
     temperature: float = 4.0
     direction: str = "teacher||student"
 
@@ -125,6 +127,8 @@ class DecoupledTargets:
 
     Reference: Zhao et al., "Decoupled knowledge distillation", 2022, https://arxiv.org/abs/2203.08679
     """
+
+    of_logits: ClassVar[bool] = True
 
     needs_labels: ClassVar[bool] = True
 
@@ -178,6 +182,8 @@ class Correlation:
 
     Reference: Huang et al., "Knowledge distillation from a stronger teacher", 2022, https://arxiv.org/abs/2205.10536
     """
+
+    of_logits: ClassVar[bool] = True
 
     compares_examples: ClassVar[bool] = True
 

@@ -12,7 +12,7 @@ from ...core.code import our_code
 from ...core.contracts import FitWithViews
 from ...core.describe import describe
 from ...core.errors import InvalidValue, expect
-from ...core.identity import NoIdentity, fingerprint
+from ...core.identity import NoIdentity, fingerprint, fingerprint_of_inputs
 
 DTYPES = ("float16", "float32")
 
@@ -89,4 +89,4 @@ class TeacherCache:
 
 def digest_of_inputs(data: Any) -> str:
     """A name for the training inputs as a model sees them; their targets do not count."""
-    return fingerprint([data.train.inputs, data.scale, data.offset])
+    return fingerprint([fingerprint_of_inputs(data.train), data.scale, data.offset])

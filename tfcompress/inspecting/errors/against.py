@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import UnsupportedModel
 from ...core.progress import Progress
-from ...measuring.compare import compare_outputs
+from ...core.tasks.presets import Classification
+from ...core.tasks.task import VALUES, Output
+from ...measuring.compare import OutputComparison, compare_outputs
 from ...measuring.measure import kernel_variables, leaf_layers
-from ...measuring.outputs import logits_from
+from ...measuring.outputs import SIGMOID, output_specs
 from ...quantization.bit_sensitivity import LayerAtBits, measure_layers
 from ...quantization.one_layer import require_float_kernels
 from ...quantization.quantizers.affine import Affine
@@ -20,11 +23,14 @@ from .float_tensors import FileError, file_errors
 from .measured_on import MeasuredOn
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .file_tensors import FileTensors
 
 BITS = 8
 OUTPUT_BITS = 8  # of what a layer gives, in all integer modes but int16x8
 NUM_KEPT = 64  # examples whose tensors are compared
+Comparison = Callable[[Sequence["np.ndarray"], Sequence["np.ndarray"]], OutputComparison]
 _OWNER = "inspect --against"
 _STORED_BITS = {"int4": 4, "int8": 8, "uint8": 8, "int16": 16}
 _COMPUTED_BITS = {"int8": 8, "uint8": 8, "int16": 16}
@@ -40,11 +46,14 @@ def errors_on(model: Any, file: str, on: MeasuredOn, bits: int | None, progress:
       bits: of kernels, 2 to 16.
       progress: shows how far it is.
     """
-    whole, points = measure_layers(model, on.examples, (bits or BITS,), Affine(), OUTPUT_BITS, progress, _OWNER)
+    compare = _comparison(model, on)
+    whole, points = measure_layers(
+        model, on.examples, compare, (bits or BITS,), Affine(), OUTPUT_BITS, progress, _OWNER
+    )
     rows = tuple(
         LayerErrors(point.layer, point.kind, point.num_weights, _alone(point, OUTPUT_BITS), None) for point in points
     )
-    return Errors(file, on.title, on.title, len(on.examples), whole.accuracy, rows, None)
+    return Errors(file, on.title, on.title, len(on.examples), whole.metric, rows, None)
 
 
 def errors_against(model: Any, file: str, path: Path, on: MeasuredOn, bits: int | None, progress: Progress) -> Errors:
@@ -105,10 +114,9 @@ def _each_alone(
 ) -> tuple[float | None, dict[str, LayerAtBits]]:
     """The float model's accuracy, and each layer of `wanted` alone with so many bits."""
     bits = sorted(set(wanted.values()))
-    whole, points = measure_layers(
-        model, on.examples, bits, Affine(), output_bits if wanted else None, progress, _OWNER, only=wanted
-    )
-    return whole.accuracy, {point.layer: point for point in points}
+    compare, rounded = _comparison(model, on), output_bits if wanted else None
+    whole, points = measure_layers(model, on.examples, compare, bits, Affine(), rounded, progress, _OWNER, only=wanted)
+    return whole.metric, {point.layer: point for point in points}
 
 
 def _predictions(model: Any, path: Path, tensors: FileTensors, on: MeasuredOn) -> FilePredictions:
@@ -122,10 +130,26 @@ def _predictions(model: Any, path: Path, tensors: FileTensors, on: MeasuredOn) -
             f"gives {tensors.predictions.shape[1:]}. Give the file made of this model."
         )
     given = tensors.predictions.reshape(exact.shape)
-    found = compare_outputs(exact, given, on.examples.labels, logits_from(model))
-    return FilePredictions(
-        found.error.sqnr_db, found.error.cosine, found.top_1_agreement, found.accuracy, tensors.num_kept
-    )
+    found = _comparison(model, on)([exact], [given])
+    error = found.error
+    return FilePredictions(error.sqnr_db, error.cosine, found.top_1_agreement, found.metric, tensors.num_kept)
+
+
+def _comparison(model: Any, on: MeasuredOn) -> Comparison:
+    """What compares two runs; several numbers that no sigmoid makes are taken for classes, as no task is known."""
+    import numpy as np
+
+    (spec,) = output_specs(model)
+    names_classes = len(spec.shape) == 2 and ((spec.shape[1] or 0) > 1 or spec.activation == SIGMOID)
+    several = Classification(several_labels=spec.activation == SIGMOID)
+    output = several.output(spec) if names_classes else Output(spec.name, VALUES)
+    labels = on.examples.labels
+
+    def compare(exact: Sequence[np.ndarray], changed: Sequence[np.ndarray]) -> OutputComparison:
+        accuracy = None if labels is None else float(np.mean(output.decide(changed[0]) == labels))
+        return dataclasses.replace(compare_outputs(exact, changed, [output]), metric=accuracy)
+
+    return compare
 
 
 def _alone(point: LayerAtBits, output_bits: int | None) -> Alone:
@@ -138,7 +162,7 @@ def _alone(point: LayerAtBits, output_bits: int | None) -> Alone:
         output_cosine=point.output_cosine,
         predictions_sqnr_db=point.predictions_sqnr_db,
         top_1_agreement=point.top_1_agreement,
-        accuracy=point.accuracy,
+        accuracy=point.metric,
     )
 
 

@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import DataCorrupt, DataUnavailable, InvalidValue, UnsupportedModel
-from ...core.types import Data, Split
+from ...core.examples.source import Split
+from ...core.types import Data
 from ...data.cifar10 import Cifar10
 from ...data.digits import Digits
 from ...data.folder import ImageFolder
 from ...data.images import read_images
 from ...data.listing import SUFFIXES
-from ...quantization.bit_sensitivity import Examples
+from ...data.sampling import batches
 
 if TYPE_CHECKING:
     import numpy as np
 
+_MOST_EXAMPLES = 256  # in a batch
+_BATCH_NUMBERS = 1 << 22  # of a batch's inputs: activations are some ten times as many
 NAMED = {"digits": Digits, "cifar10": Cifar10}
 INPUTS, LABELS = "inputs", "labels"
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """What a network is evaluated on, batch by batch: stored inputs become floats only when they are wanted."""
+
+    data: Data
+    split: Split
+    with_labels: bool = True
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        size = max(1, min(_MOST_EXAMPLES, _BATCH_NUMBERS // max(1, self.split.inputs[:1].size)))
+        yield from map(self.data.model_inputs, batches(self.split.inputs, size))
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Shape (N,), or None where there are none."""
+        import numpy as np
+
+        return np.asarray(self.split.targets).reshape(len(self)) if self.with_labels else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +143,7 @@ def _without_labels(data: Data, inputs: np.ndarray) -> Examples:
 def _test_split(data: Data, num_examples: int, random: np.random.Generator) -> Examples:
     data.require()
     chosen = _draw(len(data.test), num_examples, random)
-    return Examples(data, Split(data.test.inputs[chosen], data.test.labels[chosen]))
+    return Examples(data, Split(*data.test.batch(chosen)))
 
 
 def _draw(size: int, num_examples: int, random: np.random.Generator) -> np.ndarray:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.types import Artifact, Data, Finding, Split
+from ...core.examples.source import Split
+from ...core.tasks.task import VALUES, BoundTask, Output, Tolerance
+from ...core.types import Artifact, Data, Finding
 from ...delegates import worker
 from ...delegates.gpu import GpuDelegate
 from ..values import NO, NOT_RUN, NOTHING_TO_DO, PARTLY, UNKNOWN, WRONG, YES, Gpu, Support, TensorRow, TfliteFile
@@ -75,12 +78,14 @@ def ask_gpu(path: Path, file: TfliteFile, asked_of: str) -> Gpu:
     data = RandomInputs(file.tensor(file.inputs[0]))
     artifact = Artifact(path.resolve(), asked_of, file.raw_bytes, file.zipped_bytes, file.sha256)
     job = worker.Job(str(artifact.path), "builtin", with_latency=False)
-    on_cpu = worker.observe(job, data.test.inputs, TIME_LIMIT_S)
+    on_cpu = worker.observe(job, data.test_on_disk, (), TIME_LIMIT_S)
     if on_cpu.outputs is None:
         return Gpu(NOT_RUN, f"the file does not run on the CPU: {on_cpu.failure}", asked_of=asked_of)
-    check = GpuDelegate(time_limit_s=TIME_LIMIT_S, min_agreement=0.0)  # random inputs have no classes to agree on
-    found = check.run(artifact, data, {_CPU: on_cpu.outputs})
-    return _doubted(_from_finding(found, asked_of), float(abs(on_cpu.outputs).max()))
+    outputs = dict(zip(on_cpu.output_names, on_cpu.outputs, strict=True))
+    anything = Tolerance(sqnr_db={"": -math.inf}, top_1_agreement=0.0)  # the difference is looked at below
+    task = BoundTask(tuple(Output(name, VALUES) for name in outputs), metrics=(), tolerance=anything)
+    found = GpuDelegate(time_limit_s=TIME_LIMIT_S).run(artifact, data, {_CPU: outputs}, task)
+    return _doubted(_from_finding(found, asked_of), float(max(abs(values).max() for values in outputs.values())))
 
 
 def _doubted(gpu: Gpu, largest_output: float) -> Gpu:
@@ -100,7 +105,9 @@ def _from_finding(found: Finding, asked_of: str) -> Gpu:
         asked_of=asked_of,
         num_ops=found.num_ops,
         num_delegated_ops=found.num_delegated_ops,
-        largest_difference=found.agreement[_CPU].largest_difference if _CPU in found.agreement else None,
+        largest_difference=max(
+            (seen.largest_difference for seen in found.agreement.get(_CPU, {}).values()), default=None
+        ),
         refusals=tuple(dataclasses.asdict(refusal) for refusal in found.refusals),
     )
 

@@ -6,7 +6,7 @@ from .attention import AwareAttention, AwareEinsumDense, split_equation
 from .aware import AwareConfig
 from .convolution import AwareConv1D, AwareDepthwiseConv1D
 from .embedding import AwareEmbedding
-from .normalization import AwareBatchNormalization, AwareLayerNormalization
+from .normalization import AwareBatchNormalization, AwareLayerNormalization, AwareRescaling
 from .recurrent import AwareGRU, AwareLSTM
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "AwareGRU",
     "AwareLSTM",
     "AwareLayerNormalization",
+    "AwareRescaling",
     "split_equation",
 ]

@@ -1,4 +1,4 @@
-"""BatchNormalization and LayerNormalization as the int8 operations that the file computes them by."""
+"""BatchNormalization, LayerNormalization and Rescaling as the int8 operations that the file computes them by."""
 
 from __future__ import annotations
 
@@ -60,3 +60,15 @@ class AwareLayerNormalization(Aware, keras.layers.LayerNormalization):
             outputs = outputs * self.constant(self.gamma)
             outputs = self.seen("scaled", outputs) if self.center else outputs
         return outputs + self.constant(self.beta) if self.center else outputs
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class AwareRescaling(Aware, keras.layers.Rescaling):
+    """A Rescaling with an offset: a product and a sum, x * scale + offset."""
+
+    inner = ("product",)
+
+    def call(self, inputs: Any) -> Any:
+        """The rescaled input, same shape."""
+        scale, offset = (self.constant(tf.cast(value, self.compute_dtype)) for value in (self.scale, self.offset))
+        return self.seen("product", tf.cast(inputs, self.compute_dtype) * scale) + offset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...backend.calls import Call, calls, has_calls, is_tensor
@@ -37,6 +38,27 @@ def structures(graph: Any) -> tuple[Any, Any]:
     if hasattr(graph, "_inputs_struct"):
         return graph._inputs_struct, graph._outputs_struct
     return graph._nested_inputs, graph._nested_outputs
+
+
+def maker_name(tensor: Any) -> str:
+    """The name of the layer, or operation, that makes a tensor of either Keras."""
+    history = tensor._keras_history
+    return str((getattr(history, "operation", None) or history.layer).name)
+
+
+def answers(model: Any) -> Callable[[list[Any]], list[Any]]:
+    """Calls a model of either Keras on a list of inputs in the order of its graph, and lists its outputs."""
+    graph = functional(model)
+    given = structures(graph)[0] if graph is not None else None
+
+    def outputs(inputs: list[Any]) -> list[Any]:
+        if isinstance(given, Mapping):
+            shaped = tf.nest.pack_sequence_as(given, inputs)
+        else:
+            shaped = inputs if len(inputs) > 1 else inputs[0]
+        return tf.nest.flatten(model(shaped, training=False))
+
+    return outputs
 
 
 def training_default(operation: Any) -> Any:

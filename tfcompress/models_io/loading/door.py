@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from ...backend.search_path import without_current_folder
-from ...backend.tensorflow import is_quantization_aware, keras, tf
+from ...backend.tensorflow import is_quantization_aware, keras
 from ...core.errors import InvalidValue, UnsupportedModel
 from ...core.remarks import remark
+from ...core.tasks.task import Task
 from ...layers.twins import keras3
+from ..compiled.compile_settings import CompileSettings, settings_in, settings_of
+from ..compiled.compiled_task import loaded_outputs, remember, remembered, task_of
 from ..copying import copy_model
 from ..safe_mode.safety import require_safe
-from .both_keras import functional, structures
-from .equality import MIXED_PRECISION_TOLERANCE, TOLERANCE, Incomparable, compare
+from .both_keras import answers, functional
+from .equality import TOLERANCE, Incomparable, compare, tolerance_for
 from .formats import find_facts
 from .opening import open_model
 from .to_tf_keras import to_tf_keras
@@ -38,6 +41,9 @@ class LoadReport:
       spread: between the original's outputs for two random inputs, in the same terms; a largest difference says little
         where this is as small as the tolerance, as in a network that was never trained. None for an unknown one.
       not_compared: why there is no largest difference, as when the original has dropout at inference.
+      task: what the original was compiled for, as `compiled_task` gives it; None for one that is not compiled, or whose
+        task is not known.
+      no_task: why it is not known, as for a loss of the user's own without a metric.
     """
 
     model: Any
@@ -46,6 +52,8 @@ class LoadReport:
     hosted: Mapping[str, str]
     not_compared: str = ""
     spread: float | None = None
+    task: Task | None = None
+    no_task: str = ""
 
     def __str__(self) -> str:
         equality = (
@@ -64,7 +72,7 @@ def load_model(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None =
 
     Nested models are flattened ("backbone_conv1"), shared layers stay shared, and Keras 3's layers and operations
     become tf_keras's. The outputs are compared with the original's on random input. Compilation and optimizer are left
-    behind.
+    behind; what the original was compiled for is what `compiled_task` gives of the model.
 
     Args:
       path_or_model: a .keras or .h5 file of Keras 3 or 2, the folder of a SavedModel that Keras 2 wrote, or a model of
@@ -89,6 +97,8 @@ def load_model(path_or_model: Any, *, custom_objects: Mapping[str, Any] | None =
     """
     report = load_with_report(path_or_model, custom_objects=custom_objects, safe_mode=safe_mode)
     remark(str(report))
+    if report.no_task:
+        remark(f"The task that {report.model.name!r} was compiled for is not known. {report.no_task}")
     return report.model
 
 
@@ -115,9 +125,25 @@ def load_with_report(
             facts = find_facts(Path(path_or_model))
             if safe_mode:
                 require_safe(facts.config, facts.title, facts.keras_major, custom_objects, facts.training)
-            return _arrive(open_model(facts, custom_objects, safe_mode), facts.title, owned=True)
+            original = open_model(facts, custom_objects, safe_mode)
+            report = _arrive(original, facts.title, owned=True)
+            return _with_task(report, original, lambda: settings_in(facts, custom_objects, safe_mode))
     origin = f"a model of Keras {_keras_major(path_or_model)} in memory"
-    return _arrive(path_or_model, origin, owned=False)
+    report = _arrive(path_or_model, origin, owned=False)
+    return _with_task(report, path_or_model, lambda: settings_of(path_or_model))
+
+
+def _with_task(report: LoadReport, original: Any, read: Callable[[], CompileSettings | None]) -> LoadReport:
+    """The report with what the original was compiled for, which `compiled_task` then knows of the new model."""
+    task, reason = None, ""
+    try:
+        settings = read()
+        if settings is not None and not settings.say_nothing:
+            task = task_of(settings, *loaded_outputs(original, report.model))
+    except InvalidValue as error:
+        reason = str(error)
+    remember(report.model, task or reason or remembered(original))
+    return dataclasses.replace(report, task=task, no_task=reason)
 
 
 @contextlib.contextmanager
@@ -154,10 +180,10 @@ def _arrive(model: Any, origin: str, owned: bool) -> LoadReport:
     if made is model:
         return LoadReport(made, origin, 0.0, hosted)
     try:
-        comparison = compare(_answers(model), made)
+        comparison = compare(answers(model), made)
     except Incomparable as reason:
         return LoadReport(made, origin, None, hosted, str(reason))
-    tolerance = MIXED_PRECISION_TOLERANCE if _is_mixed(model) else TOLERANCE
+    tolerance = tolerance_for(model)
     if not comparison.difference <= tolerance:
         raise UnsupportedModel(
             f"load_model: outputs must equal the original's within {tolerance:g} of the largest. Received: a "
@@ -170,26 +196,6 @@ def _is_flat(model: Any) -> bool:
     """Whether a tf_keras model is what is wanted already: functional, with no model inside."""
     is_functional = functional(model) is not None and not isinstance(model, keras.Sequential)
     return is_functional and not any(isinstance(layer, keras.Model) for layer in model.layers)
-
-
-def _answers(model: Any) -> Callable[[list[Any]], list[Any]]:
-    """Calls a model on a list of inputs in the order of its graph, and lists its outputs."""
-    graph = functional(model)
-    given = structures(graph)[0] if graph is not None else None
-
-    def outputs(inputs: list[Any]) -> list[Any]:
-        if isinstance(given, Mapping):
-            shaped = tf.nest.pack_sequence_as(given, inputs)
-        else:
-            shaped = inputs if len(inputs) > 1 else inputs[0]
-        return tf.nest.flatten(model(shaped, training=False))
-
-    return outputs
-
-
-def _is_mixed(model: Any) -> bool:
-    layers = model._flatten_layers()
-    return any(getattr(layer, "compute_dtype", "") in ("float16", "bfloat16") for layer in layers)
 
 
 def _suspect(rounding: float | None, hosted: Mapping[str, str]) -> str:

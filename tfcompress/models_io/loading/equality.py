@@ -40,6 +40,13 @@ class Incomparable(Exception):
     """Why two models cannot be compared, as the end of "not compared: ..."."""
 
 
+def tolerance_for(model: Any) -> float:
+    """The largest difference that two models may have of which one is `model`, of either Keras."""
+    layers = model._flatten_layers()
+    mixed = any(getattr(layer, "compute_dtype", "") in ("float16", "bfloat16") for layer in layers)
+    return MIXED_PRECISION_TOLERANCE if mixed else TOLERANCE
+
+
 def largest_relative_difference(reference: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> float:
     """max |a - r| / max |r|, the largest over the outputs; NaN in the same places is no difference.
 

@@ -109,7 +109,7 @@ def policy_name(layer: Any) -> str:
 
 def _settings(layer: Any, twin_class: type) -> dict[str, Any]:
     kind, settings = type(layer).__name__, {}
-    defaults, known = _parameters(layer.__class__), _parameters(twin_class).keys() | _COMMON
+    defaults, known = parameters(layer.__class__), parameters(twin_class).keys() | _COMMON
     for key, value in layer.get_config().items():
         twin_key = _RENAMED.get(kind, {}).get(key, key)
         if key in _WITHOUT_EFFECT or key in _LEARNED:
@@ -127,7 +127,7 @@ def _settings(layer: Any, twin_class: type) -> dict[str, Any]:
 
 
 @functools.cache
-def _parameters(kind: Any) -> Mapping[str, Any]:
+def parameters(kind: Any) -> Mapping[str, Any]:
     """What a layer class and, as far as it hands on **kwargs, its bases are made with: names and defaults."""
     found: dict[str, Any] = {}
     for base in kind.__mro__:

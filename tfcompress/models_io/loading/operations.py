@@ -103,6 +103,8 @@ def _are_alike(args: Sequence[Any]) -> bool:
 def _cast(value: Any, dtype: str) -> Any:
     if is_tensor(value):
         return value if value.dtype == dtype else tf.cast(value, dtype)
+    if isinstance(value, int) and "float" in dtype:  # TensorFlow would make 2 - x of whole numbers
+        return float(value)
     return value.astype(dtype) if hasattr(value, "astype") else value
 
 

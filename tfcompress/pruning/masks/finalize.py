@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...core.contracts import data_in
+from ...core.examples.nests import leaves
 from ...core.types import Data, Fit
 from ...data.sampling import sampled_batches
+from ...measuring.outputs import taken_by
 from ...models_io.copying import copy_model
 from ..loss_gradients import BATCH_SIZE
 from ..removal.batch_statistics import estimate_batch_statistics
@@ -28,12 +30,12 @@ def finish(trained: Any, fit: Fit, remove: bool) -> Any:
     plain = copy_model(trained)
     data = data_in(fit)
     if data is not None:
-        estimate_batch_statistics(plain, _whole_batches(data))
+        estimate_batch_statistics(plain, _whole_batches(plain, data))
     return remove_empty(plain) if remove else plain
 
 
-def _whole_batches(data: Data) -> Iterator[Any]:
+def _whole_batches(model: Any, data: Data) -> Iterator[Any]:
     """Inputs without the rest, whose statistics would count as much as those of a whole batch."""
-    for number, (inputs, _) in enumerate(sampled_batches(data, NUM_EXAMPLES, BATCH_SIZE)):
-        if number == 0 or len(inputs) == BATCH_SIZE:
-            yield inputs
+    for number, (stored, _) in enumerate(sampled_batches(data, NUM_EXAMPLES, BATCH_SIZE)):
+        if number == 0 or len(leaves(stored)[0]) == BATCH_SIZE:
+            yield taken_by(model, data, stored)

@@ -14,16 +14,18 @@ from ...measuring.measure import kernel_variables, macs_by_layer
 
 if TYPE_CHECKING:
     from ...core.types import Data
+    from ...fitting.objective import Objective
     from ...graph.dependencies import ChannelGraph
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is the same for all candidates: the whole model, its graph, and the data that files are calibrated on."""
+    """What is the same for all candidates: the model, its graph, data to calibrate files on, and its objective."""
 
     model: Any
     graph: ChannelGraph
     data: Data | None = None
+    objective: Objective | None = None
 
     @cached_property
     def shapes(self) -> Mapping[tuple[str, int], tuple[int, ...]]:

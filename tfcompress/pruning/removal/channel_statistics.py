@@ -9,18 +9,18 @@ import numpy as np
 
 from ...backend.tensorflow import keras, tf
 from ...data.sampling import sampled_batches
-from ...measuring.outputs import gives_probabilities
+from ...measuring.outputs import taken_by
 
 if TYPE_CHECKING:
     from ...core.types import Data
+    from ...fitting.objective import Objective
     from ...graph.dependencies import ChannelGraph
 
 BATCH_SIZE = 32
 
 
-def gradients(model: Any, data: Data, num_examples: int) -> Iterator[dict[tuple[str, int], np.ndarray]]:
-    """For each batch the gradient of the cross-entropy by (layer, position of the weight)."""
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not gives_probabilities(model))
+def gradients(model: Any, objective: Objective, num_examples: int) -> Iterator[dict[tuple[str, int], np.ndarray]]:
+    """For each batch the gradient of the loss by (layer, position of the weight)."""
     variables = {
         (layer.name, position): weight
         for layer in model.layers
@@ -29,14 +29,14 @@ def gradients(model: Any, data: Data, num_examples: int) -> Iterator[dict[tuple[
     }
 
     @tf.function
-    def step(inputs: Any, labels: Any) -> Any:
+    def step(inputs: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(list(variables.values()))
-            value = loss(labels, model(inputs, training=False))
+            value = objective.loss(targets, model(inputs, training=False))
         return tape.gradient(value, list(variables.values()))
 
-    for inputs, labels in sampled_batches(data, num_examples, BATCH_SIZE):
-        found = step(tf.constant(inputs), tf.constant(labels, tf.int32))
+    for inputs, targets in objective.batches(model, num_examples, BATCH_SIZE):
+        found = step(inputs, targets)
         yield {
             key: tf.convert_to_tensor(gradient).numpy()
             for key, gradient in zip(variables, found, strict=True)
@@ -58,18 +58,9 @@ def activations(
         if tensor.shape[place] == len(axis.groups):
             readers[axis.layer, axis.position, axis.axis] = (tensor, place)
     look = keras.Model(model.inputs, [tensor for tensor, _ in readers.values()])
-    for inputs, _ in sampled_batches(data, num_examples, BATCH_SIZE):
-        found = tf.nest.flatten(look(tf.constant(inputs), training=False))
+    for stored, _ in sampled_batches(data, num_examples, BATCH_SIZE):
+        found = tf.nest.flatten(look(taken_by(model, data, stored), training=False))
         yield {
             key: np.abs(values).mean(axis=tuple(i for i in range(values.ndim) if i != place))
             for (key, (_, place)), values in zip(readers.items(), (tensor.numpy() for tensor in found), strict=True)
         }
-
-
-def accuracy(model: Any, data: Data, num_examples: int) -> float:
-    """The share of these training examples whose class `model` predicts."""
-    right = total = 0
-    for inputs, labels in sampled_batches(data, num_examples, 256):
-        predicted = model(tf.constant(inputs), training=False).numpy().argmax(-1)
-        right, total = right + int((predicted == labels).sum()), total + len(predicted)
-    return right / total

@@ -47,7 +47,7 @@ def scores_of(
 
 def _statistics(plan: Plan, criterion: Criterion, num_examples: int) -> Iterable[dict[str, Any]]:
     if criterion.needs == GRADIENTS:
-        return ({"gradients": found} for found in gradients(plan.model, plan.data, num_examples))
+        return ({"gradients": found} for found in gradients(plan.model, plan.objective, num_examples))
     if criterion.needs == ACTIVATIONS:
         seen = activations(plan.model, plan.graph, plan.data, num_examples)
         return ({"activations": found} for found in seen)

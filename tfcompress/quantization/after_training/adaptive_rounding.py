@@ -176,7 +176,7 @@ class AdaptiveRounding:
         folded = fold(model, "AdaptiveRounding")
         exact, rounded = folded.model, copy_model(folded.model)
         layers = followed(exact, "AdaptiveRounding")
-        inputs = examples(data, self.num_examples, self.seed)
+        inputs = examples(model, data, self.num_examples, self.seed)
         errors = {}
         for layer in layers:
             before, after = self._round(exact, rounded, layer, inputs)

@@ -107,7 +107,7 @@ class CorrectBias:
                 "CorrectBias expects a layer with a bias. Received: layers without. Train with use_bias=True, or use "
                 "AdaptiveRounding."
             )
-        inputs = examples(data, self.num_examples, self.seed)
+        inputs = examples(model, data, self.num_examples, self.seed)
         rounded = copy_model(exact) if self.rounding is None else self.rounding.apply(exact, data)
         if self.rounding is None:
             for layer in layers:

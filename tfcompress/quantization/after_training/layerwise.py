@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.tensorflow import keras, tf
 from ...core.errors import UnsupportedModel
-from ...data.sampling import batches
+from ...core.examples.nests import Nest
+from ...data.sampling import batches, drawn
 from ...graph.homogeneous import activation_role, role
 from ...graph.network import Network, is_channels_last, kernel_of
+from ...measuring.outputs import taken_by
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ...core.types import Data
 
 FOLLOWED = frozenset({"Conv1D", "Conv2D", "DepthwiseConv2D", "Dense"})
 BATCH_SIZE = 64
 
 
-def examples(data: Data, num_examples: int, seed: int) -> np.ndarray:
-    """Inputs of the training split as the model sees them, drawn at random: shape (at most num_examples, ...)."""
-    import numpy as np
-
-    inputs = data.train.inputs
-    return data.model_inputs(inputs[np.random.default_rng(seed).permutation(len(inputs))[:num_examples]])
+def examples(model: Any, data: Data, num_examples: int, seed: int) -> Nest:
+    """Inputs of the training split as `model` takes them, drawn at random: arrays (at most num_examples, ...)."""
+    return taken_by(model, data, drawn(data, num_examples, seed).inputs)
 
 
 def followed(model: Any, owner: str) -> tuple[Any, ...]:
@@ -60,7 +57,7 @@ def _can_follow(network: Network, layer: Any) -> bool:
     )
 
 
-def read_by(model: Any, name: str, inputs: np.ndarray) -> Iterator[Any]:
+def read_by(model: Any, name: str, inputs: Nest) -> Iterator[Any]:
     """What the layer of this name reads when `model` is given `inputs`, batch by batch."""
     part = keras.Model(model.inputs, model.get_layer(name).input)
     for batch in batches(inputs, BATCH_SIZE):

@@ -106,9 +106,8 @@ def _is_replaced(layer: Any) -> bool:
 
 def _gap(layer: Any, registry: Any) -> str:
     kind = type(layer).__name__
-    if kind == "Rescaling" and layer.offset:
-        return "its sum after the product stays in float"
-    return "" if kind in (*OUTPUT_ONLY, *ABSENT_AT_INFERENCE) else _objection(layer, registry)
+    known = kind in (*OUTPUT_ONLY, *ABSENT_AT_INFERENCE) and not has_own(layer)
+    return "" if known else _objection(layer, registry)
 
 
 def _objection(layer: Any, registry: Any) -> str:

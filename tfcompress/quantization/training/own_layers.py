@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ...backend.tensorflow import keras, tf
 
 # What TFLite computes in int8 inside of a layer; another activation is refused, or makes the whole layer float
@@ -33,6 +35,8 @@ def has_own(layer: Any) -> bool:
     """Whether there is an int8 form of ours for layers of this kind."""
     if type(layer).__name__ == "TFOpLambda":
         return layer.symbol in MERGING and _num_tensors(layer) == 2
+    if type(layer).__name__ == "Rescaling" and not np.any(layer.offset):
+        return False  # a product alone needs no more than the range of its output
     return type(layer).__name__ in _OBJECTIONS and type(layer).__module__.startswith("tf_keras.")
 
 
@@ -165,6 +169,7 @@ _OBJECTIONS: dict[str, Callable[[Any], str]] = {
     "DepthwiseConv1D": _of_convolution,
     "BatchNormalization": _of_batch_normalization,
     "LayerNormalization": _of_layer_normalization,
+    "Rescaling": lambda layer: "",
     "Embedding": _of_embedding,
     "EinsumDense": _of_einsum,
     "MultiHeadAttention": _of_attention,

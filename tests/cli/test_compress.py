@@ -1,0 +1,95 @@
+"""The command `tfcompress compress`: a job of the user's own, and a model's file with examples in .npz files."""
+
+import re
+
+import numpy as np
+import pytest
+
+import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras
+from tfcompress.cli.compress import main
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 5)).astype("float32")
+Y = (X[:, :1] + X[:, 1:2] ** 2).astype("float32")
+JOB = """
+import numpy as np
+import tf_keras as keras
+import tfcompress as tfc
+
+def model():
+    return keras.Sequential([keras.Input((5,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
+
+def train_data():
+    return "train.npz"
+
+def test_data():
+    return "test.npz"
+
+def task():
+    return tfc.Regression()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with job.py, train.npz, test.npz and my.keras, in which the command runs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.py").write_text(JOB)
+    np.savez(tmp_path / "train.npz", x=X[:160], y=Y[:160])
+    np.savez(tmp_path / "test.npz", x=X[160:], y=Y[160:])
+    return tmp_path
+
+
+def test_a_job_ends_with_files_and_a_report(folder, capsys):
+    assert main(["job.py", "--sparsity", "0.5", "--distil", "--out", "small"]) == 0
+    said = capsys.readouterr()
+    assert "Verdict: pass. Report: small/report.md" in said.out
+    names = [path.name for path in (folder / "small" / "tflite").iterdir()]
+    assert sorted(names) == [
+        "job-original-float32.tflite",
+        "job-prune_low_magnitude-float32.tflite",
+        "job-prune_low_magnitude-int8.tflite",
+    ]
+    assert (
+        "Made by `tfcompress compress job.py --sparsity 0.5 --distil --out small`"
+        in (folder / "small" / "report.md").read_text()
+    )
+
+
+def test_a_compiled_model_says_itself_what_is_asked_of_it(folder, capsys):
+    model = keras.Sequential([keras.Input((5,), name="x"), keras.layers.Dense(1, name="y")])
+    model.compile("adam", "mae")
+    model.save("my.keras")
+    assert main(["my.keras", "--train", "train.npz", "--test", "test.npz"]) == 0
+    assert "MAE" in capsys.readouterr().out
+    assert (folder / "saved_models" / "my" / "tflite" / "my-original-int8.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["nowhere.py"], 43, "JOB must be a Python file, or a model. Received: nowhere.py"),
+        (["job.py", "--train", "train.npz"], 2, "--train is for a model's file"),
+        (["my.keras"], 2, "my.keras is a model, and needs --train and --test"),
+        (["my.keras", "--train", "gone.npz", "--test", "test.npz"], 20, "gone.npz"),
+        (["my.keras", "--train", "train.npz", "--test", "test.npz"], 12, "compress.task must say"),
+        (["empty.py"], 13, "must have model()"),
+        (["broken.py"], 13, "model() of .*broken.py ended in an error: ValueError: no"),
+        (["job.py", "--prune-channels", "1.5"], 12, "PruneChannels.pruning_ratio must be in"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_an_exit_code(folder, capsys, arguments, code, line):
+    (folder / "empty.py").write_text("")
+    (folder / "broken.py").write_text("def model():\n    raise ValueError('no')\n")
+    if arguments[0] == "my.keras":
+        tfc.save_model(keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)]), "my.keras")
+    assert main(arguments) == code
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("tfcompress: ")
+    assert re.search(line.replace("(", r"\(").replace(")", r"\)"), said), said
+
+
+def test_without_a_job_it_shows_its_help(capsys):
+    assert main([]) == 2
+    assert "--quantize-aware" in capsys.readouterr().err
