@@ -4,8 +4,8 @@
 
 A network for 32x32 pictures is trained, compressed under itself as the teacher, exported as float32 and int8, and
 checked on the CPU, each time in a process of its own, from a source that makes its pictures when they are asked for.
-Prints the peak of the process, that of the largest of its children (or of itself, when it started one), and their growth;
-exit code 1 where one grows by more than 10 %.
+Prints the peak of the process, that of the largest of its children (or of itself, when it started one), and how both
+grow; exit code 1 where one grows by more than 10 %.
 """
 
 from __future__ import annotations
