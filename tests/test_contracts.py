@@ -160,6 +160,20 @@ def test_a_selector_that_matches_no_layer_is_an_error_that_names_the_near_misses
         applied(technique, model, data, tfc.KerasFit(data, epochs=1))
 
 
+@pytest.mark.parametrize("value", [*TECHNIQUES, *EXPORTERS], ids=name_of)
+def test_a_model_of_keras_3_is_told_the_way_in(value, tmp_path):
+    import keras as keras3
+
+    model = keras3.Sequential([keras3.Input((8, 8, 1)), keras3.layers.Flatten(), keras3.layers.Dense(10)])
+    data = tfc.Digits(num_examples=8)
+    with pytest.raises(tfc.UnsupportedModel, match=r"a Sequential of Keras 3\. Use tfcompress\.load_model\(model\)"):
+        if isinstance(value, Exporter):
+            value.convert(model, data, tmp_path / "model.tflite")
+        else:
+            teacher = tfc.simple_cnn((8, 8, 1), width=4, hidden_units=8)
+            applied(resolved(value, {TEACHER: teacher}), model, data, tfc.KerasFit(data, epochs=1))
+
+
 @pytest.mark.parametrize("value", EXPORTERS, ids=name_of)
 def test_an_exporter_writes_a_file_of_batch_one_that_says_what_it_is(value, tmp_path):
     from ai_edge_litert.interpreter import Interpreter

@@ -1,10 +1,12 @@
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from tfcompress.cli.errors import explain, interrupts_that_arrive, was_interrupted
-from tfcompress.core.errors import UnreadableModel
+from tfcompress.cli.recipe import raise_verdict
+from tfcompress.core.errors import NotJudged, UnreadableModel, VerdictFailed
 
 
 def test_an_error_of_ours_is_its_line_and_its_code():
@@ -59,3 +61,18 @@ def test_whatever_else_cannot_be_raised_is_told_as_before(monkeypatch):
         broken = Broken()
         del broken
     assert [unraisable.exc_type for unraisable in told] == [ValueError]
+
+
+@pytest.mark.parametrize(
+    ("failures", "not_judged", "said"),
+    [
+        (["a"], [], "1 thing is wrong: a."),
+        (["a", "b"], ["c"], "2 things are wrong; the first: a."),
+        ([], ["c"], "1 file could not be judged: c."),
+        ([], ["c", "d", "e"], "3 files could not be judged; the first: c."),
+    ],
+)
+def test_what_is_wrong_is_counted_as_people_count(failures, not_judged, said):
+    with pytest.raises((VerdictFailed, NotJudged)) as caught:
+        raise_verdict(SimpleNamespace(failures=failures, not_judged=not_judged))
+    assert str(caught.value) == said

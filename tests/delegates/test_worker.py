@@ -14,7 +14,7 @@ import pytest
 from tfcompress.core.examples.source import Split
 from tfcompress.core.examples.spool import Spool
 from tfcompress.delegates import batching, child, memory, runtimes, worker
-from tfcompress.delegates.tensors import Encoder, TensorType, dequantize, quantize
+from tfcompress.measuring.tensors import Encoder, TensorType, dequantize, quantize
 
 
 def run_python(code, folder, time_limit_s=60.0):

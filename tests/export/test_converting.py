@@ -80,6 +80,17 @@ def test_a_model_that_cannot_be_converted_leaves_no_file(exporter, inconvertible
     assert list(tmp_path.iterdir()) == []
 
 
+def test_advice_comes_with_its_cause_only(trained, digits, tmp_path):
+    def fail(converter):
+        raise ValueError("Input tensors have type float64.")
+
+    with pytest.raises(tfc.ConversionFailed) as caught:
+        converting.convert(trained, digits, tmp_path / "model.tflite", "float32", fail)
+    assert str(caught.value) == (
+        "The TFLite converter could not write float32. Its reason: Input tensors have type float64."
+    )
+
+
 def test_a_failed_conversion_leaves_the_file_that_was_there(inconvertible, digits, tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"old")
     with pytest.raises(tfc.ConversionFailed):
@@ -126,7 +137,7 @@ def test_stratified_examples_are_as_many_of_each_class_as_there_are():
 def test_the_one_function_gives_the_bytes_that_the_whole_model_gives(which, exporter, request, digits, export, tmp_path,
                                                                      monkeypatch):  # fmt: skip
     model = request.getfixturevalue(which)
-    monkeypatch.setattr(converting, "_with_one_function", lambda model: model)
+    monkeypatch.setattr(converting, "_with_one_function", lambda model, *others: model)
     whole = exporter.convert(model, digits, tmp_path / "whole.tflite")
     assert whole.sha256 == export(model, exporter)[0].sha256
 

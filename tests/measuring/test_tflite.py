@@ -85,19 +85,19 @@ def test_float16_widens_its_eight_weights_first(files):
     assert tflite.read(files["float16"]).ops == ("DEQUANTIZE",) * 8 + SIMPLE_CNN
 
 
-def test_depthwise_kernels_are_found(digits, tmp_path):
+def test_depthwise_kernels_are_found(tmp_path):
     model = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.DepthwiseConv2D(2, depth_multiplier=2, name="d")])
-    tfc.Float32().convert(model, digits, tmp_path / "d.tflite")
+    tfc.Float32().convert(model, None, tmp_path / "d.tflite")
     (kernel,) = tflite.read(tmp_path / "d.tflite").kernels
     assert (kernel.op, kernel.values.shape) == ("DEPTHWISE_CONV_2D", (1, 2, 2, 6))
     # (height, width, in, multiplier) with the last two in one
     np.testing.assert_array_equal(kernel.values[0], kernels(model)["d/depthwise_kernel"].reshape(2, 2, 6))
 
 
-def test_a_kernel_used_twice_is_told_once(digits, tmp_path):
+def test_a_kernel_used_twice_is_told_once(tmp_path):
     shared, inputs = keras.layers.Dense(4), keras.Input((4,))
     model = keras.Model(inputs, shared(keras.layers.ReLU()(shared(inputs))))
-    tfc.Float32().convert(model, digits, tmp_path / "shared.tflite")
+    tfc.Float32().convert(model, None, tmp_path / "shared.tflite")
     contents = tflite.read(tmp_path / "shared.tflite")
     assert contents.ops.count("FULLY_CONNECTED") == 2
     assert len(contents.kernels) == 1

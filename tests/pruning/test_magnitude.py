@@ -5,6 +5,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
+from tfcompress.core.remarks import collecting
 from tfcompress.measuring.measure import kernels, zero_share
 
 DATA = tfc.Digits(num_examples=128)
@@ -136,3 +137,66 @@ def test_a_model_without_kernels_is_refused():
 def test_bad_values_name_their_field(settings, field):
     with pytest.raises(tfc.InvalidValue, match=f"PruneLowMagnitude.{field}"):
         tfc.PruneLowMagnitude(**settings)
+
+
+class Own(keras.layers.Layer):
+    def build(self, input_shape):
+        self.matrix = self.add_weight(name="matrix", shape=(input_shape[-1], 3))
+
+    def call(self, inputs):
+        return inputs @ self.matrix
+
+
+def train(model, callbacks):
+    model.compile("sgd", "mse")
+    inputs = np.zeros((4, *model.input_shape[1:]), "float32")
+    model.fit(inputs, np.zeros((4, *model.output_shape[1:])), batch_size=1, verbose=0, callbacks=list(callbacks))
+
+
+TRAIN = tfc.fit(train, steps=4)
+
+
+def test_layers_that_are_left_whole_are_named_with_the_way_out():
+    layers = keras.layers
+    stack = [layers.Bidirectional(layers.LSTM(2, return_sequences=True), name="both", input_shape=(4, 3))]
+    stack += [layers.TimeDistributed(layers.Dense(3), name="each"), layers.SeparableConv1D(4, 2, name="separable")]
+    stack += [layers.Dense(4, name="spared"), Own(name="own"), layers.Dense(2, name="logits")]
+    with collecting() as said:
+        pruned = tfc.PruneLowMagnitude(0.5, per_layer={"spared": 0}).apply(keras.Sequential(stack), TRAIN)
+    names = "both/kernel, both/recurrent_kernel, both/kernel_2, both/recurrent_kernel_2"
+    assert said == [
+        f"not pruned: {names} (tfmot does not prune Bidirectional; PruneWeights does).",
+        "not pruned: each/kernel (tfmot does not prune TimeDistributed; PruneWeights does).",
+        "not pruned: separable/depthwise_kernel (tfmot leaves depthwise kernels whole; PruneWeights prunes those that "
+        "per_layer names).",
+        "not pruned: own (weights of Own are not named as kernels are: kernel, depthwise_kernel, pointwise_kernel, "
+        "recurrent_kernel, embeddings).",
+    ]
+    found = zeros(pruned)
+    assert found["logits"] == 0.5 and found["both"] == found["each"] == found["spared"] == 0
+
+
+def test_nothing_is_said_where_all_is_pruned():
+    model = keras.Sequential([keras.layers.Dense(4, input_shape=(3,))])
+    with collecting() as said:
+        tfc.PruneLowMagnitude(0.5).apply(model, TRAIN)
+    assert said == []
+
+
+def test_a_model_of_which_nothing_can_be_pruned_is_refused_with_the_way_out():
+    model = keras.Sequential([keras.layers.DepthwiseConv2D(3, input_shape=(8, 8, 2), name="depthwise")])
+    with pytest.raises(tfc.UnsupportedModel, match="depthwise/depthwise_kernel .*PruneWeights prunes those"):
+        tfc.PruneLowMagnitude(0.5).apply(model, TRAIN)
+    assert zeros(tfc.PruneWeights(0.5, per_layer={"depthwise": 0.5}).apply(model, TRAIN)) == {"depthwise": 0.5}
+
+
+def test_no_sparsity_at_all_is_an_error():
+    with pytest.raises(tfc.NothingHappened, match="0 for all that it can prune"):
+        tfc.PruneLowMagnitude(0.5, per_layer={"*": 0}).apply(network(), TRAIN)
+
+
+def test_channels_that_do_not_divide_are_named():
+    with collecting() as said:
+        tfc.PruneLowMagnitude(0.5, m_by_n=(2, 4), schedule=tfc.ConstantSparsity()).apply(network(), fit(1))
+    assert said[0] == "not pruned: conv1/kernel (N of (2, 4) does not divide its input channels)."
+    assert said[1] == "not pruned: depthwise/depthwise_kernel (tfmot leaves depthwise kernels whole)."

@@ -223,3 +223,8 @@ def test_a_model_without_kernels_is_refused():
 def test_bad_values_name_their_field(settings, field):
     with pytest.raises(tfc.InvalidValue, match=f"PruneWeights.{field}"):
         tfc.PruneWeights(**settings)
+
+
+def test_no_sparsity_at_all_is_an_error():
+    with pytest.raises(tfc.NothingHappened, match="above 0"):
+        tfc.PruneWeights(0.0).apply(network(), fit())

@@ -5,6 +5,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
+from tfcompress.core.remarks import collecting
 from tfcompress.measuring.measure import kernels, measure, num_distinct
 from tfcompress.measuring.promises import judge_file, judge_model
 from tfcompress.measuring.tflite import read
@@ -167,3 +168,37 @@ def test_nothing_to_do_and_patterns_without_a_match_are_refused(trained, fit):
 def test_a_bad_value_names_its_field(bad):
     with pytest.raises(tfc.InvalidValue, match=f"Cluster.{next(iter(bad))} "):
         tfc.Cluster(**bad)
+
+
+def test_frozen_layers_are_clustered_without_training():
+    keras.utils.set_random_seed(0)
+    frozen = layers.Dense(8, input_shape=(6,), name="frozen", trainable=False)
+    model = keras.Sequential([frozen, layers.Dense(8, name="hidden"), layers.Dense(2, name="logits")])
+    kernel = frozen.get_weights()[0]
+    kernel[np.abs(kernel) < 0.2] = 0
+    frozen.set_weights([kernel, frozen.get_weights()[1]])
+
+    def train(model, callbacks):
+        model.compile("adam", "mse")
+        model.fit(np.ones((8, 6)), np.ones((8, 2)), verbose=0, callbacks=callbacks)
+
+    with collecting() as said:
+        clustered = tfc.Cluster(4).apply(model, tfc.fit(train, steps=1))
+    assert said == ["clustered by k-means, and not trained, as they are frozen: frozen."]
+    found = clustered.get_layer("frozen")
+    assert not found.trainable and clustered.get_layer("hidden").trainable
+    assert np.array_equal(found.get_weights()[0], tfc.Codebook(4).approximate(kernel))
+    assert np.array_equal(found.get_weights()[0] == 0, kernel == 0)
+    assert num_distinct(clustered.get_layer("hidden").get_weights()[0]) <= 4
+
+
+def test_a_model_that_is_frozen_as_a_whole_is_clustered():
+    model = keras.Sequential([layers.Dense(8, input_shape=(6,), name="frozen")])
+    model.trainable = False
+
+    def train(model, callbacks):
+        model.compile("sgd", "mse")
+        model.fit(np.ones((8, 6)), np.ones((8, 8)), verbose=0, callbacks=callbacks)
+
+    clustered = tfc.Cluster(4).apply(model, tfc.fit(train, steps=1))
+    assert num_distinct(clustered.get_layer("frozen").get_weights()[0]) <= 4

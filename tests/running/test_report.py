@@ -128,6 +128,19 @@ def test_the_headline_claims_no_accuracy_that_was_not_measured():
     assert headline(report(files)) == "pruned int8 against baseline float32: 2.0x smaller, 2.0x smaller zipped"
 
 
+@pytest.mark.parametrize(
+    ("raw", "zipped", "said"),
+    [
+        (120_000, 50_000, "2.0x larger, as large zipped"),
+        (61_000, 20_000, "as large, 2.5x smaller zipped"),
+        (40_000, 75_000, "1.5x smaller, 1.5x larger zipped"),
+    ],
+)
+def test_a_larger_file_is_said_to_be_larger(raw, zipped, said):
+    files = [file(raw=60_000, zipped=50_000), file("pruned", "int8", raw=raw, zipped=zipped, findings=())]
+    assert headline(report(files)) == f"pruned int8 against baseline float32: {said}"
+
+
 @pytest.mark.parametrize("files", [[], [file()]])
 def test_one_file_has_no_headline(files):
     assert headline(report(files)) == ""

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from ..core.errors import UnsupportedModel
 from .native import captured_stderr
 
 
@@ -81,8 +82,18 @@ def output_only() -> Any:
     return importlib.import_module(f"{home}.default_8bit_quantize_configs").Default8BitOutputQuantizeConfig
 
 
+def refuse_keras_3(model: Any) -> None:
+    """Raises `UnsupportedModel` for a model of Keras 3, which nothing here but loading can read."""
+    if any(base.__module__.split(".")[0] == "keras" for base in type(model).__mro__):
+        raise UnsupportedModel(
+            f"tfcompress expects a model of tf_keras (Keras 2) here. Received: {model.name!r}, a "
+            f"{type(model).__name__} of Keras 3. Use tfcompress.load_model(model), which makes it one."
+        )
+
+
 def wrappers(model: Any) -> list[Any]:
     """tfmot's quantization wrappers among the layers of `model`; empty when it is not quantization-aware."""
+    refuse_keras_3(model)
     return [layer for layer in model.layers if hasattr(layer, "quantize_config") and hasattr(layer, "_weight_vars")]
 
 

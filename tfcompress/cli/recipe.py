@@ -9,7 +9,7 @@ import argparse
 import dataclasses
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,9 +189,13 @@ def _execute(
 def raise_verdict(report: Report) -> None:
     """Raises `VerdictFailed` or `NotJudged` where the verdict is no "pass"."""
     if report.failures:
-        raise VerdictFailed(f"{len(report.failures)} things are wrong; the first: {report.failures[0]}.")
+        raise VerdictFailed(_counted(report.failures, "thing is wrong", "things are wrong"))
     if report.not_judged:
-        raise NotJudged(f"{len(report.not_judged)} files could not be judged; the first: {report.not_judged[0]}.")
+        raise NotJudged(_counted(report.not_judged, "file could not be judged", "files could not be judged"))
+
+
+def _counted(found: Sequence[str], one: str, several: str) -> str:
+    return f"1 {one}: {found[0]}." if len(found) == 1 else f"{len(found)} {several}; the first: {found[0]}."
 
 
 def _tell_changes(before: Any, settings: Mapping[str, Any], progress: Progress) -> None:

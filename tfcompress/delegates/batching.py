@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from ..measuring.tensors import Encoder, TensorType, dequantize
 from .runtimes import CpuRuntime, GpuRuntime
-from .tensors import Encoder, TensorType, dequantize
 
 MOST_EXAMPLES = 64
 MOST_INPUT_BYTES = 4 * 2**20  # activations are some ten times the input; together they should stay near the caches

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from .tensors import TensorType
+from ..measuring.tensors import TensorType, named_tensors
 
 KERNELS = {
     "xnnpack": OpResolverType.BUILTIN,
@@ -125,21 +125,6 @@ class GpuRuntime:
         """The last run once more, writing and reading included."""
         if self._last is not None:
             self.run(self._last)
-
-
-def named_tensors(interpreter: Interpreter) -> tuple[dict[str, Mapping[str, Any]], dict[str, Mapping[str, Any]]]:
-    """The details of a file's inputs and outputs by their names in its signature, or by their own where it has none."""
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    signatures = interpreter.get_signature_list()
-    if not signatures:
-        return {entry["name"]: entry for entry in inputs}, {entry["name"]: entry for entry in outputs}
-    runner = interpreter.get_signature_runner(next(iter(signatures)))
-    found = []
-    for named, details in ((runner.get_input_details(), inputs), (runner.get_output_details(), outputs)):
-        by_index = {entry["index"]: entry for entry in details}
-        # An input that nothing reads is in the signature alone; it takes what it is given.
-        found.append({name: by_index.get(entry["index"], entry) for name, entry in named.items()})
-    return found[0], found[1]
 
 
 def _position(names: Sequence[str], kinds: Sequence[TensorType], number: int) -> int:

@@ -23,8 +23,8 @@ from ..backend.search_path import for_children
 from ..core.examples.nests import by_name, leaves
 from ..core.examples.spool import Spool
 from ..core.types import Latency
+from ..measuring.tensors import TensorType
 from . import child, latency, memory
-from .tensors import TensorType
 
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
@@ -133,8 +133,8 @@ def main(folder: Path) -> None:
 
 def _look(job: Job, folder: Path) -> Seen:
     # Late imports: a broken native library then fails as a result of this job, with its reason.
+    from ..measuring.tensors import Encoder
     from . import batching, runtimes
-    from .tensors import Encoder
 
     for library in job.preload:
         ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)

@@ -22,20 +22,43 @@ from ..measuring.measure import plain_name
 from ..measuring.outputs import gives_dict, input_specs, input_tensors, output_specs
 from ..measuring.tflite import zipped_bytes
 from ..models_io.copying import copy_model
+from .agreement import require_agreement
+from .rewrites.attention_masks import clamp_masks, largest_scores, masks_of
+from .rewrites.cell_scale import with_cell_scales
+from .rewrites.constant_first import constants_second
+from .rewrites.graph import with_changes
+from .rewrites.unstack_concat import unstacked_by_split
 from .strided_pointwise import with_strides_before
 
 if TYPE_CHECKING:
     import numpy as np
 
+NO_OPERATION = "no operation"
 
-def convert(model: Any, data: Any, path: str | Path, mode: str, configure: Callable[[Any], None]) -> Artifact:
+
+def convert(
+    model: Any,
+    data: Any,
+    path: str | Path,
+    mode: str,
+    configure: Callable[[Any], None],
+    calibration: Callable[[], Iterator[Any]] | None = None,
+) -> Artifact:
     """Writes `model` to `path` by TensorFlow's converter as `configure` sets it.
 
     Lengths that the model leaves open are those of the first example of `data`, as TFLite wants to know them; without
-    data they stay open.
+    data they stay open. What the converter is known to compile wrongly is rewritten before (rewrites/).
+
+    Args:
+      model: a tf_keras model.
+      data: to take lengths from and to compare on; may be None.
+      path: of the file.
+      mode: what the file is.
+      configure: sets the converter.
+      calibration: gives the examples that ranges are taken from, one at a time. Defaults to None: none are.
 
     Raises:
-      ConversionFailed: with what the converter says of it.
+      ConversionFailed: with what the converter says of it, or when what it wrote is not the model (`write`).
     """
     copy = copy_model(model, batch_size=1, shapes=_closed_shapes(model, data), names=_input_names(model))
     plain = {layer.name: plain_name(layer) for layer in copy.layers}
@@ -48,15 +71,14 @@ def convert(model: Any, data: Any, path: str | Path, mode: str, configure: Calla
             warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
             # Which the converter itself uses to calibrate several inputs by name.
             warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
-            converter = tf.lite.TFLiteConverter.from_keras_model(_with_one_function(copy))
+            converter = tf.lite.TFLiteConverter.from_keras_model(_with_one_function(copy, mode, calibration))
             configure(converter)
-            data = converter.convert()
+            content = converter.convert()
     except Exception as error:  # the converter raises classes of its own, MLIR's and plain RuntimeErrors
-        raise ConversionFailed(
-            f"The TFLite converter could not write {mode}. Its reason: {_reason(error)} Look for a layer that TFLite "
-            "has no operation for."
-        ) from error
-    return write(data, path, mode, model)
+        reason = _reason(error)
+        fix = " Look for a layer that TFLite has no operation for." if reason.startswith(NO_OPERATION) else ""
+        raise ConversionFailed(f"The TFLite converter could not write {mode}. Its reason: {reason}{fix}") from error
+    return write(content, path, mode, model, data)
 
 
 def _input_names(model: Any) -> dict[str, str]:
@@ -78,7 +100,9 @@ def _closed_shapes(model: Any, data: Any) -> dict[str, tuple[int, ...]]:
     return {name: array.shape[1:] for name, array in zip(layers, arrays, strict=True)}
 
 
-def _with_one_function(model: Any) -> Any:
+def _with_one_function(
+    model: Any, mode: str = "float32", calibration: Callable[[], Iterator[Any]] | None = None
+) -> Any:
     """What the converter takes for `model`, and saves as the model's variables and the one function that serves it.
 
     Of a Keras model it saves the calls of all layers too, each traced four times, and reads all of it back; the file is
@@ -90,22 +114,44 @@ def _with_one_function(model: Any) -> Any:
         return model  # a table or an iterator, say, which Keras knows where to find
     carrier = tf.Module()
     carrier.model_variables = model.variables
-    carrier._default_save_signature = function  # the attribute by which a SavedModel finds what serves it
+    carrier._default_save_signature = _rewritten(
+        function, mode, calibration
+    )  # the attribute by which a SavedModel finds what serves it
     return carrier
 
 
-def write(data: bytes, path: str | Path, mode: str, model: Any) -> Artifact:
-    """Writes the content of a .tflite made of `model` as `path`, whole or not at all."""
-    path, data = Path(path), with_strides_before(data)
+def _rewritten(function: Any, mode: str, calibration: Callable[[], Iterator[Any]] | None) -> Any:
+    """The function without what the converter compiles wrongly, or the quantizer cannot give a range."""
+    given = len(function.inputs) - len(function.graph.captures)
+    inputs = frozenset(tensor.op.name for tensor in function.inputs[:given])
+    changes = [lambda graph: constants_second(graph, inputs), unstacked_by_split]
+    masks = masks_of(function.graph.as_graph_def()) if calibration is not None else {}
+    if calibration is not None and masks:
+        # Eight bits are few: nearly all of them should be the scores'. Sixteen have room for what is surely nothing.
+        times, more = (2, 16) if mode.startswith("int16") else (1, 8)
+        largest = largest_scores(function, masks, calibration())
+        limits = {name: times * score + more for name, score in largest.items()}
+        changes.append(lambda graph: clamp_masks(graph, limits))
+    return with_changes(function, changes)
+
+
+def write(content: bytes, path: str | Path, mode: str, model: Any, data: Any) -> Artifact:
+    """Writes the content of a .tflite made of `model` as `path`, whole or not at all.
+
+    Raises:
+      ConversionFailed: when it does not compute what `model` does, for some of the examples of `data`.
+    """
+    path, content = Path(path), with_cell_scales(with_strides_before(content))
+    require_agreement(content, mode, model, data)
     partial = path.with_name(f".partial-{path.name}")
     try:
-        partial.write_bytes(data)
+        partial.write_bytes(content)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     names = tuple(spec.name for spec in input_specs(model))
-    digest = hashlib.sha256(data).hexdigest()
-    return Artifact(path, mode, len(data), zipped_bytes(data), digest, names, output_specs(model))
+    digest = hashlib.sha256(content).hexdigest()
+    return Artifact(path, mode, len(content), zipped_bytes(content), digest, names, output_specs(model))
 
 
 def to_calibrate(data: Any, exporter: object) -> Data:
@@ -174,6 +220,6 @@ def _reason(error: Exception) -> str:
     text = str(error)
     missing = list(dict.fromkeys(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", text)))
     if missing:
-        return f"no operation for {', '.join(missing)}."
+        return f"{NO_OPERATION} for {', '.join(missing)}."
     said = re.search(r"error: (.+)", text) or re.search(r"\S.*", text)
     return (said[said.lastindex or 0] if said else type(error).__name__).strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,15 @@ class Int16x8:
             )
         calibration = to_calibrate(data, self)
 
+        def examples() -> Iterator[Any]:
+            return representative_dataset(model, calibration, self.num_representative, self.seed)
+
         def configure(converter: Any) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             both = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
             converter.target_spec.supported_ops = [both, tf.lite.OpsSet.TFLITE_BUILTINS]
-            converter.representative_dataset = lambda: representative_dataset(
-                model, calibration, self.num_representative, self.seed
-            )
+            converter.representative_dataset = examples
             if not self.float_inputs_and_outputs:
                 converter.inference_input_type = converter.inference_output_type = tf.int16
 
-        return convert(model, data, path, self.mode, configure)
+        return convert(model, data, path, self.mode, configure, examples)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,19 +75,21 @@ class Int8:
         if calibration is not None:
             self._look_at_examples(calibration)
 
+        def examples() -> Iterator[Any]:
+            known = to_calibrate(data, self)
+            labels = class_labels(known) if self.stratified else None
+            return representative_dataset(model, known, self.num_representative, self.seed, labels)
+
         def configure(converter: Any) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if calibration is not None:
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-                labels = class_labels(calibration) if self.stratified else None
-                converter.representative_dataset = lambda: representative_dataset(
-                    model, calibration, self.num_representative, self.seed, labels
-                )
+                converter.representative_dataset = examples
                 converter._experimental_disable_per_channel = not self.per_channel  # it has no public name
             if not self.float_inputs_and_outputs:
                 converter.inference_input_type = converter.inference_output_type = tf.int8
 
-        return convert(model, data, path, self.mode, configure)
+        return convert(model, data, path, self.mode, configure, None if calibration is None else examples)
 
     def _look_at_examples(self, data: Data) -> None:
         """Remarks, or with `stratified` refuses, fewer than a handful of examples of a class."""

@@ -93,7 +93,7 @@ class MixedPrecision:
             made = Path(folder) / "made.tflite"
             made.write_bytes(content)
             _require_bits(made, layers, bits)
-        return write(content, path, self.mode, model)
+        return write(content, path, self.mode, model, calibration)
 
     def _bits(self, found: tuple[LayerOp, ...], layers: Mapping[str, Any]) -> dict[LayerOp, Bits]:
         """The bits of each operation with a kernel; those whose layer no name gives away get the common ones."""

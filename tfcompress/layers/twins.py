@@ -7,6 +7,8 @@ Imported only when a model needs it: it imports tf_keras, and `Hosted` imports k
 from __future__ import annotations
 
 import importlib
+import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -126,7 +128,7 @@ class Hosted(keras.layers.Layer):
         self._call_arguments = _Held(arguments)
         keras_3 = keras3()
         if isinstance(operation, dict):
-            operation = keras_3.saving.deserialize_keras_object(operation)
+            operation = _made(operation)
         self._held = _Held(operation)
         self._is_layer = isinstance(operation, keras_3.layers.Layer)
         self._has_training = self._is_layer and operation._call_has_training_arg
@@ -152,6 +154,35 @@ class Hosted(keras.layers.Layer):
         """The settings of the layer and, in Keras 3's own form, of what it hosts."""
         operation = keras3().saving.serialize_keras_object(self._held.value)
         return {**super().get_config(), "operation": operation, "arguments": self._call_arguments.value}
+
+
+def _made(serialized: dict[str, Any]) -> Any:
+    """A Keras 3 layer or operation from its settings, with its weights where it was built."""
+    with warnings.catch_warnings():
+        # What it advises against is done below.
+        warnings.filterwarnings("ignore", message=r"`build\(\)` was called on layer", category=UserWarning)
+        operation = keras3().saving.deserialize_keras_object(serialized)
+    layer_class = keras3().layers.Layer
+    if isinstance(operation, layer_class) and type(operation).build is layer_class.build:
+        _build_by_a_call(operation)
+    return operation
+
+
+def _build_by_a_call(layer: Any) -> None:
+    """Makes the weights of layers inside of a layer without a `build` of its own, which its first call makes.
+
+    Of a layer that is called on several tensors Keras notes the shape of the first alone: it stays as it is.
+    """
+    shapes = list((layer._build_shapes_dict or {}).values())
+    parameters = inspect.signature(layer.call).parameters.values()
+    needed = [each for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
+    unbuilt = not all(inner.built for inner in layer._flatten_layers(include_self=False))
+    if unbuilt and len(shapes) == len(needed) == 1 and _are_sizes(shapes[0]):
+        layer(keras3().Input(batch_shape=tuple(shapes[0])))
+
+
+def _are_sizes(shape: Any) -> bool:
+    return isinstance(shape, (list, tuple)) and all(size is None or isinstance(size, int) for size in shape)
 
 
 def filled(value: Any, tensors: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..backend.calls import Call, calls
-from ..backend.tensorflow import is_quantization_aware, keras, wrappers
+from ..backend.tensorflow import is_quantization_aware, keras, refuse_keras_3, wrappers
 from . import macs
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def plain_name(layer: Any) -> str:
 
 def leaf_layers(model: Any) -> Iterator[Any]:
     """The layers of `model` and of the models nested in it, each once."""
+    refuse_keras_3(model)
     yield from dict.fromkeys(_leaves(model))
 
 

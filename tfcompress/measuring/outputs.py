@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..backend.tensorflow import keras, tf
+from ..backend.tensorflow import keras, refuse_keras_3, tf
 from ..core.contracts import TaughtModel
 from ..core.examples.nests import Nest, TensorSpec, fitted
 from ..core.tasks.task import BINARY, CLASSES, VALUES, Output, OutputSpec
@@ -66,6 +66,7 @@ def gives_dict(model: Any) -> bool:
 
 def _with_a_graph(model: Any) -> Any:
     """The model that has inputs and outputs: a distiller's student; a sequence that begins with a model is built."""
+    refuse_keras_3(model)
     model = model.student if isinstance(model, TaughtModel) else model
     if isinstance(model, keras.Sequential) and not model.built and isinstance(model.layers[0], keras.Model):
         model.build(_with_a_graph(model.layers[0]).input_shape)

@@ -15,18 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from ..backend.archive import readable
-from ..backend.tensorflow import is_quantization_aware, keras, output_only, tfmot
+from ..backend.tensorflow import is_quantization_aware, keras, output_only, refuse_keras_3, tfmot
 from ..layers.int8.preserving import preserve, preserving, read_note, registry, write_note
 
 
 def prepared_scope() -> Any:
     """The scope in which a model's layers can be made from their configurations, tfmot's and ours included."""
     from ..layers import rounded, twins  # noqa: F401  Keras knows our layers by name once they are imported
-    from ..layers.int8 import all_layers  # noqa: F401
+    from ..layers.int8 import all_layers
 
     quantizers = {name: value for name, value in vars(registry()).items() if name.endswith("Quantizer")}
-    # tfmot's own scope has neither.
-    return tfmot.quantization.keras.quantize_scope(quantizers | {output_only().__name__: output_only()})
+    # In .h5 files a wrapper names our layers without the package that they are registered under.
+    ours = {name: getattr(all_layers, name) for name in all_layers.__all__ if name.startswith("Aware")}
+    # tfmot's own scope has none of them.
+    return tfmot.quantization.keras.quantize_scope(quantizers | ours | {output_only().__name__: output_only()})
 
 
 @contextlib.contextmanager
@@ -67,6 +69,7 @@ def copy_model(
         shape = (shapes or {}).get(name, tensor.shape[1:])
         return keras.Input(batch_shape=(batch_size, *shape), dtype=tensor.dtype, name=(names or {}).get(name, name))
 
+    refuse_keras_3(model)
     inputs = [made_anew(tensor) for tensor in model.inputs]
     with prepared_scope():
         copy = keras.models.clone_model(model, input_tensors=inputs if len(inputs) > 1 else inputs[0])

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from ..backend.tensorflow import keras, tfmot
+from ..backend.tensorflow import is_quantization_aware, keras, tfmot
 from ..core.errors import NothingHappened, UnsupportedModel, expect
+from ..core.remarks import remark
 from ..core.selection import PerLayer, by_layer, expect_selectors
 from ..core.types import SPARSITY, Fit, Promise
-from ..measuring.measure import kernels, leaf_layers, zero_share
+from ..measuring.measure import KERNEL_NAMES, kernel_variables, kernels, leaf_layers, zero_share
 from ..models_io.copying import copy_model
 from .schedules import Compounding, ConstantSparsity, PolynomialDecay
 
@@ -27,7 +28,8 @@ class PruneLowMagnitude:
     """Zeroes the weights of least magnitude in each kernel while the model trains, and keeps them zero to the end.
 
     For a kernel w the mask is m = [|w| >= the (1 - s) quantile of |w|], with s the schedule's sparsity; training goes
-    on with w * m. What comes out is a plain Keras model with zeros in its kernels.
+    on with w * m. What comes out is a plain Keras model with zeros in its kernels. Layers that tfmot does not prune are
+    left whole, and named: depthwise kernels, Bidirectional, TimeDistributed, attention; `PruneWeights` prunes them.
 
     Args:
       final_sparsity: share of zeros in each kernel at the end, in [0, 1). Defaults to 0.75.
@@ -98,10 +100,16 @@ class PruneLowMagnitude:
 
         Raises:
           UnsupportedModel: when the model has no layer that can be pruned, or is quantization-aware.
-          NothingHappened: when the schedule did not fire.
+          NothingHappened: when the schedule did not fire, or every sparsity is 0.
         """
         sparsities = self._sparsities(model)
         promises = self.promises(model)
+        if not promises:
+            raise NothingHappened(
+                "PruneLowMagnitude expects a sparsity above 0 for some layer. Received: 0 for all that it can prune "
+                f"({', '.join(sparsities)}). Raise final_sparsity, or leave the technique out."
+            )
+        remark(*self._left_whole(model, sparsities))
 
         def wrap(layer: Any) -> Any:
             if isinstance(layer, keras.Model):
@@ -127,6 +135,28 @@ class PruneLowMagnitude:
             options["sparsity_m_by_n"] = self.m_by_n
         return options
 
+    def _left_whole(self, model: Any, sparsities: Mapping[str, float]) -> list[str]:
+        """A sentence for each reason why layers with kernels are not pruned, unless that was asked for."""
+        names: dict[str, list[str]] = {}
+        for layer in leaf_layers(model):
+            wanted = sparsities.get(layer.name)
+            for kind in kernel_variables(layer):
+                if wanted is None or (wanted > 0 and kind not in PRUNED_KERNELS):
+                    names.setdefault(self._obstacle(layer, kind), []).append(f"{layer.name}/{kind}")
+            if _has_other_weights(layer):
+                reason = f"weights of {type(layer).__name__} are not named as kernels are: {', '.join(KERNEL_NAMES)}"
+                names.setdefault(reason, []).append(layer.name)
+        return [f"not pruned: {', '.join(found)} ({reason})." for reason, found in names.items()]
+
+    def _obstacle(self, layer: Any, kind: str) -> str:
+        if type(layer).__name__ in PRUNABLE and kind in PRUNED_KERNELS:
+            return f"N of {self.m_by_n} does not divide its input channels"
+        if "depthwise" in kind:
+            reason, way = "tfmot leaves depthwise kernels whole", "PruneWeights prunes those that per_layer names"
+        else:
+            reason, way = f"tfmot does not prune {type(layer).__name__}", "PruneWeights does"
+        return reason if self.m_by_n else f"{reason}; {way}"
+
     def _sparsities(self, model: Any) -> dict[str, float]:
         """The final sparsity of each layer that can be pruned, by its name."""
         prunable = {layer.name: layer for layer in leaf_layers(model) if self._can_prune(layer)}
@@ -134,10 +164,17 @@ class PruneLowMagnitude:
             found = ", ".join(sorted({type(layer).__name__ for layer in leaf_layers(model)}))
             raise UnsupportedModel(
                 f"PruneLowMagnitude expects a layer with a kernel it can prune ({', '.join(PRUNABLE)}). "
-                f"Received: {found}. Prune before quantization, and a float model."
+                f"Received: {found}. {self._way_out(model)}"
             )
         owner, expected = "PruneLowMagnitude.per_layer", "layers that can be pruned"
         return by_layer(prunable, self.final_sparsity, self.per_layer, owner, expected)
+
+    def _way_out(self, model: Any) -> str:
+        """What to do with a model of which nothing can be pruned."""
+        if is_quantization_aware(model):
+            return "Prune before quantization-aware training."
+        reasons = self._left_whole(model, {})
+        return " ".join(reason[0].upper() + reason[1:] for reason in reasons) or "It has no kernel."
 
     def _can_prune(self, layer: Any) -> bool:
         if type(layer).__name__ not in PRUNABLE:
@@ -146,6 +183,13 @@ class PruneLowMagnitude:
             return True
         kernel = getattr(layer, "kernel", None)  # N:M is laid along the input channels, TFLite's innermost dimension
         return kernel is not None and len(kernel.shape) in (2, 4) and kernel.shape[-2] % self.m_by_n[1] == 0
+
+
+def _has_other_weights(layer: Any) -> bool:
+    """Whether a layer of the user's own has matrices under names that are not known as kernels'."""
+    if kernel_variables(layer) or type(layer).__module__.split(".")[0] in (keras.__name__, "tfcompress"):
+        return False
+    return any(len(weight.shape) >= 2 for weight in layer.trainable_weights)
 
 
 def _require_zeros(promises: tuple[Promise, ...], found: Mapping[str, Any], steps: int) -> None:

@@ -89,7 +89,7 @@ class PruneWeights:
         """The share of zeros of each kernel, grouped by share; of kernels compared globally that of all together."""
         groups: dict[float, list[str]] = {}
         together = []
-        found = targets(model, type(self).__name__)
+        found = targets(model, type(self).__name__, bool(self.per_layer))
         for pool, share in self._pools(found):
             if not self._alone(pool):
                 # Of whole groups as many go as fit into the share, and their sizes differ.
@@ -106,7 +106,7 @@ class PruneWeights:
         Raises:
           UnsupportedModel: when the model has no kernel, or is quantization-aware.
           InvalidRecipe: when the score needs data that `fit` does not have.
-          NothingHappened: when the schedule did not fire.
+          NothingHappened: when the schedule did not fire, or every sparsity is 0.
         """
         from .masks.finalize import finish
         from .masks.masking import Masking, MovementTracking  # Keras classes: only now is TensorFlow needed
@@ -114,8 +114,13 @@ class PruneWeights:
         name = type(self).__name__
         promises = self.promises(model)
         pruned = copy_model(model)
-        found = targets(pruned, name)
+        found = targets(pruned, name, bool(self.per_layer))
         pools = self._pools(found)
+        if not pools:
+            raise NothingHappened(
+                f"{name} expects a sparsity above 0 for some kernel that it can prune. Received: none, of "
+                f"{', '.join(found)}. Raise final_sparsity, or name a layer in per_layer."
+            )
         schedules = {share: self.schedule.over(fit.steps, share) for _, share in pools}
         variables = {kernel: found[kernel].variable for pool, _ in pools for kernel in pool}
         tracking = [MovementTracking(variables)] if self.score.needs == MOVEMENT else []

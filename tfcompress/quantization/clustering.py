@@ -13,6 +13,7 @@ from ..core.selection import PerLayer, by_layer, expect_selectors
 from ..core.types import CLUSTERS, SPARSITY, Fit, Promise
 from ..measuring.measure import kernel_variables, kernels, leaf_layers, num_distinct
 from ..models_io.copying import copy_model
+from .quantizers.codebook import Codebook
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ class Cluster:
     w = c[i], with the centroids c of shape (K,) and indices i of the kernel's shape; a step of training moves c by the
     mean of its weights' gradients, and then each weight to its nearest centroid. What comes out is a plain Keras model
     with at most K distinct values in a kernel: its int8 .tflite is smaller zipped, and `save_packed` stores log2(K)
-    bits a weight.
+    bits a weight. Kernels of frozen layers (trainable=False) are clustered by k-means before, and not tuned.
 
     Args:
       num_clusters: distinct values in a kernel, zero among them when zeros are kept; 3 to 256. Defaults to 16.
@@ -104,6 +105,7 @@ class Cluster:
         left = self._left_whole(copy)
         if left:
             remark(f"not clustered: {', '.join(layer.name for layer in left)}.")
+        self._cluster_frozen(copy)
         clustered = self._wrapped(copy)
         whole = [kernel for layer in left for kernel in kernel_variables(layer).values()]
         fit(clustered, callbacks=[KeptZeros(whole)] if self.preserve_sparsity else [])
@@ -150,6 +152,20 @@ class Cluster:
             if num_distinct(_kernel(layer)) <= number:
                 layer.trainable = False
         return keras.models.clone_model(model, clone_function=wrap)
+
+    def _cluster_frozen(self, model: Any) -> None:
+        """Clusters the kernels of frozen layers, which tfmot does by training only, and does not train them."""
+        frozen = {layer: number for layer, number in self._chosen(model).items() if not layer.trainable}
+        for layer, number in frozen.items():
+            kernel = _kernel(layer)
+            if num_distinct(kernel) > number:
+                zeros = self.preserve_sparsity and bool((kernel == 0).any())
+                name = f"{layer.name}/{CLUSTERED[type(layer).__name__]}"
+                levels = Codebook(number, keep_zero=zeros).approximate(kernel, name=name)
+                kernel_variables(layer)[CLUSTERED[type(layer).__name__]].assign(levels)
+        if frozen:
+            listed = ", ".join(layer.name for layer in frozen)
+            remark(f"clustered by k-means, and not trained, as they are frozen: {listed}.")
 
     def _left_whole(self, model: Any) -> list[Any]:
         """The layers whose kernels are not clustered: they train on, and tfmot does not look after their zeros."""

@@ -167,9 +167,15 @@ def headline(report: Report) -> str:
     before, after = (seen.metrics.get(kind.name) if (seen := _first(file)) else None for file in (first, small))
     change = "" if before is None or after is None else f", {kind.name} {kind.change(before, after)}"
     return (
-        f"{small.variant} against {first.variant}: {first.raw_bytes / small.raw_bytes:.1f}x smaller, "
-        f"{first.zipped_bytes / small.zipped_bytes:.1f}x smaller zipped{change}"
+        f"{small.variant} against {first.variant}: {_times(first.raw_bytes, small.raw_bytes)}, "
+        f"{_times(first.zipped_bytes, small.zipped_bytes)} zipped{change}"
     )
+
+
+def _times(before: int, after: int) -> str:
+    """How much smaller or larger a size became, or that one does not see it."""
+    smaller = f"{before / after:.1f}x smaller" if before >= after else f"{after / before:.1f}x larger"
+    return "as large" if smaller.startswith("1.0x") else smaller
 
 
 def _kinds(report: Report) -> tuple[MetricKind, ...]:

@@ -163,3 +163,11 @@ def test_kernels_are_turned_to_the_layout_of_keras():
 )
 def test_activations_that_are_built_in(activation, expected):
     assert activated(np.array([-3, 0.5, 9]), activation).tolist() == expected
+
+
+@pytest.mark.parametrize("recurrent", [L.LSTM, L.GRU, L.SimpleRNN])
+def test_layers_behind_a_recurrent_one_are_compared(recurrent, tmp_path):
+    set_seed(0)
+    model = keras.Sequential([keras.Input((6, 4)), recurrent(5, name="memory"), L.Dense(3, name="logits")])
+    with compared(model, tfc.Float32(), tmp_path) as (_, errors):
+        assert errors["logits"].output.sqnr_db > 80

@@ -40,6 +40,26 @@ def test_files_of_keras_2(name, keras2_model, tmp_path, answers_equal):
     assert answers_equal(arrival.model, keras2_model, np.ones((2, 8, 8, 3), "float32"), 1e-6)
 
 
+def test_a_saved_model_from_before_tensorflow_2_5(keras2_model, tmp_path, answers_equal):
+    """Its metadata is within saved_model.pb, in a field that is still there; newer ones have a file beside it."""
+    from tensorflow.core.protobuf import saved_model_pb2
+    from tf_keras.protobuf import saved_metadata_pb2
+
+    folder = tmp_path / "old"
+    keras2_model.save(folder, save_format="tf")
+    beside, graph = saved_metadata_pb2.SavedMetadata(), saved_model_pb2.SavedModel()
+    beside.ParseFromString((folder / "keras_metadata.pb").read_bytes())
+    graph.ParseFromString((folder / "saved_model.pb").read_bytes())
+    for node in beside.nodes:
+        held = graph.meta_graphs[0].object_graph_def.nodes[node.node_id].user_object
+        held.identifier, held.metadata = node.identifier, node.metadata
+    (folder / "saved_model.pb").write_bytes(graph.SerializeToString())
+    (folder / "keras_metadata.pb").unlink()
+    arrival = tfc.load_with_report(folder)
+    assert arrival.origin == "old (Keras 2)"
+    assert answers_equal(arrival.model, keras2_model, np.ones((2, 8, 8, 3), "float32"), 1e-6)
+
+
 def test_a_model_of_another_ending_is_known_by_its_bytes(small, tmp_path):
     small.save(tmp_path / "model.keras")
     (tmp_path / "model.keras").rename(tmp_path / "model.bin")

@@ -117,7 +117,7 @@ def _look(path: Path, layers: list[str], num_kept: int, folder: Path) -> dict[st
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    from ...delegates.tensors import TensorType, dequantize, quantize
+    from ...measuring.tensors import TensorType, dequantize, quantize
 
     inputs = np.load(folder / "inputs.npy", mmap_mode="r")
     interpreter = Interpreter(

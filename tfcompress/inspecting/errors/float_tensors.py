@@ -162,7 +162,9 @@ class _Watched:
             outputs = before(*arguments, **options)
             activation = getattr(layer, "activation", None)
             linear = outputs
-            if callable(activation) and activation is not keras.activations.linear:
+            # Of a recurrent layer, which has no setter, the activation is not the last thing it computes.
+            inside = isinstance(getattr(type(layer), "activation", None), property)
+            if callable(activation) and activation is not keras.activations.linear and not inside:
                 linear = self._linear(layer, before, arguments, options)
             if hasattr(linear, "numpy"):
                 self._seen.setdefault(name, {}).setdefault(candidate, []).append(linear.numpy())

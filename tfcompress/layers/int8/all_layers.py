@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .attention import AwareAttention, AwareEinsumDense, split_equation
 from .aware import AwareConfig
-from .convolution import AwareConv1D, AwareDepthwiseConv1D
+from .convolution import AwareConv1D, AwareDepthwiseConv1D, AwareSeparableConv1D
 from .embedding import AwareEmbedding
 from .normalization import AwareBatchNormalization, AwareLayerNormalization, AwareRescaling
 from .recurrent import AwareGRU, AwareLSTM
@@ -21,5 +21,6 @@ __all__ = [
     "AwareLSTM",
     "AwareLayerNormalization",
     "AwareRescaling",
+    "AwareSeparableConv1D",
     "split_equation",
 ]

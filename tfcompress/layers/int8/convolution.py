@@ -1,4 +1,4 @@
-"""Conv1D and DepthwiseConv1D with a kernel that is fake-quantized as the file stores it: with a height of one.
+"""Convolutions in one dimension, with kernels that are fake-quantized as the file stores them: with a height of one.
 
 TFLite has no convolution in one dimension, and the converter makes two of it. The kernel must be fake-quantized when it
 has its fourth axis already: a reshape between the quantization and the convolution breaks the converter.
@@ -14,7 +14,7 @@ from .kernel_quantizer import KernelQuantizer
 
 
 class _InTwoDimensions(Aware):
-    """What both have in common: input (batch, length, channels), as an image of one row."""
+    """What they have in common: input (batch, length, channels), as an image of one row."""
 
     # of the Keras class beside this one
     use_bias: bool
@@ -74,3 +74,26 @@ class AwareDepthwiseConv1D(_InTwoDimensions, keras.layers.DepthwiseConv1D):
         strides, dilations = [1, self.strides[0], self.strides[0], 1], [1, self.dilation_rate[0]]
         row = self._row(inputs)
         return self._finished(tf.nn.depthwise_conv2d(row, self.used(0), strides, self._padding(), dilations=dilations))
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class AwareSeparableConv1D(_InTwoDimensions, keras.layers.SeparableConv1D):
+    """SeparableConv1D, as a depthwise convolution and one of width 1 over the channels; tfmot makes a Lambda of it.
+
+    Kernels (width, channels, multiplier), with a scale for the last axis, and (1, channels * multiplier, filters), with
+    a scale for each filter.
+    """
+
+    def inner_names(self) -> tuple[str, ...]:
+        return ("depthwise", *pre_activation(self))
+
+    def kernels_to_quantize(self) -> list[Any]:
+        kernels = (self.depthwise_kernel, self.pointwise_kernel)
+        return [(kernel, KernelQuantizer(per_channel=True, view=(1, *kernel.shape))) for kernel in kernels]
+
+    def call(self, inputs: Any) -> Any:
+        """The convolution, (batch, length, channels) -> (batch, length, filters)."""
+        strides, dilations = [1, self.strides[0], self.strides[0], 1], [1, self.dilation_rate[0]]
+        row, padding = self._row(inputs), self._padding()
+        row = self.seen("depthwise", tf.nn.depthwise_conv2d(row, self.used(0), strides, padding, dilations=dilations))
+        return self._finished(tf.nn.conv2d(row, self.used(1), 1, "VALID"))

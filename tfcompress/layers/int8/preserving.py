@@ -1,8 +1,10 @@
 """Zeros, clusters and bits of kernels that quantization-aware training keeps, through copies and files too.
 
-tfmot's sparsity-preserving quantizer multiplies a kernel by the mask of its non-zero entries. Neither survives tfmot's
-configuration: a wrapper that is made from it has the plain quantizer, and one more step of training fills the zeros. So
-which wrappers preserve is noted beside the model, and the quantizer and the mask are made anew from the weights.
+Zeros are kept by a quantizer that multiplies a kernel by the mask of its non-zero entries, around whichever quantizer a
+wrapper has: tfmot's own scheme that does so refuses layers that its default scheme takes or leaves alone
+(Conv2DTranspose, Normalization, a layer of the user's). Neither quantizer nor mask survives tfmot's configuration: a
+wrapper that is made from it has the plain quantizer, and one more step of training fills the zeros. So which wrappers
+preserve is noted beside the model, and the quantizer and the mask are made anew from the weights.
 
 Clusters are kept the same way, by a quantizer of our own: in training each weight is the mean of its cluster, so that
 all of a cluster get one gradient and stay equal (the centroids' fine-tuning of Han et al., "Deep compression", 2016,
@@ -23,9 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from ...backend.tensorflow import tf, tfmot, wrappers
+from .frozen import compute_as_in_inference, computing_as_in_inference, obey_trainable
 from .kernel_quantizer import FULL_BITS, KernelQuantizer
 
 ZEROS, CLUSTERS = "zeros", "clusters"
+INFERENCE = "inference"  # a layer that was called with training=False
 _MASK = "sparsity_mask"  # tfmot's name for it
 _CLUSTERS = "clusters_of_weights"
 _NOTE = "tfcompress_sparsity_preserving"  # in the files' metadata
@@ -39,7 +43,10 @@ def registry() -> Any:
 
 
 def preserving(model: Any) -> dict[str, list[str]]:
-    """The wrappers of `model`, by name, that keep their kernels' "zeros", "clusters", "4 bits"; empty if none does."""
+    """The wrappers of `model`, by name, that keep their kernels' "zeros", "clusters", "4 bits"; empty if none does.
+
+    And those that keep computing as in "inference".
+    """
     found = {
         kind: [wrapper.name for wrapper in wrappers(model) if any(key in held for _, _, held in wrapper._weight_vars)]
         for kind, key in ((ZEROS, _MASK), (CLUSTERS, _CLUSTERS))
@@ -47,11 +54,17 @@ def preserving(model: Any) -> dict[str, list[str]]:
     for wrapper in wrappers(model):
         for bits in {bits_of(quantizer) for _, quantizer, _ in wrapper._weight_vars} - {FULL_BITS}:
             found.setdefault(few_bits(bits), []).append(wrapper.name)
+    found[INFERENCE] = computing_as_in_inference(model)
     return {kind: names for kind, names in found.items() if names}
 
 
 def preserve(model: Any, kept: Mapping[str, Collection[str]]) -> None:
-    """Makes wrappers keep the zeros, clusters and few bits that their kernels have now, as `preserving` gives them."""
+    """Makes wrappers keep the zeros, clusters and few bits that their kernels have now, as `preserving` gives them.
+
+    Wrappers of frozen layers are made to train nothing, in any case.
+    """
+    obey_trainable(model)
+    compute_as_in_inference(model, kept.get(INFERENCE, ()))
     bits = {name: int(kind.split()[0]) for kind, names in kept.items() if kind.endswith(_BITS) for name in names}
     for wrapper in wrappers(model):
         if wrapper.name in bits:
@@ -94,7 +107,7 @@ def _of_bits(quantizer: Any, bits: int, held: Mapping[str, Any]) -> KernelQuanti
 
 def settle(model: Any) -> None:
     """Makes the weights of each kept cluster equal again, which an optimizer's rounding may have parted by a bit."""
-    for wrapper in wrappers(model):
+    for wrapper in (wrapper for wrapper in wrappers(model) if wrapper.trainable):
         for weight, _, held in wrapper._weight_vars:
             if _CLUSTERS in held:
                 weight.assign(_means(weight, held[_CLUSTERS]))
@@ -180,14 +193,7 @@ def _mask(weight: Any) -> Any:
 
 
 def _preserving_quantizer(quantizer: Any) -> Any:
-    """The preserving form of one of tfmot's quantizers of kernels: per channel for convolutions, else per tensor."""
+    """A quantizer of kernels that keeps zeros: as the one it is made of, which may look along any axis."""
     if isinstance(quantizer, _Tied):
         return _Tied(_preserving_quantizer(quantizer.quantizer))
-    if isinstance(quantizer, _Masked | KernelQuantizer):
-        return _Masked(quantizer)
-    if hasattr(quantizer, "_build_sparsity_mask"):
-        return quantizer
-    known = registry()
-    if type(quantizer).__name__ == "Default8BitConvWeightsQuantizer":
-        return known.PrunePreserveDefault8BitConvWeightsQuantizer()
-    return known.PrunePreserveDefault8BitWeightsQuantizer()
+    return _Masked(quantizer)

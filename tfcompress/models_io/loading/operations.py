@@ -72,10 +72,12 @@ def emit(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any], dtypes:
         return getattr(keras.layers, _LAYERS[kind])(name=name)(list(args))
     if kind in _UNARY and len(args) == 1:
         return _symbol(_UNARY[kind])(_cast(args[0], dtypes[0]))
+    if kind == "Power" and dtypes[0].startswith("uint"):  # of which TensorFlow has no power
+        return tf.cast(tf.pow(*_of_one_dtype([_cast(value, "int32") for value in args])), dtypes[0])
     if kind in _ARITHMETIC and len(args) == 2:
-        return _symbol(_ARITHMETIC[kind])(*(_cast(value, dtypes[0]) for value in args))
+        return _symbol(_ARITHMETIC[kind])(*_of_one_dtype([_cast(value, dtypes[0]) for value in args]))
     if kind in _COMPARISONS and len(args) == 2:
-        return _symbol(_COMPARISONS[kind])(*_common(args))
+        return _symbol(_COMPARISONS[kind])(*_of_one_dtype(_common(args)))
     if kind in _LOGIC:
         return _symbol(_LOGIC[kind])(*(_cast(value, "bool") for value in args))
     if kind in _REDUCTIONS and getattr(operation, "initial", None) is None:
@@ -113,6 +115,14 @@ def _common(args: Sequence[Any]) -> list[Any]:
 
     kinds = [value.dtype.name if hasattr(value, "dtype") else type(value) for value in args]
     return [_cast(value, result_type(*kinds)) for value in args]
+
+
+def _of_one_dtype(operands: Sequence[Any]) -> Sequence[Any]:
+    """Two operands, of which TensorFlow would make a number that comes first an int32, whatever the second is."""
+    first, second = operands
+    if is_tensor(first) or not isinstance(first, int) or not is_tensor(second) or second.dtype == "int32":
+        return operands
+    return [tf.zeros_like(second) + first, second]  # a number after a tensor becomes one of its dtype
 
 
 def _plain(axis: Any) -> Any:
@@ -170,7 +180,7 @@ def _reshape(operation: Any, dtype: str, name: str, x: Any) -> Any:
 def _where(operation: Any, dtype: str, name: str, condition: Any, x1: Any = None, x2: Any = None) -> Any:
     if x1 is None or x2 is None:
         return NotImplemented
-    return tf.where(_cast(condition, "bool"), _cast(x1, dtype), _cast(x2, dtype))
+    return tf.where(_cast(condition, "bool"), *_of_one_dtype([_cast(x1, dtype), _cast(x2, dtype)]))
 
 
 def _take(operation: Any, dtype: str, name: str, x: Any, indices: Any) -> Any:

@@ -7,6 +7,7 @@ memory: it touches every byte that the parent would, executes nothing of the fil
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import sys
 import zipfile
@@ -122,24 +123,42 @@ def _saved_model(path: Path) -> dict[str, Any]:
     if not (path / "saved_model.pb").is_file():
         raise Damaged("is a folder without saved_model.pb, so no SavedModel")
     metadata = path / "keras_metadata.pb"
-    if not metadata.is_file():
+    root = _described_in(metadata) if metadata.is_file() else _described_inside(path / "saved_model.pb")
+    if root is None:
         return {"kind": "saved_model", "keras_version": "", "config": None}
-    import importlib
-
-    from ...backend.tensorflow import keras, tf
+    from ...backend.tensorflow import tf
 
     reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
     for name in reader.get_variable_to_shape_map():
         reader.get_tensor(name)
+    described = json.loads(root.metadata)
+    config = {"class_name": described["class_name"], "config": described["config"], "root": root.identifier}
+    return {"kind": "saved_model", "keras_version": described.get("keras_version", "2"), "config": config}
+
+
+def _described_in(metadata: Path) -> Any:
+    """The model, in what Keras says of the objects of a SavedModel since TensorFlow 2.5."""
+    from ...backend.tensorflow import keras
+
     messages = importlib.import_module(f"{keras.__name__}.protobuf.saved_metadata_pb2")
     saved = messages.SavedMetadata()
     saved.ParseFromString(metadata.read_bytes())
     root = next((node for node in saved.nodes if node.node_path == "root"), None)
     if root is None:
         raise Damaged("has a keras_metadata.pb that describes no model")
-    described = json.loads(root.metadata)
-    config = {"class_name": described["class_name"], "config": described["config"], "root": root.identifier}
-    return {"kind": "saved_model", "keras_version": described.get("keras_version", "2"), "config": config}
+    return root
+
+
+def _described_inside(graph: Path) -> Any:
+    """The model, in what Keras said of it within the SavedModel before TensorFlow 2.5; None for another SavedModel."""
+    from ...backend.tensorflow import tf
+
+    saved = importlib.import_module(f"{tf.__name__}.core.protobuf.saved_model_pb2").SavedModel()
+    saved.ParseFromString(graph.read_bytes())
+    objects = saved.meta_graphs[0].object_graph_def.nodes if saved.meta_graphs else ()
+    root = objects[0].user_object if objects else None
+    # tf.saved_model.save of a Keras 3 model, and model.export, write another identifier, and no metadata.
+    return root if root is not None and root.identifier.startswith("_tf_keras_") and root.metadata else None
 
 
 def _limit_memory() -> None:

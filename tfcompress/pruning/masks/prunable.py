@@ -61,8 +61,17 @@ class Target:
         return getattr(self.layer, "bias", None) if self.has_filters else None
 
 
-def targets(model: Any, owner: str) -> dict[str, Target]:
-    """All kernels of `model`, by name. Raises `UnsupportedModel` when there are none, or it is quantization-aware."""
+def targets(model: Any, owner: str, depthwise: bool = False) -> dict[str, Target]:
+    """All kernels of `model`, by name.
+
+    Args:
+      model: a float model.
+      owner: who asks, for errors.
+      depthwise: whether depthwise kernels alone are enough. Defaults to False.
+
+    Raises:
+      UnsupportedModel: when there are none, or the model is quantization-aware.
+    """
     if is_quantization_aware(model):
         raise UnsupportedModel(f"{owner} expects a float model. Received: a quantization-aware one. Prune before it.")
     at_the_end = output_layers(model)
@@ -71,7 +80,7 @@ def targets(model: Any, owner: str) -> dict[str, Target]:
         for layer in leaf_layers(model)
         for name, variable in ((f"{layer.name}/{kind}", variable) for kind, variable in kernel_variables(layer).items())
     }
-    if not any(target.kind in PRUNED_KINDS for target in found.values()):
+    if not any(depthwise or target.kind in PRUNED_KINDS for target in found.values()):
         types = ", ".join(sorted({type(layer).__name__ for layer in leaf_layers(model)}))
         raise UnsupportedModel(
             f"{owner} expects a layer with a kernel ({', '.join(PRUNED_KINDS)}). Received: {types}. "

@@ -14,7 +14,7 @@ from ...core.selection import PerLayer, by_layer, expect_selectors
 from ...core.types import CLUSTERS, INT8_RANGES, LEVELS, SPARSITY, Fit, Promise
 from ...layers.int8.kernel_quantizer import FULL_BITS
 from ...layers.int8.preserving import CLUSTERS as CLUSTERS_KEPT
-from ...layers.int8.preserving import ZEROS, few_bits, preserve, settle
+from ...layers.int8.preserving import INFERENCE, ZEROS, few_bits, preserve, settle
 from ...measuring.measure import (
     MOST_CLUSTERS,
     kernel_variables,
@@ -26,8 +26,8 @@ from ...measuring.measure import (
     shares_values,
 )
 from ...models_io.copying import copy_model, scope_of
-from .coverage import annotated, gaps
-from .own_layers import is_aware
+from .coverage import annotated, called_in_inference, gaps
+from .full_precision import full_precision, in_float32, is_mixed
 from .ranges import average_plainly
 from .stochastic_training import rounded_stochastically
 
@@ -38,6 +38,8 @@ class QuantizeAware:
 
     x^ = scale * clamp(round(x / scale) + zero_point, -128, 127) - scale * zero_point, the gradient passing straight
     through; weights symmetric (per channel for convolutions, per tensor for Dense), activations asymmetric per tensor.
+    A frozen layer (trainable=False) is rounded and not trained, a layer called with training=False computes as in
+    inference; the ranges of their outputs are followed all the same.
 
     Args:
       strict: whether a layer that stays in float is refused. False: it is named in the report, and its part of the
@@ -113,12 +115,16 @@ class QuantizeAware:
         """Gives a quantization-aware model, trained by `fit`; a static int8 exporter then needs no calibration.
 
         Raises:
-          UnsupportedModel: when tfmot cannot quantize a layer of it, or it is quantization-aware already.
+          UnsupportedModel: when tfmot cannot quantize a layer of it, it is quantization-aware already, or whole numbers
+            come into a layer that is quantized (an Embedding apart).
         """
         if is_quantization_aware(model):
             raise UnsupportedModel(
                 "QuantizeAware expects a float model. Received: a quantization-aware one. Use it once."
             )
+        if is_mixed(model):
+            remark(f"{model.name} computes in mixed precision; it is quantized, and trained, in float32.")
+            model = in_float32(model)
         left = gaps(model)
         if self.strict and left:
             listed = "; ".join(f"{name}: {reason}" for name, reason in left.items())
@@ -135,8 +141,10 @@ class QuantizeAware:
         remark(*(f"{name} stays in float: {reason}." for name, reason in left.items()))
         bits = self._bits(model, left)
         sparse = overall_sparsity(kernels(model)) > 0 if self.keep_sparsity is None else self.keep_sparsity
-        aware = _quantize(copy_model(model), sparse)
-        preserve(aware, self._kept(aware, sparse, bits))
+        aware = _quantize(copy_model(model))
+        still = called_in_inference(model)
+        in_inference = [wrapper.name for wrapper in wrappers(aware) if plain_name(wrapper) in still]
+        preserve(aware, {**self._kept(aware, sparse, bits), INFERENCE: in_inference})
         with rounded_stochastically(aware, self.seed) if self.rounding == "stochastic" else nullcontext():
             fit(aware, callbacks=[average_plainly(aware), *self._zeros_in_float(aware, left)])
         settle(aware)
@@ -152,14 +160,12 @@ class QuantizeAware:
 
     def _kept(self, aware: Any, sparse: bool, bits: Mapping[str, int]) -> dict[str, list[str]]:
         """What each wrapper keeps of its kernels, as `preserving` gives it."""
-        kept = {CLUSTERS_KEPT: self._clustered(aware), ZEROS: []}
+        kept = {CLUSTERS_KEPT: self._clustered(aware)}
         for wrapper in wrappers(aware):
-            few = plain_name(wrapper) in bits
-            if few:
+            if plain_name(wrapper) in bits:
                 kept.setdefault(few_bits(bits[plain_name(wrapper)]), []).append(wrapper.name)
-            # tfmot's scheme keeps zeros by quantizers of its own, which do not know few bits, nor our layers.
-            if sparse and (few or is_aware(wrapper.layer)):
-                kept[ZEROS].append(wrapper.name)
+        # tfmot's scheme that keeps zeros refuses layers that its default scheme takes, or leaves alone.
+        kept[ZEROS] = [wrapper.name for wrapper in wrappers(aware)] if sparse else []
         return kept
 
     def _zeros_in_float(self, aware: Any, left: Collection[str]) -> list[Any]:
@@ -179,20 +185,13 @@ class QuantizeAware:
         return [wrapper.name for wrapper in wrappers(aware) if wanted and plain_name(wrapper) in few]
 
 
-def _quantize(model: Any, keep_sparsity: bool) -> Any:
+def _quantize(model: Any) -> Any:
     try:
-        with scope_of(model):
-            return tfmot.quantization.keras.quantize_apply(annotated(model), _scheme(keep_sparsity))
+        with scope_of(model), full_precision():
+            return tfmot.quantization.keras.quantize_apply(annotated(model))
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UnsupportedModel(
             f"QuantizeAware expects layers that tfmot can quantize. Received: {reason} Use Int8 after training "
             "instead: it needs no change of the model."
         ) from error
-
-
-def _scheme(keep_sparsity: bool) -> Any:
-    quantization = tfmot.quantization.keras
-    if keep_sparsity:
-        return quantization.collab_opts.Default8BitPrunePreserveQuantizeScheme()
-    return quantization.default_8bit.Default8BitQuantizeScheme()

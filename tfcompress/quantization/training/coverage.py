@@ -11,6 +11,7 @@ import importlib
 from typing import Any
 
 from ...backend.tensorflow import keras, output_only, tfmot
+from ...core.errors import UnsupportedModel
 from ...graph.rewriting import flattened, rewritten
 from .own_layers import FIRST_OF_A_FOLD, INSIDE, has_own, is_aware, is_masked, objection, own
 
@@ -24,9 +25,9 @@ ABSENT_AT_INFERENCE = (
 # Layers that only move values, in whatever type they come.
 MOVING = ("MaxPooling1D", "UpSampling1D", "RepeatVector")
 # tfmot folds a BatchNormalization into these; one that follows anything else is an operation of its own.
-FOLDING = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "SeparableConv1D")
-# Known to tfmot's transforms, which split them, and not to its registry.
-SPLIT = ("SeparableConv2D", "SeparableConv1D")
+FOLDING = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D")
+# Known to tfmot's transforms, which split it, and not to its registry. A SeparableConv1D they make Lambda layers of.
+SPLIT = ("SeparableConv2D",)
 # Ours whose output has a scale already: the table's, or that of tanh.
 SCALED = ("AwareEmbedding", "AwareLSTM", "AwareGRU")
 
@@ -57,7 +58,7 @@ def annotated(model: Any) -> Any:
     if replaced:
         flat = rewritten(flat, lambda layer: own(layer) if layer.name in replaced else None)
 
-    def mark(layer: Any) -> Any:
+    def marked(layer: Any) -> Any:
         annotate = tfmot.quantization.keras.quantize_annotate_layer
         if is_aware(layer):
             return _marked_own(layer)
@@ -70,7 +71,49 @@ def annotated(model: Any) -> Any:
         foreign = registry.supports(layer) and not is_masked(layer)
         return annotate(layer, output_only()()) if foreign or type(layer).__name__ in OUTPUT_ONLY else layer
 
-    return keras.models.clone_model(flat, clone_function=mark)  # which puts the layers themselves, and their weights
+    # `clone_model` puts what is marked, the layers themselves and their weights.
+    marks = {layer.name: marked(layer) for layer in flat.layers if not isinstance(layer, keras.layers.InputLayer)}
+    for layer in flat.layers:
+        if marks.get(layer.name, layer) is not layer:
+            _require_float(layer)
+            _call_in_any_mode(layer)
+    return keras.models.clone_model(flat, clone_function=lambda layer: marks[layer.name])
+
+
+def called_in_inference(model: Any) -> set[str]:
+    """The layers of `model` that are called with `training=False` wherever they are called, by name, as `gaps` has it.
+
+    >>> inputs = keras.Input((4,))
+    >>> outputs = keras.layers.BatchNormalization(name="still")(inputs, training=False)
+    >>> called_in_inference(keras.Model(inputs, keras.layers.Dense(2)(outputs)))
+    {'still'}
+    """
+    flat = flattened(model)
+    return {
+        layer.name
+        for layer in flat.layers
+        if layer.inbound_nodes and all(node.call_kwargs.get("training") is False for node in layer.inbound_nodes)
+    }
+
+
+def _require_float(layer: Any) -> None:
+    """Refuses a layer that would be fake-quantized on whole numbers, which only an Embedding is not."""
+    if type(layer).__name__ == "AwareEmbedding":
+        return
+    for tensor in (tensor for node in layer.inbound_nodes for tensor in node.keras_inputs):
+        if tensor.dtype.is_integer:
+            raise UnsupportedModel(
+                f"QuantizeAware expects float inputs. Received: {tensor.dtype.name} from {tensor.node.layer.name!r} "
+                f"into {layer.name!r}. Make the input float32, which takes the same data: "
+                f"keras.Input({tuple(tensor.shape[1:])})."
+            )
+
+
+def _call_in_any_mode(layer: Any) -> None:
+    """Takes `training=False` off the calls of a layer that will be wrapped, whose ranges are to follow training."""
+    for node in layer.inbound_nodes:
+        if node.call_kwargs.get("training") is False:
+            node.call_kwargs["training"] = None
 
 
 def _marked_own(layer: Any) -> Any:

@@ -21,7 +21,8 @@ MERGING = {
     "math.maximum": "Maximum",
     "math.minimum": "Minimum",
 }
-FIRST_OF_A_FOLD = ("Conv1D", "DepthwiseConv1D")  # the converter multiplies a BatchNormalization into their kernels
+# The converter multiplies a BatchNormalization into their kernels.
+FIRST_OF_A_FOLD = ("Conv1D", "DepthwiseConv1D", "SeparableConv1D")
 
 
 def is_aware(layer: Any) -> bool:
@@ -167,6 +168,7 @@ def _of_recurrent(layer: Any) -> str:
 _OBJECTIONS: dict[str, Callable[[Any], str]] = {
     "Conv1D": _of_convolution,
     "DepthwiseConv1D": _of_convolution,
+    "SeparableConv1D": _of_convolution,
     "BatchNormalization": _of_batch_normalization,
     "LayerNormalization": _of_layer_normalization,
     "Rescaling": lambda layer: "",

@@ -28,6 +28,21 @@ class TensorType:
         return cls(np.dtype(details["dtype"]), shape, float(scale), int(zero_point), name)
 
 
+def named_tensors(interpreter: Any) -> tuple[dict[str, Mapping[str, Any]], dict[str, Mapping[str, Any]]]:
+    """The details of a file's inputs and outputs by their names in its signature, or by their own where it has none."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    signatures = interpreter.get_signature_list()
+    if not signatures:
+        return {entry["name"]: entry for entry in inputs}, {entry["name"]: entry for entry in outputs}
+    runner = interpreter.get_signature_runner(next(iter(signatures)))
+    found = []
+    for named, details in ((runner.get_input_details(), inputs), (runner.get_output_details(), outputs)):
+        by_index = {entry["index"]: entry for entry in details}
+        # An input that nothing reads is in the signature alone; it takes what it is given.
+        found.append({name: by_index.get(entry["index"], entry) for name, entry in named.items()})
+    return found[0], found[1]
+
+
 def quantize(real: np.ndarray, tensor: TensorType) -> np.ndarray:
     """q = clip(round(real / scale) + zero_point), or only a change of dtype where the tensor is not quantized.
 
