@@ -142,12 +142,15 @@ def test_a_function_of_ones_own_trains(model, data):
         ({"data": tfc.dataset((X[:, :5], Y), (X, Y))}, r"inputs must fit the model's 'x' of shape \(N, 6\)"),
         ({"data": tfc.dataset((X, Y[:, [0, 0]]), (X, Y))}, r"targets of output 'y' must have its outputs' shape"),
         ({"teacher": "nowhere.keras"}, "nowhere.keras"),
+        ({"techniques": tfc.PruneLowMagnitude(0.5)}, r"compress.techniques must be a list.*PruneLowMagnitude\("),
+        ({"techniques": [tfc.QuantizeAware]}, "compress.techniques must be a list.*class"),
+        ({"exports": tfc.Int8()}, "compress.exports must be a list, each of them an? Exporter. Received: Int8"),
     ],
 )
 def test_what_does_not_fit_is_said_before_anything_is_trained(model, data, change, line):
-    given = {"data": data, "task": tfc.Regression(), "verbose": 0, **change}
+    given = {"data": data, "task": tfc.Regression(), "verbose": 0, "techniques": [tfc.PruneLowMagnitude(0.5)]}
     with pytest.raises(tfc.TfcompressError, match=line):
-        tfc.compress(model, techniques=[tfc.PruneLowMagnitude(0.5)], **given)
+        tfc.compress(model, **{**given, **change})
 
 
 def test_the_usual_techniques_keep_what_those_before_them_made():

@@ -16,7 +16,7 @@ from .core.disk import output_errors
 from .core.errors import InvalidValue
 from .core.progress import Printed, Progress, Silent
 from .core.tasks.task import Task
-from .core.types import INT8_RANGES, Check, Data, Exporter, Fit, Recipe, Stage
+from .core.types import INT8_RANGES, Check, Data, Exporter, Fit, Recipe, Stage, Technique
 from .distillation.distilled import distilled
 from .fitting import CosineDecay, KerasFit
 from .fitting.evaluate_only import Unchanged
@@ -145,6 +145,9 @@ def compress(
     from .models_io.loading.door import load_model
 
     expect_data(data)
+    _expect_all(techniques, "techniques", Technique, "[PruneChannels(0.3), QuantizeAware()]")
+    _expect_all(exports or (), "exports", Exporter, "[Float32(), Int8()]")
+    _expect_all(checks or (), "checks", Check, "[CpuXnnpack()]")
     arrived = load_model(model)
     asked = task_for(arrived, data, task)
     trained = _fit(fit, data, asked, epochs, learning_rate, seed)
@@ -168,6 +171,17 @@ def expect_data(data: Any) -> None:
         raise InvalidValue(
             f"compress.data must be a training and a test split. Received: a {type(data).__name__}. Give "
             "tfc.dataset(train, test)."
+        )
+
+
+def _expect_all(values: Any, field: str, kind: type, example: str) -> None:
+    """Refuses what is no list of `kind`: one without a list around it, or a class. Raises `InvalidValue`."""
+    listed = isinstance(values, list | tuple)
+    wrong = [each for each in (values if listed else [values]) if isinstance(each, type) or not isinstance(each, kind)]
+    if wrong or not listed:
+        raise InvalidValue(
+            f"compress.{field} must be a list, each of them a {kind.__name__}. Received: {(wrong or [values])[0]!r}. "
+            f"Use {example}."
         )
 
 

@@ -222,3 +222,8 @@ def test_the_first_examples_of_a_stream_are_so_many_batches():
     assert tfc.dataset(Batches(), (X, Y), num_examples=4).train.num_batches == 2
     assert tfc.dataset(Batches(), (X, Y), num_examples=3).train.num_batches == 1
     assert tfc.dataset(generator, (X, Y), num_examples=3).train.num_batches is None
+
+
+def test_a_split_without_examples_is_refused():
+    with pytest.raises(tfc.InvalidValue, match="dataset.test must have examples. Received: none"):
+        tfc.dataset((np.zeros((2, 3)), np.zeros(2)), (np.zeros((0, 3)), np.zeros(0)))

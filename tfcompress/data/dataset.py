@@ -105,7 +105,10 @@ def dataset(
     """
 
     def split(what: str, value: Any) -> Source | Stream:
-        return head(as_source(value, f"dataset.{what}", keys), num_examples)
+        found = head(as_source(value, f"dataset.{what}", keys), num_examples)
+        if not isinstance(found, Stream) and not len(found):
+            raise InvalidValue(f"dataset.{what} must have examples. Received: none. Look at how they are read.")
+        return found
 
     checked = None if validation is None else split("validation", validation)
     return Dataset(split("train", train), split("test", test), checked, title=title, task=task)

@@ -87,8 +87,8 @@ def _with_refusals(found: Finding, log: str) -> Finding:
     refusals, taken = gpu_log.refusals(log), gpu_log.operations_taken(log)
     if not refusals or not taken:
         error = gpu_log.first_error(log)
-        told = dataclasses.replace(found, reason=f"{found.reason}: {error}") if error else found
-        return dataclasses.replace(told, refusals=refusals)
+        named = dataclasses.replace(found, reason=f"{found.reason}: {error}") if error else found
+        return dataclasses.replace(named, refusals=refusals)
     num_taken, num_ops = taken
     words = "; ".join(f"{refusal.op}: {refusal.reason}" for refusal in refusals)
     return dataclasses.replace(

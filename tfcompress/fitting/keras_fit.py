@@ -63,7 +63,7 @@ class KerasFit:
       loss: of Keras, by value or name, or a dict of them by output name. Defaults to None: the task's, or the one that
         its outputs' kinds imply.
       loss_weights: of several outputs, by name. Defaults to None: the task's, else all 1.
-      metrics: of Keras, told while it trains. Defaults to None: accuracy where the model gives one class.
+      metrics: of Keras, reported while it trains. Defaults to None: accuracy where the model gives one class.
       optimizer: of Keras, by name, which then has `learning_rate`, or by value, which has its own. Defaults to None:
         SGD with `learning_rate`, `momentum` and `weight_decay`.
       callbacks: of Keras, beside those of techniques. Defaults to none.

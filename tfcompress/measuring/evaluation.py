@@ -63,7 +63,7 @@ def predict(
       source: the examples.
       folder: where `NUMBER.npy` is written for each output, which is then mapped and not held. Defaults to None: they
         are held in memory.
-      advance: told how many examples are done.
+      advance: called with the number of examples that are done.
 
     Raises:
       InvalidValue: when the examples do not fit the model's inputs.

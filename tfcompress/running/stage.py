@@ -98,7 +98,7 @@ def do_stage(context: RunContext, number: int, stage: Stage, start: str | None) 
 
 
 def _for_this_task(context: RunContext, record: StageRecord, folder: str) -> StageRecord:
-    """A finished stage's record with the metrics that this run asks for: its outputs are kept, and judged again."""
+    """A finished stage's record with the metrics that this run asks for: its outputs are kept, and evaluated again."""
     if record.task is not None and record.task == context.task_key:
         return record
     kept = kept_predictions(context.store.root / folder / OUTPUTS, record.outputs)

@@ -1,4 +1,4 @@
-"""The figures that tasks are judged by, each a function of targets and predictions over a whole split.
+"""The figures that models are evaluated by, each a function of targets and predictions over a whole split.
 
 Arrays may be memory-mapped and larger than memory: every function reads them in parts along the first axis.
 """

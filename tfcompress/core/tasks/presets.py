@@ -120,7 +120,7 @@ class Regression(Task):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reconstruction(Task):
-    """An autoencoder: it is trained to give its own input, and judged by the mean squared error.
+    """An autoencoder: it is trained to give its own input, and evaluated by the mean squared error.
 
     Args:
       anomalies: whether the test split has targets, 0 for usual examples and 1 for anomalies; the headline is then the

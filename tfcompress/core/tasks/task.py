@@ -1,6 +1,6 @@
 """What is asked of a model: which loss teaches it, which metrics judge it, and how close two runs of it must be.
 
-A task is told to a recipe, or comes with the data, or from the compiled model; it is never guessed. `bind` turns it
+A task is given to a recipe, or comes with the data, or from the compiled model; it is never guessed. `bind` turns it
 into what holds for one model: what each output says, and the metrics, the headline first.
 """
 

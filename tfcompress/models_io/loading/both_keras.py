@@ -46,7 +46,7 @@ def maker_name(tensor: Any) -> str:
     return str((getattr(history, "operation", None) or history.layer).name)
 
 
-def answers(model: Any) -> Callable[[list[Any]], list[Any]]:
+def caller_of(model: Any) -> Callable[[list[Any]], list[Any]]:
     """Calls a model of either Keras on a list of inputs in the order of its graph, and lists its outputs."""
     graph = functional(model)
     given = structures(graph)[0] if graph is not None else None

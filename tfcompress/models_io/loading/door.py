@@ -19,7 +19,7 @@ from ..compiled.compile_settings import CompileSettings, settings_in, settings_o
 from ..compiled.compiled_task import loaded_outputs, remember, remembered, task_of
 from ..copying import copy_model
 from ..safe_mode.safety import require_safe
-from .both_keras import answers, functional
+from .both_keras import caller_of, functional
 from .equality import TOLERANCE, Incomparable, compare, tolerance_for
 from .formats import find_facts
 from .opening import open_model
@@ -180,7 +180,7 @@ def _arrive(model: Any, origin: str, owned: bool) -> LoadReport:
     if made is model:
         return LoadReport(made, origin, 0.0, hosted)
     try:
-        comparison = compare(answers(model), made)
+        comparison = compare(caller_of(model), made)
     except Incomparable as reason:
         return LoadReport(made, origin, None, hosted, str(reason))
     tolerance = tolerance_for(model)

@@ -8,7 +8,7 @@ from typing import Any
 from ...backend.tensorflow import keras, tf
 from ...core.errors import InvalidValue, UnsupportedModel
 from ...core.remarks import remark
-from ..loading.both_keras import answers, functional, maker_name, structures
+from ..loading.both_keras import caller_of, functional, maker_name, structures
 from ..loading.equality import Incomparable, compare, tolerance_for
 from .interface import Interface, interface_of
 from .keras3_graph import to_keras3_graph
@@ -83,7 +83,7 @@ def _single(nest: Any) -> Any:
 
 def _require_equal(model: Any, made: Any) -> None:
     try:
-        comparison = compare(answers(made), model)
+        comparison = compare(caller_of(made), model)
     except Incomparable as reason:
         remark(f"{made.name!r} as a Keras 3 model: not compared: {reason}.")
         return
