@@ -144,7 +144,7 @@ def test_a_function_of_ones_own_trains(model, data):
         ({"teacher": "nowhere.keras"}, "nowhere.keras"),
         ({"techniques": tfc.PruneLowMagnitude(0.5)}, r"compress.techniques must be a list.*PruneLowMagnitude\("),
         ({"techniques": [tfc.QuantizeAware]}, "compress.techniques must be a list.*class"),
-        ({"exports": tfc.Int8()}, "compress.exports must be a list, each of them an? Exporter. Received: Int8"),
+        ({"exports": tfc.Int8()}, "compress.exports must be a list of Exporters. Received: Int8"),
     ],
 )
 def test_what_does_not_fit_is_said_before_anything_is_trained(model, data, change, line):

@@ -180,8 +180,7 @@ def _expect_all(values: Any, field: str, kind: type, example: str) -> None:
     wrong = [each for each in (values if listed else [values]) if isinstance(each, type) or not isinstance(each, kind)]
     if wrong or not listed:
         raise InvalidValue(
-            f"compress.{field} must be a list, each of them a {kind.__name__}. Received: {(wrong or [values])[0]!r}. "
-            f"Use {example}."
+            f"compress.{field} must be a list of {kind.__name__}s. Received: {(wrong or [values])[0]!r}. Use {example}."
         )
 
 

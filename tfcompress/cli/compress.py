@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..api import LEARNING_RATE, compress, usual_techniques
 from ..core.errors import InvalidRecipe, TfcompressError, UnreadableModel, Usage
-from .errors import explain, interrupts_that_arrive
+from .errors import exit_code_of
 from .recipe import INTERRUPTED, raise_verdict
 from .recipe_file import import_file
 
@@ -43,7 +44,6 @@ unavailable; 30 output not writable; 31 disk full; 40 model unsupported; 41 noth
 model file unreadable; 50 conversion failed; 60 a file failed a check; 61 no check could judge a file; 130 interrupted
 """
 TASKS = ("classification", "segmentation", "regression", "reconstruction")
-LEARNING_RATE = 5e-4  # of compress(), which cannot be asked without TensorFlow
 
 
 def main(arguments: list[str], prog: str = "tfcompress compress") -> int:
@@ -58,15 +58,8 @@ def main(arguments: list[str], prog: str = "tfcompress compress") -> int:
     if options.job is None:
         parser.print_help(sys.stderr)
         return Usage.exit_code
-    try:
-        with interrupts_that_arrive():
-            return _run(options, shlex.join([*prog.split(), *arguments]))
-    except (Exception, KeyboardInterrupt) as error:
-        if options.debug:
-            raise
-        line, exit_code = explain(error, INTERRUPTED)
-        print(f"tfcompress: {line}", file=sys.stderr)
-        return exit_code
+    command = shlex.join([*prog.split(), *arguments])
+    return exit_code_of(lambda: _run(options, command), options.debug, INTERRUPTED)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -109,8 +102,6 @@ def _run(options: argparse.Namespace, command: str) -> int:
 
     start_quietly()
     module = import_file(job, "a job") if is_python else None
-    from ..api import compress, usual_techniques
-
     model = _called(module, "model") if module else _model(options)
     folder = options.out or Path("saved_models") / job.stem
     small = compress(

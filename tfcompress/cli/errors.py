@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core.errors import INTERRUPTED_EXIT_CODE, TfcompressError
@@ -29,6 +29,25 @@ def explain(error: BaseException, when_interrupted: str = "Interrupted.") -> tup
     if isinstance(error, TfcompressError):
         return line, error.exit_code
     return f"{type(error).__name__}: {line} (a bug; --debug shows where)", TfcompressError.exit_code
+
+
+def exit_code_of(work: Callable[[], int], debug: bool, when_interrupted: str = "Interrupted.") -> int:
+    """Does the work of a command: its own exit code, or one line on stderr and that of the error.
+
+    Args:
+      work: gives the exit code.
+      debug: whether an error is raised, for its traceback, instead.
+      when_interrupted: what to say of Ctrl-C.
+    """
+    try:
+        with interrupts_that_arrive():
+            return work()
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            raise
+        line, exit_code = explain(error, when_interrupted)
+        print(f"tfcompress: {line}", file=sys.stderr)
+        return exit_code
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from ..backend.search_path import without_current_folder
 from ..core.errors import ConversionFailed, UnreadableModel, Usage
 from ..inspecting.errors.comparison import SETTINGS, compare, comparison
 from ..inspecting.kind import is_tflite
-from .errors import explain, interrupts_that_arrive
+from .errors import exit_code_of
 
 if TYPE_CHECKING:
     from ..inspecting.errors.error_values import Errors
@@ -56,23 +56,21 @@ def main(arguments: list[str], prog: str = "tfcompress inspect") -> int:
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
+    if options.file is None:
+        parser.print_help(sys.stderr)
+        return Usage.exit_code
+    return exit_code_of(lambda: _print(options), options.debug)
+
+
+def _print(options: argparse.Namespace) -> int:
     try:
-        if options.file is None:
-            parser.print_help(sys.stderr)
-            return Usage.exit_code
-        with interrupts_that_arrive(), without_current_folder():
+        with without_current_folder():
             _show(_inspect(options), options)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains when it flushes at its end
         return BROKEN_PIPE_EXIT_CODE
-    except (Exception, KeyboardInterrupt) as error:
-        if options.debug:
-            raise
-        line, exit_code = explain(error)
-        print(f"tfcompress: {line}", file=sys.stderr)
-        return exit_code
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

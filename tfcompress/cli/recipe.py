@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import NotJudged, Usage, VerdictFailed
 from ..running.strategy import Strategy, parse_strategy
 from . import recipe_file
-from .errors import explain, interrupts_that_arrive
+from .errors import exit_code_of
 
 if TYPE_CHECKING:
     from ..core.progress import Progress
@@ -62,15 +62,8 @@ def main(arguments: list[str], prog: str = "tfcompress recipe") -> int:
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
-    try:
-        with interrupts_that_arrive():
-            return _run(options, parser, shlex.join([*prog.split(), *arguments]))
-    except (Exception, KeyboardInterrupt) as error:
-        if options.debug:
-            raise
-        line, exit_code = explain(error, INTERRUPTED)
-        print(f"tfcompress: {line}", file=sys.stderr)
-        return exit_code
+    command = shlex.join([*prog.split(), *arguments])
+    return exit_code_of(lambda: _run(options, parser, command), options.debug, INTERRUPTED)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
