@@ -13,6 +13,7 @@ prepare_environment()
 # Two processes run on two cores: threads of TensorFlow's own would wait for each other, and for the other process.
 for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(threads, "1")
+os.environ.setdefault("TFCOMPRESS_HURRIED_LATENCY", "1")  # half a second for each check of each file is most of a check
 # TensorFlow's graphs are millions of objects, and Python's default is to walk the young ones every 700 allocations.
 gc.set_threshold(50_000, 20, 20)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

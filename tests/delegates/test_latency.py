@@ -5,6 +5,11 @@ import pytest
 from tfcompress.delegates import latency
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch):
+    monkeypatch.delenv(latency.HURRIED)
+
+
 class Clock:
     """A clock that moves only when a run takes its time."""
 
@@ -53,3 +58,9 @@ def test_a_middling_model_is_measured_for_two_seconds():
 def test_a_slow_model_runs_three_times_after_one_run_of_warm_up():
     found, num_calls = measured(run_s=5.0)
     assert (found.num_runs, num_calls) == (3, 4)
+
+
+def test_where_tests_are_in_a_hurry_three_runs_are_enough(monkeypatch):
+    monkeypatch.setenv(latency.HURRIED, "1")
+    found, num_calls = measured(run_s=0.0005)
+    assert (found.num_runs, num_calls) == (3, 3 + latency.WARM_UP_RUNS)

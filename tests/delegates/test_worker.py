@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfcompress.backend import child
 from tfcompress.core.examples.source import Split
 from tfcompress.core.examples.spool import Spool
-from tfcompress.delegates import batching, child, memory, runtimes, worker
+from tfcompress.delegates import batching, memory, runtimes, worker
 from tfcompress.measuring.tensors import Encoder, TensorType, dequantize, quantize
 
 
@@ -74,7 +75,7 @@ def test_a_timeout_kills_the_child_and_what_it_started(tmp_path):
 def test_an_interrupted_parent_kills_the_child(tmp_path):
     code = (
         "import pathlib, sys\n"
-        "from tfcompress.delegates import child\n"
+        "from tfcompress.backend import child\n"
         "command = [sys.executable, '-c', 'import os, pathlib, time;"
         ' pathlib.Path("pid").write_text(str(os.getpid())); time.sleep(60)\']\n'
         f"child.run_limited(command, 60, pathlib.Path({str(tmp_path)!r}))"

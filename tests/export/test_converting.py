@@ -11,6 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import tfcompress as tfc
+from tfcompress.backend.conversion import ConverterRefused, ConverterSettings
 from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import InvalidValue
 from tfcompress.core.identity import fingerprint
@@ -80,12 +81,13 @@ def test_a_model_that_cannot_be_converted_leaves_no_file(exporter, inconvertible
     assert list(tmp_path.iterdir()) == []
 
 
-def test_advice_comes_with_its_cause_only(trained, digits, tmp_path):
-    def fail(converter):
-        raise ValueError("Input tensors have type float64.")
+def test_advice_comes_with_its_cause_only(trained, digits, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise ConverterRefused("Input tensors have type float64.")
 
+    monkeypatch.setattr(converting, "converted", refuse)
     with pytest.raises(tfc.ConversionFailed) as caught:
-        converting.convert(trained, digits, tmp_path / "model.tflite", "float32", fail)
+        tfc.Float32().convert(trained, digits, tmp_path / "model.tflite")
     assert str(caught.value) == (
         "The TFLite converter could not write float32. Its reason: Input tensors have type float64."
     )
@@ -154,7 +156,7 @@ def test_several_inputs_keep_their_names(digits, tmp_path):
     joined = keras.layers.Concatenate()([first, second])
     outputs = [keras.layers.Dense(2, name="a")(joined), keras.layers.Dense(3, name="b")(joined)]
     model = keras.Model([first, second], outputs)
-    converting.convert(model, None, tmp_path / "model.tflite", "float32", lambda converter: None)
+    converting.convert(model, None, tmp_path / "model.tflite", "float32", ConverterSettings())
     signatures = Interpreter(str(tmp_path / "model.tflite")).get_signature_list()
     assert signatures == {"serving_default": {"inputs": ["first", "second"], "outputs": ["a", "b"]}}
 

@@ -19,12 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..backend import child
 from ..backend.search_path import for_children
 from ..core.examples.nests import by_name, leaves
 from ..core.examples.spool import Spool
 from ..core.types import Latency
 from ..measuring.tensors import TensorType
-from . import child, latency, memory
+from . import latency, memory
 
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 

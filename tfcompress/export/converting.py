@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backend.native import captured_stderr
-from ..backend.tensorflow import saving_utils, tf, without_keras_3
+from ..backend.conversion import ConverterDied, ConverterSettings, converted
+from ..backend.tensorflow import keras, saving_utils, tf
 from ..core.errors import ConversionFailed, InvalidValue
 from ..core.examples.nests import fitted
 from ..core.examples.source import batches_of, taken
+from ..core.remarks import remark
 from ..core.tasks.presets import Classification
 from ..core.types import Artifact, Data
 from ..data.dataset import as_data
-from ..measuring.measure import plain_name
+from ..measuring.measure import leaf_layers, plain_name
 from ..measuring.outputs import gives_dict, input_specs, input_tensors, output_specs
 from ..measuring.tflite import zipped_bytes
 from ..models_io.copying import copy_model
@@ -27,6 +27,7 @@ from .rewrites.attention_masks import clamp_masks, largest_scores, masks_of
 from .rewrites.cell_scale import with_cell_scales
 from .rewrites.constant_first import constants_second
 from .rewrites.graph import with_changes
+from .rewrites.unrolled import loops, unrolled
 from .rewrites.unstack_concat import unstacked_by_split
 from .strided_pointwise import with_strides_before
 
@@ -41,10 +42,10 @@ def convert(
     data: Any,
     path: str | Path,
     mode: str,
-    configure: Callable[[Any], None],
+    settings: ConverterSettings,
     calibration: Callable[[], Iterator[Any]] | None = None,
 ) -> Artifact:
-    """Writes `model` to `path` by TensorFlow's converter as `configure` sets it.
+    """Writes `model` to `path` by TensorFlow's converter, which runs in a process of its own.
 
     Lengths that the model leaves open are those of the first example of `data`, as TFLite wants to know them; without
     data they stay open. What the converter is known to compile wrongly is rewritten before (rewrites/).
@@ -54,31 +55,50 @@ def convert(
       data: to take lengths from and to compare on; may be None.
       path: of the file.
       mode: what the file is.
-      configure: sets the converter.
+      settings: of the converter.
       calibration: gives the examples that ranges are taken from, one at a time. Defaults to None: none are.
 
     Raises:
-      ConversionFailed: with what the converter says of it, or when what it wrote is not the model (`write`).
+      ConversionFailed: with what the converter says of it or how it crashed, or when what it wrote is not the model
+        (`write`).
     """
     copy = copy_model(model, batch_size=1, shapes=_closed_shapes(model, data), names=_input_names(model))
+    if calibration is not None and (names := loops(copy)):
+        copy = unrolled(copy, names)
+        remark(
+            f"{', '.join(names)}: written step by step, as {mode} of a loop cannot be calibrated; the file has each "
+            "step, and is larger."
+        )
     plain = {layer.name: plain_name(layer) for layer in copy.layers}
     copy.output_names = [plain.get(name, name) for name in copy.output_names]  # the file's: without tfmot's "quant_"
     if gives_dict(model):
         copy.output_names = [spec.name for spec in output_specs(model)]
     try:
-        with warnings.catch_warnings(), captured_stderr(), without_keras_3():
-            # A quantization-aware model comes without a representative data set: that is its point.
-            warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
-            # Which the converter itself uses to calibrate several inputs by name.
-            warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
-            converter = tf.lite.TFLiteConverter.from_keras_model(_with_one_function(copy, mode, calibration))
-            configure(converter)
-            content = converter.convert()
-    except Exception as error:  # the converter raises classes of its own, MLIR's and plain RuntimeErrors
+        carrier = _with_one_function(copy, mode, calibration)
+        content = converted(carrier, settings, None if calibration is None else calibration())
+    except ConverterDied as error:
+        raise ConversionFailed(_death(error, mode, model, calibration is not None)) from error
+    except InvalidValue:
+        raise
+    except Exception as error:  # tracing and saving raise classes of TensorFlow's and the model's own
         reason = _reason(error)
         fix = " Look for a layer that TFLite has no operation for." if reason.startswith(NO_OPERATION) else ""
         raise ConversionFailed(f"The TFLite converter could not write {mode}. Its reason: {reason}{fix}") from error
     return write(content, path, mode, model, data)
+
+
+def _death(error: Exception, mode: str, model: Any, calibrates: bool) -> str:
+    """What to say, and to do, when the converter's process did not end by itself."""
+    said = f"The TFLite converter could not write {mode}: its process {error}. No file was written."
+    recurrent = [layer.name for layer in leaf_layers(model) if isinstance(layer, keras.layers.RNN)]
+    if calibrates and recurrent:
+        # Its calibrator crashes on what becomes a loop: GRU, SimpleRNN, stacked cells (TensorFlow 2.21).
+        named = ", ".join(map(repr, recurrent))
+        said += (
+            f" Its calibration is known to crash on recurrent layers, and the model has {named}. Build them with "
+            "unroll=True, train with QuantizeAware, or export Float32, Float16 or DynamicRange."
+        )
+    return said
 
 
 def _input_names(model: Any) -> dict[str, str]:

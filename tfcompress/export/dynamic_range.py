@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ..backend.tensorflow import tf
+from ..backend.conversion import ConverterSettings
 from ..core.types import Artifact
 from .converting import convert
 
@@ -26,8 +26,4 @@ class DynamicRange:
 
     def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
-
-        def configure(converter: Any) -> None:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-
-        return convert(model, data, path, self.mode, configure)
+        return convert(model, data, path, self.mode, ConverterSettings(optimize=True))

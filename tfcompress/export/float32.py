@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ..backend.conversion import ConverterSettings
 from ..core.types import Artifact
 from .converting import convert
 
@@ -25,4 +26,4 @@ class Float32:
 
     def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`."""
-        return convert(model, data, path, self.mode, lambda converter: None)
+        return convert(model, data, path, self.mode, ConverterSettings())

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..backend.tensorflow import is_quantization_aware, tf
+from ..backend.conversion import ConverterSettings
+from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import ConversionFailed, expect
 from ..core.types import Artifact
 from .converting import convert, representative_dataset, to_calibrate
@@ -61,12 +62,9 @@ class Int16x8:
         def examples() -> Iterator[Any]:
             return representative_dataset(model, calibration, self.num_representative, self.seed)
 
-        def configure(converter: Any) -> None:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            both = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-            converter.target_spec.supported_ops = [both, tf.lite.OpsSet.TFLITE_BUILTINS]
-            converter.representative_dataset = examples
-            if not self.float_inputs_and_outputs:
-                converter.inference_input_type = converter.inference_output_type = tf.int16
-
-        return convert(model, data, path, self.mode, configure, examples)
+        settings = ConverterSettings(
+            optimize=True,
+            ops=("EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8", "TFLITE_BUILTINS"),
+            io_type="float32" if self.float_inputs_and_outputs else "int16",
+        )
+        return convert(model, data, path, self.mode, settings, examples)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..backend.tensorflow import is_quantization_aware, tf
+from ..backend.conversion import ConverterSettings
+from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import InvalidValue, expect
 from ..core.remarks import remark
 from ..core.types import Artifact, Data
@@ -80,16 +81,12 @@ class Int8:
             labels = class_labels(known) if self.stratified else None
             return representative_dataset(model, known, self.num_representative, self.seed, labels)
 
-        def configure(converter: Any) -> None:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            if calibration is not None:
-                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-                converter.representative_dataset = examples
-                converter._experimental_disable_per_channel = not self.per_channel  # it has no public name
-            if not self.float_inputs_and_outputs:
-                converter.inference_input_type = converter.inference_output_type = tf.int8
-
-        return convert(model, data, path, self.mode, configure, None if calibration is None else examples)
+        io_type = "float32" if self.float_inputs_and_outputs else "int8"
+        settings = ConverterSettings(optimize=True, io_type=io_type)
+        if calibration is None:
+            return convert(model, data, path, self.mode, settings)
+        settings = dataclasses.replace(settings, ops=("TFLITE_BUILTINS_INT8",), per_channel=self.per_channel)
+        return convert(model, data, path, self.mode, settings, examples)
 
     def _look_at_examples(self, data: Data) -> None:
         """Remarks, or with `stratified` refuses, fewer than a handful of examples of a class."""

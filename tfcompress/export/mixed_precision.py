@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..backend.conversion import ConverterSettings
 from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import ConversionFailed, NothingHappened, expect
 from ..core.extras import require_extra
@@ -85,7 +86,7 @@ class MixedPrecision:
         layers = {layer.name: layer for layer in leaf_layers(model)}
         with tempfile.TemporaryDirectory() as folder:
             plain = Path(folder) / "float32.tflite"
-            convert(model, data, plain, "float32", lambda converter: None)
+            convert(model, data, plain, "float32", ConverterSettings())
             found = layer_ops(plain, layers)
             bits = self._bits(found, layers)
             with _quietly():

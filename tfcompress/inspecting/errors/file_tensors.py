@@ -16,9 +16,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...backend.child import last_words, run_limited
 from ...backend.search_path import for_children
 from ...core.errors import UnreadableModel, UnsupportedModel
-from ...delegates.child import last_words, run_limited
 from ...measuring import tflite
 from ...measuring.layer_map import layer_ops
 

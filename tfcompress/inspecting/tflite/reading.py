@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ...backend.child import run_limited
 from ...backend.search_path import for_children
-from ...delegates.child import run_limited
 from ...measuring.tflite import UnreadableFile
 from ..values import GPU_NOT_ASKED, Gpu, OperatorRow, TensorRow, TfliteFile
 

@@ -1,0 +1,193 @@
+"""TensorFlow's converter in a child process, kept warm: on some models its native code crashes, with its process.
+
+The first conversion of a process pays TensorFlow's import in the child; later ones pay that the model is saved and read
+back. The bytes are those of `TFLiteConverter.from_keras_model` in one process (TensorFlow 2.21): it, too, goes by a
+SavedModel.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import dataclasses
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from .child import describe_death
+from .converter_child import EXAMPLES, JOB, RESULT, SAVED_MODEL
+from .native import captured_stderr
+from .search_path import PACKAGE_PARENT, for_children
+from .tensorflow import prepare_environment, tf, without_keras_3
+
+TIME_LIMIT_S = 1800.0
+
+
+@dataclasses.dataclass(frozen=True)
+class ConverterSettings:
+    """What TensorFlow's converter is asked for; the defaults give float32.
+
+    Args:
+      optimize: whether weights are quantized. Defaults to False.
+      types: names of the types that weights may have, of `tf.DType`. Defaults to none: the converter's choice.
+      ops: names of the sets of operations that may be used, of `tf.lite.OpsSet`. Defaults to none: likewise.
+      io_type: the type of inputs and outputs. Defaults to "float32".
+      per_channel: whether each channel of a kernel has a scale of its own. Defaults to True.
+    """
+
+    optimize: bool = False
+    types: tuple[str, ...] = ()
+    ops: tuple[str, ...] = ()
+    io_type: str = "float32"
+    per_channel: bool = True
+
+
+class ConverterDied(Exception):
+    """The child crashed, or went beyond its limits: how, as the end of a sentence about it."""
+
+
+class ConverterRefused(Exception):
+    """What the converter says of a model that it cannot convert."""
+
+
+def converted(model: Any, settings: ConverterSettings, examples: Iterable[Any] | None = None) -> bytes:
+    """The content of the .tflite file that TensorFlow's converter makes of a model.
+
+    Args:
+      model: what `tf.saved_model.save` takes, with a default signature: a Keras model, or a module.
+      settings: of the converter.
+      examples: to calibrate with, each a list of arrays (1, ...) or a dict of them by the names of inputs. Defaults to
+        None: ranges are not calibrated.
+
+    Raises:
+      ConverterRefused: with what the converter says.
+      ConverterDied: when its process did not end by itself.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tfcompress-convert-"))
+    try:
+        count = None if examples is None else _write_examples(examples, folder / EXAMPLES)
+        with captured_stderr(), without_keras_3():
+            options = tf.saved_model.SaveOptions(
+                save_debug_info=True
+            )  # as the converter saves; names of tensors need it
+            tf.saved_model.save(model, str(folder / SAVED_MODEL), options=options)
+        job = {"settings": dataclasses.asdict(settings), "num_examples": count}
+        (folder / JOB).write_text(json.dumps(job))
+        reply = _CHILD.ask(str(folder), TIME_LIMIT_S)
+        if reply.get("refused"):
+            raise ConverterRefused(reply["refused"])
+        return (folder / RESULT).read_bytes()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_examples(examples: Iterable[Any], path: Path) -> int:
+    """Writes the arrays one after another, each example with the names of its arrays before them; returns how many."""
+    import numpy as np
+
+    count = 0
+    with path.open("wb") as stream:
+        for example in examples:
+            names = list(example) if isinstance(example, Mapping) else []
+            arrays = list(example.values()) if isinstance(example, Mapping) else list(example)
+            stream.write(json.dumps({"names": names, "num_arrays": len(arrays)}).encode() + b"\n")
+            for array in arrays:
+                np.save(stream, np.asarray(array), allow_pickle=False)
+            count += 1
+    return count
+
+
+class _WarmChild:
+    """A process that converts, one folder after another; started when it is first asked, and again after a crash."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+        self._log: IO[bytes] | None = None
+
+    def ask(self, folder: str, time_limit_s: float) -> dict[str, Any]:
+        """What the child answers of the job in `folder`. Raises `ConverterDied`."""
+        with self._lock:
+            process = self._running()
+            written = self._log.seek(0, os.SEEK_END) if self._log is not None else 0
+            line: bytes | None = b""
+            try:
+                if process.stdin is not None:
+                    process.stdin.write(folder.encode() + b"\n")
+                    process.stdin.flush()
+                line = _line_of(process, time_limit_s)
+            except BrokenPipeError:
+                line = b""
+            except BaseException:  # Ctrl-C: the answer would come to the next question
+                self.stop()
+                raise
+            if line:
+                return dict(json.loads(line))
+            code = None if line is None else process.wait()
+            log = b""
+            if self._log is not None:
+                self._log.seek(written)
+                log = self._log.read()
+            self.stop()
+            raise ConverterDied(describe_death(code, time_limit_s, log.decode(errors="replace")) or "ended early")
+
+    def stop(self) -> None:
+        """Ends the child, if there is one, and it is this process's."""
+        process, self._process = self._process, None
+        if process is None or self._owner != os.getpid():
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, self._log):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
+            return self._process
+        self.stop()
+        prepare_environment()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  as long as the child lives
+        self._owner = os.getpid()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tfcompress.backend.converter_child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            cwd=PACKAGE_PARENT,
+            env={**os.environ, "PYTHONPATH": for_children(), "CUDA_VISIBLE_DEVICES": "-1"},
+            start_new_session=True,  # Ctrl-C is the parent's, which then ends the child
+        )
+        return self._process
+
+
+def _line_of(process: subprocess.Popen[bytes], time_limit_s: float) -> bytes | None:
+    """The next line that a process prints; b"" when it ended, None when the time is over."""
+    if process.stdout is None:
+        return b""
+    end, found = time.monotonic() + time_limit_s, b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while not found.endswith(b"\n"):
+            if not selector.select(max(0.0, end - time.monotonic())):
+                return None
+            part = os.read(process.stdout.fileno(), 65536)
+            if not part:
+                return b""
+            found += part
+    return found
+
+
+_CHILD = _WarmChild()
+atexit.register(_CHILD.stop)

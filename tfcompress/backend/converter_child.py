@@ -1,0 +1,88 @@
+"""python -m tfcompress.backend.converter_child: converts the SavedModels in the folders that it reads from stdin.
+
+A line in is a folder, a line out says what became of it, as JSON. It ends when stdin does: with its parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from .tensorflow import tf, without_keras_3
+
+EXAMPLES, SAVED_MODEL, JOB, RESULT = "examples.npy", "saved_model", "job.json", "model.tflite"  # in a job's folder
+
+
+def main() -> int:
+    """Works until stdin ends."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # native code prints to stdout
+    _limit_memory()
+    with without_keras_3():
+        for line in sys.stdin:
+            answers.write(json.dumps(_convert(Path(line.rstrip("\n")))) + "\n")
+            answers.flush()
+    return 0
+
+
+def _convert(folder: Path) -> dict[str, str]:
+    job = json.loads((folder / JOB).read_text())
+    try:
+        content = _converter(folder, job).convert()
+    except Exception as error:  # the converter raises classes of its own, MLIR's and plain RuntimeErrors
+        return {"refused": str(error) or type(error).__name__}
+    (folder / RESULT).write_bytes(content)
+    return {}
+
+
+def _converter(folder: Path, job: dict[str, Any]) -> Any:
+    settings = job["settings"]
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / SAVED_MODEL), signature_keys=["serving_default"])
+    home = tf.lite.TFLiteConverter.__module__.rpartition(".")[0]
+    kinds = importlib.import_module(f"{home}.conversion_metadata_schema_py_generated").ModelType
+    converter._metadata.environment.modelType = kinds.KERAS_MODEL  # one byte of the file: where the model came from
+    if settings["optimize"]:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if settings["types"]:
+        converter.target_spec.supported_types = [getattr(tf, name) for name in settings["types"]]
+    if settings["ops"]:
+        converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, name) for name in settings["ops"]]
+    if job["num_examples"] is not None:
+        converter.representative_dataset = lambda: _examples(folder / EXAMPLES)
+    converter.inference_input_type = converter.inference_output_type = getattr(tf, settings["io_type"])
+    converter._experimental_disable_per_channel = not settings["per_channel"]  # it has no public name
+    return converter
+
+
+def _examples(path: Path) -> Iterator[Any]:
+    import numpy as np
+
+    with path.open("rb") as stream:
+        while head := _head(stream):
+            arrays = [np.load(stream, allow_pickle=False) for _ in range(head["num_arrays"])]
+            yield dict(zip(head["names"], arrays, strict=True)) if head["names"] else arrays
+
+
+def _head(stream: IO[bytes]) -> dict[str, Any]:
+    line = stream.readline()
+    return dict(json.loads(line)) if line else {}
+
+
+def _limit_memory() -> None:
+    """What the machine has, and no more: a converter that wants it all should die here, and alone."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows; macOS refuses the limit
+        import resource
+
+        most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 9 // 10
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (most if hard < 0 else min(most, hard), hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
