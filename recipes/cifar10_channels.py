@@ -50,7 +50,7 @@ def recipe(settings: Settings) -> tfc.Recipe:
             "pruned": (tfc.Float32(), tfc.Int8()),
             "quantized": (tfc.Int8(),),
         },
-        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.GpuDelegate()),
+        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.CpuCompiledModel(), tfc.GpuDelegate()),
         seed=settings.seed,
     )
 

@@ -48,6 +48,6 @@ def recipe(settings: Settings) -> tfc.Recipe:
             tfc.Stage("quantized", tfc.QuantizeAware(), taught),
         ),
         exports={"baseline": (tfc.Float32(),), "pruned": (tfc.Float32(), tfc.Int8()), "quantized": (tfc.Int8(),)},
-        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.GpuDelegate()),
+        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.CpuCompiledModel(), tfc.GpuDelegate()),
         seed=settings.seed,
     )

@@ -50,6 +50,7 @@ def recipe(settings: Settings) -> tfc.Recipe:
             ),
         ),
         exports={"teacher": (tfc.Float16(), tfc.Int8())},
-        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.GpuDelegate()),  # the reference kernels would take an hour
+        # The reference kernels would take an hour.
+        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuCompiledModel(), tfc.GpuDelegate()),
         seed=settings.seed,
     )

@@ -39,6 +39,6 @@ def recipe(settings: Settings) -> tfc.Recipe:
             "pruned": (tfc.Float16(), tfc.DynamicRange(), tfc.Int8()),
             "quantized": (tfc.Int8(),),
         },
-        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.GpuDelegate()),
+        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.CpuCompiledModel(), tfc.GpuDelegate()),
         seed=settings.seed,
     )

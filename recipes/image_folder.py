@@ -73,7 +73,7 @@ def recipe(settings: Settings) -> tfc.Recipe:
             "pruned": (tfc.Float16(), tfc.DynamicRange(), tfc.Int8()),
             **({"quantized": (tfc.Int8(),)} if settings.quantize_aware else {}),
         },
-        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.GpuDelegate()),
+        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.CpuCompiledModel(), tfc.GpuDelegate()),
         seed=settings.seed,
     )
 

@@ -16,9 +16,11 @@ for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
 os.environ.setdefault("TFCOMPRESS_HURRIED_LATENCY", "1")  # half a second for each check of each file is most of a check
 # TensorFlow's graphs are millions of objects, and Python's default is to walk the young ones every 700 allocations.
 gc.set_threshold(50_000, 20, 20)
+# So a worker of pytest-xdist begins, or what nohup starts, and so would its children: no signal would reach them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # So a worker of pytest-xdist begins, and so would its children: tests of Ctrl-C could not reach them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ.setdefault("TFDS_DATA_DIR", str(Path(__file__).parents[2] / "shared" / "data" / "tfds"))
 
 
@@ -72,3 +74,56 @@ def aware(sparse, digits):
 
     set_seed(0)
     return tfc.QuantizeAware().apply(sparse, tfc.KerasFit(digits, epochs=2, learning_rate=0.01))
+
+
+@pytest.fixture
+def made_run(tmp_path):
+    """Makes the folder of a finished run of two stages and one file, of bytes that mean nothing: no TensorFlow."""
+    import dataclasses
+
+    from tfcompress.core.tasks.task import ACCURACY
+    from tfcompress.core.types import Finding
+    from tfcompress.measuring.measure import Measurement
+    from tfcompress.running.folder.seals import digests, sealed
+    from tfcompress.running.records import FileRecord, StageRecord, to_json
+    from tfcompress.running.report import Report, write
+    from tfcompress.running.store import Store
+
+    def write_stage(store, number, name, models, salt):
+        figures = Measurement(10, 20, (), 0.5, {"a/kernel": 0.5}, False)
+        record = StageRecord(
+            *(name, f"key of {name}", "Train()", None, "build", 4, 1.5, {"accuracy": 0.9}, 360, figures, {}, (), ()),
+            *({"loss": [2.0]}, (), (ACCURACY,), ("logits",)),
+            models=models,
+            num_cores=2,
+        )
+        with store.writing(f"{number}-{name}") as partial:
+            (partial / "outputs").mkdir(parents=True)
+            (partial / "outputs" / "0.npy").write_bytes(f"outputs of {name} {salt}".encode())
+            (partial / "model.keras").write_bytes(f"model of {name} {salt}".encode())
+            record = dataclasses.replace(record, files=digests(partial))
+            (partial / "stage.json").write_text(sealed(to_json(record)))
+        return record
+
+    def make(name="run", salt="", is_finished=True):
+        store = Store(tmp_path / name)
+        store.open()
+        store.write_json("recipe.json", {"recipe": "mine", "settings": {"salt": salt}})
+        first = write_stage(store, 1, "baseline", {}, salt)
+        second = write_stage(store, 2, "pruned", {"baseline": first.model}, salt)
+        store.write_text("tflite/mine-pruned-int8.tflite", f"file {salt}")
+        store.write_text("checks/mine-pruned-int8/0.npy", f"outputs of the file {salt}")
+        (sha,) = digests(store.root / "tflite").values()
+        arrays = digests(store.root / "checks" / "mine-pruned-int8")
+        finding = {"x": Finding("cpu", "pass", metrics={"accuracy": 0.9})}
+        path = "tflite/mine-pruned-int8.tflite"
+        file = FileRecord("pruned", "int8", path, f"key {salt}", sha, 100, 50, 0.5, (), finding, arrays=arrays)
+        store.write_json("checks/mine-pruned-int8.json", to_json(file))
+        if is_finished:
+            machine = {"cpu": "x", "num_cores": 2}
+            report = Report("mine", "", "data", {}, {}, machine, f"make {salt}", 1.0, (first, second), (file,))
+            write(report, store)
+        store.close(is_finished)
+        return store.root
+
+    return make

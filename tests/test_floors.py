@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "api": {*MODELS, *METHODS, "fitting", "data", "export", "delegates", "running"},
     "recipe": {"cli"},
     "inspect": {"cli"},
+    "verify": {"cli"},
 }
 DOOR = "tfcompress.backend.tensorflow"
 BEHIND_THE_DOOR = {"tensorflow", "tf_keras", "tensorflow_model_optimization"}

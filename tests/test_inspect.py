@@ -278,6 +278,7 @@ def test_against_data_in_json(saved, shown, tmp_path):
         (["--data", "digits"], 2, "go with --against. Received: --data with"),
         (["--against", "digits", "--data", "digits"], 2, "--data goes with --against FILE.tflite"),
         (["--against", "digits", "--gpu"], 2, "do not go with --against. Received: --gpu"),
+        (["--against-cpu"], 2, "--against-cpu goes with --gpu. Received: --against-cpu"),
         (["--against", "digits", "--bits", "1"], 12, "bits must be from 2 to 16"),
         (["--against", "none.tflite"], 43, "There is none of this name"),
     ],

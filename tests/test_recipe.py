@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tfcompress.running.store import Store
+
 ROOT = Path(__file__).parent.parent
 CLOSED = "http://127.0.0.1:9"  # the port "discard": nobody answers
 RECIPE = '''"""Mine."""
@@ -103,6 +105,17 @@ def test_a_mistake_is_told_in_one_line_and_its_exit_code(run, arguments, code, w
     assert_one_line(run(*arguments), code, *words)
 
 
+def test_an_empty_folder_is_no_folder(run):
+    done = run("digits", "--out", "")
+    assert (done.returncode, "--out: it is empty: name a folder" in done.stderr) == (2, True)
+
+
+def test_a_folder_in_use_is_refused_at_once(run, tmp_path):
+    store = Store(tmp_path / "work" / "used")
+    store.open(command="the first one")
+    assert_one_line(run("digits", "--out", "used"), 32, f"process {os.getpid()} on", ": the first one")
+
+
 def test_a_file_with_a_syntax_error_is_told_in_one_line(run, tmp_path):
     (tmp_path / "mine.py").write_text("def recipe(settings:\n    pass\n")
     assert_one_line(run(tmp_path / "mine.py"), 13, "mine.py cannot be read as a recipe: SyntaxError")
@@ -185,8 +198,11 @@ def test_debug_shows_the_traceback(run, arguments):
 
 
 def test_an_error_that_is_none_of_ours_is_called_a_bug(run, tmp_path):
-    (tmp_path / "mine.py").write_text("def recipe(settings):\n    return 3\n")  # no Recipe: nothing expects that
-    assert_one_line(run(tmp_path / "mine.py"), 1, "AttributeError", "a bug; --debug shows where")
+    broken = "\nclass Broken(tfc.Digits):\n    def require(self):\n        self.nothing\n"  # nothing expects that
+    (tmp_path / "mine.py").write_text(RECIPE.replace("tfc.Digits", "Broken") + broken)
+    done = run(tmp_path / "mine.py")
+    assert done.returncode == 1
+    assert re.search("tfcompress: AttributeError: .* .a bug; --debug shows where.$", done.stderr.strip())
 
 
 def test_an_error_in_a_recipe_file_is_told_as_its_own(run, tmp_path):

@@ -8,7 +8,8 @@ The way of the data, one module a step:
 - A technique (`Train`, `PruneLowMagnitude`, `QuantizeAware`): `apply(model, fit)` gives the changed model; one that
   trains nothing (`FoldBatchNorm`, `QuantizeKernels`) takes no fit.
 - An exporter (`Float32`, `Float16`, `DynamicRange`, `Int8`): `convert(model, data, path)` writes a .tflite.
-- A check (`CpuXnnpack`, `CpuBuiltin`, `CpuReference`, `GpuDelegate`): `run(artifact, data, against)` gives a `Finding`.
+- A check (`CpuXnnpack`, `CpuBuiltin`, `CpuReference`, `CpuCompiledModel`, `GpuDelegate`):
+  `run(artifact, data, against)` gives a `Finding`.
 - A `Recipe` of `Stage`s puts these in order; `tfcompress recipe NAME` runs one and writes a report.
 
 Names are loaded when first used: importing tfcompress imports neither TensorFlow nor NumPy.
@@ -35,6 +36,7 @@ _HOMES = {
     "core.tasks.presets": "Classification Segmentation Regression Reconstruction ByOutput",
     "core.settings": "Settings setting",
     "core.remarks": "remark",
+    "core.examples.notes": "Notes TensorNotes",
     "core.errors": "TfcompressError InvalidValue UnsupportedModel UnreadableModel NothingHappened "
     "NoBetterThanChance ConversionFailed DataUnavailable",
     "measuring.measure": "Measurement measure",
@@ -43,10 +45,24 @@ _HOMES = {
     "data.cifar10": "Cifar10",
     "data.folder": "ImageFolder",
     "data.tfds": "Tfds",
+    "data.text.text_table": "TextTable",
+    "data.text.tfds_texts": "TfdsTexts",
+    "data.text.tagged_texts": "TaggedTexts",
+    "data.series.forecasts": "Forecasts",
+    "data.series.anomalies": "Anomalies",
+    "data.audio.log_mel": "LogMel",
+    "data.audio.audio_folder": "AudioFolder",
+    "data.audio.spoken_digits": "SpokenDigits",
+    "data.audio.speech_commands": "SpeechCommands",
     "models.simple_cnn": "simple_cnn",
     "models.fast_resnet": "fast_resnet",
     "models.resnet": "resnet",
     "models.mobile_cnn": "mobile_cnn",
+    "models.ds_cnn": "ds_cnn",
+    "models.text_cnn": "text_cnn text_tagger",
+    "models.series_cnn": "series_cnn autoencoder",
+    "models.text_transformer": "text_transformer",
+    "models.lookup": "split_lookup",
     "models_io.compiled.compiled_task": "compiled_task",
     "models_io.loading.door": "load_model load_with_report LoadReport",
     "models_io.loading.custom": "custom_objects_from",
@@ -62,6 +78,11 @@ _HOMES = {
     "fitting.augmentation.shifted_crop": "ShiftedCrop",
     "fitting.augmentation.cutout": "Cutout",
     "fitting.augmentation.mixup": "Mixup",
+    "fitting.augmentation.time_shift": "TimeShift",
+    "fitting.augmentation.spec_augment": "SpecAugment",
+    "fitting.augmentation.mel_stretch": "MelStretch",
+    "fitting.augmentation.word_dropout": "WordDropout",
+    "fitting.augmentation.background_noise": "BackgroundNoise",
     "pruning.magnitude": "PruneLowMagnitude",
     "pruning.channels": "PruneChannels",
     "pruning.removal.budgets": "MacsTarget ParametersTarget FileBytesTarget LatencyTarget",
@@ -95,10 +116,11 @@ _HOMES = {
     "export.float16": "Float16",
     "export.dynamic_range": "DynamicRange",
     "export.int8": "Int8",
+    "export.with_metadata": "WithMetadata",
     "export.sparse": "Smallest",
     "export.int16x8": "Int16x8",
     "export.mixed_precision": "MixedPrecision",
-    "delegates.cpu": "CpuXnnpack CpuBuiltin CpuReference",
+    "delegates.cpu": "CpuXnnpack CpuBuiltin CpuReference CpuCompiledModel",
     "delegates.gpu": "GpuDelegate",
 }
 _GROUPS = {

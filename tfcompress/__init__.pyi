@@ -10,6 +10,8 @@ from .core.errors import NothingHappened
 from .core.errors import TfcompressError
 from .core.errors import UnreadableModel
 from .core.errors import UnsupportedModel
+from .core.examples.notes import Notes
+from .core.examples.notes import TensorNotes
 from .core.examples.source import Source
 from .core.examples.source import Split
 from .core.examples.source import Stream
@@ -39,12 +41,22 @@ from .core.types import Stage
 from .core.types import Technique
 from .core.types import TrainedTransform
 from .core.types import Transform
+from .data.audio.audio_folder import AudioFolder
+from .data.audio.log_mel import LogMel
+from .data.audio.speech_commands import SpeechCommands
+from .data.audio.spoken_digits import SpokenDigits
 from .data.cifar10 import Cifar10
 from .data.dataset import dataset
 from .data.digits import Digits
 from .data.folder import ImageFolder
+from .data.series.anomalies import Anomalies
+from .data.series.forecasts import Forecasts
+from .data.text.tagged_texts import TaggedTexts
+from .data.text.text_table import TextTable
+from .data.text.tfds_texts import TfdsTexts
 from .data.tfds import Tfds
 from .delegates.cpu import CpuBuiltin
+from .delegates.cpu import CpuCompiledModel
 from .delegates.cpu import CpuReference
 from .delegates.cpu import CpuXnnpack
 from .delegates.gpu import GpuDelegate
@@ -63,24 +75,37 @@ from .export.int16x8 import Int16x8
 from .export.int8 import Int8
 from .export.mixed_precision import MixedPrecision
 from .export.sparse import Smallest
+from .export.with_metadata import WithMetadata
 from .fitting import CosineDecay
 from .fitting import KerasFit
 from .fitting import OneCycle
 from .fitting import StepDecay
 from .fitting import Train
+from .fitting.augmentation.background_noise import BackgroundNoise
 from .fitting.augmentation.cutout import Cutout
 from .fitting.augmentation.flip import Flip
+from .fitting.augmentation.mel_stretch import MelStretch
 from .fitting.augmentation.mixup import Mixup
 from .fitting.augmentation.shifted_crop import ShiftedCrop
+from .fitting.augmentation.spec_augment import SpecAugment
+from .fitting.augmentation.time_shift import TimeShift
+from .fitting.augmentation.word_dropout import WordDropout
 from .fitting.evaluate_only import EvaluateOnly
 from .fitting.evaluate_only import Unchanged
 from .fitting.function import fit
 from .measuring.measure import Measurement
 from .measuring.measure import measure
+from .models.ds_cnn import ds_cnn
 from .models.fast_resnet import fast_resnet
+from .models.lookup import split_lookup
 from .models.mobile_cnn import mobile_cnn
 from .models.resnet import resnet
+from .models.series_cnn import autoencoder
+from .models.series_cnn import series_cnn
 from .models.simple_cnn import simple_cnn
+from .models.text_cnn import text_cnn
+from .models.text_cnn import text_tagger
+from .models.text_transformer import text_transformer
 from .models_io.compiled.compiled_task import compiled_task
 from .models_io.loading.custom import custom_objects_from
 from .models_io.loading.door import LoadReport
@@ -137,7 +162,10 @@ __all__ = [
     "AdaptiveRounding",
     "Affine",
     "Agreement",
+    "Anomalies",
     "Artifact",
+    "AudioFolder",
+    "BackgroundNoise",
     "BitAllocation",
     "Branch",
     "ByOutput",
@@ -154,6 +182,7 @@ __all__ = [
     "CorrectBias",
     "CosineDecay",
     "CpuBuiltin",
+    "CpuCompiledModel",
     "CpuReference",
     "CpuXnnpack",
     "Cutout",
@@ -173,6 +202,7 @@ __all__ = [
     "Float16",
     "Float32",
     "FoldBatchNorm",
+    "Forecasts",
     "GpuDelegate",
     "ImageFolder",
     "Int16x8",
@@ -182,13 +212,16 @@ __all__ = [
     "Latency",
     "LatencyTarget",
     "LoadReport",
+    "LogMel",
     "MacsTarget",
     "Measurement",
+    "MelStretch",
     "Metric",
     "MixedPrecision",
     "Mixup",
     "ModelFile",
     "NoBetterThanChance",
+    "Notes",
     "NothingHappened",
     "OneCycle",
     "ParametersTarget",
@@ -218,15 +251,23 @@ __all__ = [
     "Smallest",
     "SoftTargets",
     "Source",
+    "SpecAugment",
+    "SpeechCommands",
     "Split",
+    "SpokenDigits",
     "Stage",
     "StepDecay",
     "Stream",
+    "TaggedTexts",
     "Task",
     "TeacherCache",
     "Technique",
+    "TensorNotes",
+    "TextTable",
     "TfcompressError",
     "Tfds",
+    "TfdsTexts",
+    "TimeShift",
     "Tolerance",
     "Train",
     "TrainedTransform",
@@ -234,13 +275,17 @@ __all__ = [
     "Unchanged",
     "UnreadableModel",
     "UnsupportedModel",
+    "WithMetadata",
+    "WordDropout",
     "allocate_bits",
+    "autoencoder",
     "compiled_task",
     "compress",
     "criteria",
     "custom_objects_from",
     "dataset",
     "distilled",
+    "ds_cnn",
     "fast_resnet",
     "fit",
     "load_model",
@@ -262,7 +307,12 @@ __all__ = [
     "save_packed",
     "scan",
     "scores",
+    "series_cnn",
     "setting",
     "simple_cnn",
+    "split_lookup",
+    "text_cnn",
+    "text_tagger",
+    "text_transformer",
     "to_keras3",
 ]

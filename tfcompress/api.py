@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ from .core.disk import output_errors
 from .core.errors import InvalidValue
 from .core.progress import Printed, Progress, Silent
 from .core.tasks.task import Task
+from .core.temporaries import sweep, temporary_folder
 from .core.types import INT8_RANGES, Check, Data, Exporter, Fit, Recipe, Stage, Technique
 from .distillation.distilled import distilled
 from .fitting import CosineDecay, KerasFit
@@ -89,6 +89,7 @@ def compress(
     checks: Sequence[Check] | None = None,
     distil: bool = False,
     teacher: Any = None,
+    max_drop: float | str | None = None,
     learning_rate: float = LEARNING_RATE,
     seed: int = 0,
     out: str | Path | None = None,
@@ -115,6 +116,9 @@ def compress(
       checks: what the files are run on. Defaults to None: three kernel sets of the CPU, and the GPU delegate.
       distil: whether the model that comes in teaches each training. Defaults to False.
       teacher: another model to teach, or its path; `distil` then need not be said. Defaults to None.
+      max_drop: how much worse than the model that comes in a file's headline metric may be: a number in the metric's
+        own unit (0.02), or a share of it ("2%"). Beyond it the verdict is "fail". Defaults to None: what the task says,
+        which may be nothing; the report then tells what was lost, and that the verdict does not look at it.
       learning_rate: of Adam at the start of each training; it falls to 0 as a cosine. Defaults to 5e-4, small, as the
         model is a trained one.
       seed: of the order of examples and of all else that is drawn. Defaults to 0.
@@ -150,6 +154,8 @@ def compress(
     _expect_all(checks or (), "checks", Check, "[CpuXnnpack()]")
     arrived = load_model(model)
     asked = task_for(arrived, data, task)
+    if max_drop is not None:
+        asked = dataclasses.replace(asked, max_drop=max_drop)
     trained = _fit(fit, data, asked, epochs, learning_rate, seed)
     if distil or teacher is not None:
         trained = distilled(trained, ORIGINAL if teacher is None else load_model(teacher))
@@ -246,10 +252,14 @@ def _exports(stages: Sequence[Stage], exports: Sequence[Exporter] | None) -> Map
 
 
 def _checks(checks: Sequence[Check] | None) -> tuple[Check, ...]:
-    from .delegates.cpu import CpuBuiltin, CpuReference, CpuXnnpack
+    from .delegates.cpu import CpuBuiltin, CpuCompiledModel, CpuReference, CpuXnnpack
     from .delegates.gpu import GpuDelegate
 
-    return (CpuXnnpack(), CpuBuiltin(), CpuReference(), GpuDelegate()) if checks is None else tuple(checks)
+    return (
+        (CpuXnnpack(), CpuBuiltin(), CpuReference(), CpuCompiledModel(), GpuDelegate())
+        if checks is None
+        else tuple(checks)
+    )
 
 
 def usual_techniques(
@@ -279,19 +289,23 @@ def usual_techniques(
 def _run(
     recipe: Recipe, original: Any, out: str | Path | None, verbose: int | Progress, name: str, command: str
 ) -> Compressed:
-    folder = Path(tempfile.mkdtemp(prefix="tfcompress-") if out is None else out)
+    if out == "":
+        raise InvalidValue("compress.out must name a folder. Received: ''. Leave it out, or use out='runs/mine'.")
+    sweep()
+    folder = temporary_folder("run") if out is None else Path(out)
+    store, is_finished = Store(folder), False
     try:
         progress: Progress = (Printed() if verbose else Silent()) if isinstance(verbose, int) else verbose
-        store = Store(folder)
-        store.open()
+        store.open(command=command)
         report = run(recipe, store, name, "A trained model, compressed", command=command, progress=progress)
         if report is None:
             raise InvalidValue("compress runs in one process. Received: one of several workers. Use tfcompress recipe.")
         write(report, store)
-    except BaseException:
-        if out is None:
+        is_finished = True
+    finally:
+        store.close(is_finished)
+        if out is None and not is_finished:
             _remove(folder)
-        raise
     found = Compressed(report, folder, recipe.stages[-1].name, original)
     if out is None:
         weakref.finalize(found, _remove, folder)

@@ -1,5 +1,6 @@
 """The copy of a .keras file that Python 3.12 and newer can read: the same members, compressed."""
 
+import json
 import sys
 import zipfile
 
@@ -22,3 +23,17 @@ def test_older_pythons_read_the_file_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 11))
     with archive.readable(tmp_path / "model.keras") as path:
         assert path == tmp_path / "model.keras"
+
+
+def test_equal_models_are_equal_files_whenever_they_were_written(tmp_path):
+    for name, date in (("a", "2024-01-01"), ("b", "2025-02-02")):
+        with zipfile.ZipFile(tmp_path / name, "w") as made:
+            when = tuple(map(int, date.split("-"))) + (1, 2, 4)
+            made.writestr(zipfile.ZipInfo("metadata.json", when), f'{{"keras_version": "2", "date_saved": "{date}"}}')
+            made.writestr(zipfile.ZipInfo("config.json", when), "{}")
+        archive.forget_dates(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a") as read:
+        assert json.loads(read.read("metadata.json")) == {"keras_version": "2", "date_saved": ""}
+        assert read.testzip() is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]

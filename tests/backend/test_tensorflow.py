@@ -185,6 +185,21 @@ assert keras_3.version().startswith("3.")
 """
 
 
-@pytest.mark.parametrize("code", [SETS_LEGACY_KERAS, LEAVES_KERAS_3], ids=["legacy Keras", "Keras 3"])
+@pytest.mark.parametrize(
+    "code", [pytest.param(SETS_LEGACY_KERAS, marks=pytest.mark.slow), LEAVES_KERAS_3], ids=["legacy Keras", "Keras 3"]
+)
 def test_legacy_keras_is_chosen_in_any_order_of_imports_and_keras_3_imported_by_nobody_else(code):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_limit_of_address_space_is_told_before_tensorflow_aborts():
+    resource = pytest.importorskip("resource")
+    code = (
+        "import resource\nfrom tfcompress.backend.tensorflow import start_quietly\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, resource.RLIM_INFINITY))\nstart_quietly()"
+    )
+    if resource.getrlimit(resource.RLIMIT_AS)[1] != resource.RLIM_INFINITY:
+        pytest.skip("this process has a limit of its own, which cannot be raised")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "OutOfMemory: TensorFlow must have 2.5 GiB of address space at least" in done.stderr
+    assert "Received: a limit of 2 GiB" in done.stderr

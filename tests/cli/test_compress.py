@@ -57,6 +57,14 @@ def test_a_job_ends_with_files_and_a_report(folder, capsys):
     )
 
 
+def test_a_file_that_loses_more_than_it_may_fails(folder, capsys):
+    (folder / "job.py").write_text(JOB.replace("return tfc.Regression()", "return tfc.Regression(max_drop=1000)"))
+    arguments = ["job.py", "--sparsity", "0.9", "--out", "small", "--max-drop", "0%"]
+    assert main(arguments) == 60
+    said = capsys.readouterr()
+    assert re.search(r"Fails: tflite/job-prune_low_magnitude-int8.tflite: MAE .* than max_drop=0% allows", said.out)
+
+
 def test_a_compiled_model_says_itself_what_is_asked_of_it(folder, capsys):
     model = keras.Sequential([keras.Input((5,), name="x"), keras.layers.Dense(1, name="y")])
     model.compile("adam", "mae")

@@ -1,12 +1,15 @@
+import errno
 import signal
+import tempfile
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tfcompress.cli.errors import explain, interrupts_that_arrive, was_interrupted
+from tfcompress.cli.errors import exit_code_of, explain, interrupts_that_arrive, was_interrupted
 from tfcompress.cli.recipe import raise_verdict
-from tfcompress.core.errors import NotJudged, UnreadableModel, VerdictFailed
+from tfcompress.core.errors import ConversionFailed, NotJudged, OutputFull, UnreadableModel, VerdictFailed
 
 
 def test_an_error_of_ours_is_its_line_and_its_code():
@@ -76,3 +79,72 @@ def test_what_is_wrong_is_counted_as_people_count(failures, not_judged, said):
     with pytest.raises((VerdictFailed, NotJudged)) as caught:
         raise_verdict(SimpleNamespace(failures=failures, not_judged=not_judged))
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGTERM, 143, "tfcompress: Ended by SIGTERM. Finished stages are kept.\n"),
+        (signal.SIGHUP, 129, "tfcompress: Ended by SIGHUP. Finished stages are kept.\n"),
+        (signal.SIGINT, 130, "tfcompress: Interrupted. Finished stages are kept.\n"),
+    ],
+)
+def test_a_signal_ends_in_a_line_and_its_exit_code(number, code, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = signal.getsignal(number)
+
+    def work():
+        Path(tempfile.mkstemp()[1]).write_text("half")
+        signal.raise_signal(number)
+
+    assert exit_code_of(work, False, "Interrupted. Finished stages are kept.") == code
+    assert capsys.readouterr().err == said
+    assert signal.getsignal(number) is before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sigterm_that_native_code_makes_an_error_of_is_sigterm(capsys):
+    def work():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise TypeError from None
+
+    assert exit_code_of(work, False) == 143
+
+
+def test_what_chose_its_own_answer_to_sigterm_keeps_it():
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        assert exit_code_of(lambda: signal.raise_signal(signal.SIGTERM) or 0, False) == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(errno.EFBIG, "File too large", "x.npy"), 35),
+        (OSError(errno.ENOSPC, "No space left", f"{tempfile.gettempdir()}/x"), 36),
+        (MemoryError(), 37),
+        (SystemExit(3), 13),
+    ],
+)
+def test_what_the_machine_lacks_is_no_bug(error, code, capsys):
+    def work():
+        raise error
+
+    assert exit_code_of(work, False) == code
+    assert "a bug" not in capsys.readouterr().err
+
+
+def test_a_line_of_ours_about_the_disk_stays_as_it_is():
+    error = OutputFull("No space left on the disk of runs/mine.")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left", f"{tempfile.gettempdir()}/x")
+    assert explain(error) == ("No space left on the disk of runs/mine.", 31)
+    conversion = ConversionFailed("The TFLite converter could not write float32.")
+    conversion.__cause__ = error.__cause__
+    assert explain(conversion)[1] == 36

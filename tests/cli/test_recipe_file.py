@@ -16,7 +16,8 @@ class Settings(tfc.Settings):
     width: int = tfc.setting(16, "channels")
 
 def recipe(settings):
-    return settings.width
+    data = tfc.Digits()
+    return tfc.Recipe(data, (), {}, (), seed=settings.width)
 '''
 
 
@@ -49,7 +50,7 @@ def test_the_summary_is_read_without_running_the_file(tmp_path):
 def test_a_file_of_the_users_own_is_loaded_by_its_path(write):
     file = recipe_file.load(write(MINE))
     assert (file.name, file.summary) == ("mine", "My recipe.")
-    assert file.recipe(file.settings({"width": "8", "epochs": "3"})) == 8
+    assert file.recipe(file.settings({"width": "8", "epochs": "3"})).seed == 8
 
 
 def test_a_file_may_end_in_anything(write):
@@ -57,9 +58,9 @@ def test_a_file_may_end_in_anything(write):
 
 
 def test_a_file_without_settings_has_those_of_every_recipe(write):
-    file = recipe_file.load(write("def recipe(settings): return settings.seed"))
+    file = recipe_file.load(write(MINE.replace("class Settings", "class Unused").replace("width)", "seed)")))
     assert file.settings_class is Settings
-    assert file.recipe(file.settings({"seed": "3"})) == 3
+    assert file.recipe(file.settings({"seed": "3"})).seed == 3
 
 
 def test_wrong_settings_are_told_with_the_name_of_the_recipe(write):
@@ -77,7 +78,9 @@ def test_help_tells_each_setting_with_default_and_meaning(write):
     assert "  epochs=10 " in text
 
 
-@pytest.mark.parametrize(("name", "hint"), [("digit", "Did you mean digits?"), ("zzz", "Use one of cifar10, cifar10_")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("digit", "Did you mean digits?"), ("zzz", "Use one of anomaly_csv, audio_folder, ")]
+)
 def test_an_unknown_name_is_told_with_the_nearest_or_all(name, hint):
     with pytest.raises(UnknownRecipe) as caught:
         recipe_file.load(name)
@@ -117,3 +120,43 @@ def test_an_error_in_the_files_own_code_is_told_as_such(tmp_path):
     file = recipe_file.load(str(path))
     with pytest.raises(InvalidRecipe, match="recipe\\(\\) of mine ended in an error: AttributeError"):
         file.recipe(file.settings({}))
+
+
+@pytest.mark.parametrize("raised", ["BaseException('all of it')", "SystemExit(0)", "GeneratorExit"])
+def test_whatever_a_recipe_raises_is_its_own(write, raised):
+    text = MINE.replace("    data = tfc.Digits()", f"    raise {raised}\n    data = tfc.Digits()")
+    file = recipe_file.load(write(text))
+    with pytest.raises(InvalidRecipe, match="^recipe.. of mine ended in an error: "):
+        file.recipe(file.settings({}))
+    with pytest.raises(InvalidRecipe, match="cannot be read as a recipe"):
+        recipe_file.load(write(f"raise {raised}\n"))
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        ("5", "must give a tfcompress.Recipe. Received: 5."),
+        ("tfc.Recipe(data, 3, {}, ())", "must give stages, a tuple of tfcompress.Stage"),
+        ("tfc.Recipe(data, (), [], ())", "exports, a mapping of stages' names"),
+        ("tfc.Recipe(3, (), {}, ())", "Recipe.data of mine must be Data. Received: 3"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(write, returned, words):
+    text = MINE.replace("tfc.Recipe(data, (), {}, (), seed=settings.width)", returned)
+    file = recipe_file.load(write(text))
+    with pytest.raises(InvalidRecipe, match=words.replace("(", ".").replace(")", ".")):
+        file.recipe(file.settings({}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MINE.replace("@dataclass(frozen=True)", ""),
+        MINE.replace("(frozen=True)", ""),
+        MINE.replace("(tfc.Settings)", ""),
+        MINE.replace("class Settings", "Settings = 3\nclass Other"),
+    ],
+)
+def test_settings_that_are_no_frozen_dataclass_of_ours_are_refused(write, text):
+    with pytest.raises((InvalidRecipe, TypeError), match="mine.Settings must be a frozen|cannot be read as|non-frozen"):
+        recipe_file.load(write(text)).settings({})

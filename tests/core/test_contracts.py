@@ -28,6 +28,8 @@ def bare(model, callbacks=()):
         (contracts.NeedsStages, tfc.Refit("large"), tfc.Train()),
         (contracts.TrustedStart, tfc.ModelFile("model.keras"), tfc.Pretrained()),
         (contracts.DataWithScalings, tfc.ImageFolder("photos", (8, 8, 3)), DIGITS),
+        (contracts.CheckWithNeeds, tfc.GpuDelegate(), tfc.CpuXnnpack()),
+        (contracts.ResumableCallback, SimpleNamespace(resumed=print), FIT),
         (contracts.DataWithClassNames, SimpleNamespace(class_names=("cat", "dog")), DIGITS),
     ],
 )

@@ -25,7 +25,7 @@ def drawn():
 
 
 def test_the_tree_in_the_docstring_is_the_tree_of_classes():
-    tree = {name: parent for name, parent, _ in drawn() if name != "Interrupted"}
+    tree = {name: parent for name, parent, _ in drawn() if name not in ("Interrupted", "Terminated")}
     bases = {
         name: next((base.__name__ for base in kind.__bases__ if base.__name__ in CLASSES), None)
         for name, kind in CLASSES.items()
@@ -36,6 +36,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes():
 def test_the_exit_codes_in_the_docstring_are_those_of_the_classes():
     codes = {name: code for name, _, code in drawn() if code is not None}
     assert codes.pop("Interrupted") == errors.INTERRUPTED_EXIT_CODE
+    assert codes.pop("Terminated") == errors.TERMINATED_EXIT_CODE
     own = {name: kind.exit_code for name, kind in CLASSES.items() if "exit_code" in vars(kind)}
     assert codes == own
 
@@ -46,11 +47,15 @@ def test_no_two_kinds_share_an_exit_code():
 
 
 def test_every_exit_code_stands_in_the_help():
-    from tfcompress.cli.recipe import EXAMPLES
+    from tfcompress.cli import recipe, verify
 
-    told = {int(code) for code in re.findall(r"\b(\d+) [a-z]", EXAMPLES.partition("exit codes:")[2])}
+    told = {
+        int(code)
+        for module in (recipe, verify)
+        for code in re.findall(r"\b(\d+) [a-z]", module.EXAMPLES.partition("exit codes:")[2])
+    }
     codes = {kind.exit_code for kind in CLASSES.values()} - {1}  # 1 is a bug, or a family without a code of its own
-    assert told == codes | {0, errors.INTERRUPTED_EXIT_CODE}
+    assert told == codes | {0, errors.INTERRUPTED_EXIT_CODE, errors.TERMINATED_EXIT_CODE}
 
 
 def test_a_bad_argument_is_a_value_error():

@@ -83,3 +83,16 @@ def test_a_value_out_of_range_is_refused(name, value, least):
 @pytest.mark.parametrize(("name", "value"), [("epochs", 1), ("seed", 0), ("num_examples", 1)])
 def test_the_least_value_is_taken(name, value):
     assert getattr(Mine(**{name: value}), name) == value
+
+
+@pytest.mark.parametrize(("name", "most"), [("seed", 2_000_000_000), ("epochs", 1_000_000)])
+def test_a_number_that_is_too_large_is_refused(name, most):
+    assert getattr(parse_settings(Mine, {name: str(most)}), name) == most
+    with pytest.raises(InvalidValue, match=f"^{name} must be at most {most:,}. Received: {most + 1:,}."):
+        parse_settings(Mine, {name: str(most + 1)})
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "nan"])
+def test_what_is_no_finite_number_is_no_number(text):
+    with pytest.raises(InvalidValue, match="rate must be a number. Received: "):
+        parse_settings(Mine, {"rate": text})

@@ -248,3 +248,84 @@ def test_a_photo_is_turned_upright(tmp_path):
 def test_any_kind_of_picture_becomes_the_channels_asked_for(tmp_path, mode, channels):
     Image.new(mode, (3, 3), 0).save(tmp_path / "a.png")
     assert read_images([tmp_path / "a.png"], (2, 2, channels)).shape == (1, 2, 2, channels)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "suffix", "expected"),
+    [
+        (1000, "uint16", "png", 4),  # 1,000 of 65,535 is 3.9 of 255
+        (65535, "uint16", "png", 255),
+        (1000, "uint16", "tif", 4),
+        (0.5, "float32", "tif", 128),
+        (1.0, "float32", "tif", 255),
+    ],
+)
+def test_an_image_of_more_than_8_bits_keeps_its_brightness(tmp_path, values, dtype, suffix, expected):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(np.full((4, 4), values, dtype)).save(path)
+    np.testing.assert_array_equal(read_images([path], (2, 2, 1)), np.full((1, 2, 2, 1), expected))
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "words"),
+    [
+        (70_000, "int32", "whole numbers of 32 bits from 70000 to 70000, and nobody says which is white"),
+        (2.0, "float32", "its pixels are numbers from 2 to 2, and nobody says which is white"),
+        (np.nan, "float32", "from nan to nan"),
+    ],
+)
+def test_an_image_whose_white_nobody_knows_is_refused(tmp_path, values, dtype, words):
+    Image.fromarray(np.full((4, 4), values, dtype)).save(tmp_path / "a.tif")
+    with pytest.raises(DataCorrupt, match=words):
+        read_images([tmp_path / "a.tif"], (2, 2, 1))
+
+
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    Image.new("L", (30, 40)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)  # more than twice as many is Pillow's own error
+    with pytest.raises(DataCorrupt, match="pixels.* 500.*: make it smaller"):
+        read_images([tmp_path / "a.png"], (2, 2, 1))
+    monkeypatch.setattr(Image, "_decompression_bomb_check", lambda size: None)
+    with pytest.raises(DataCorrupt, match="it has 30x40 pixels, more than 500: make it smaller"):
+        read_images([tmp_path / "a.png"], (2, 2, 1))
+
+
+def test_what_only_looks_like_a_number_is_a_name(tmp_path):
+    for name in ("①", "2"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (3, 3)).save(tmp_path / name / "a.png")
+    assert ImageFolder(tmp_path).class_names == ("2", "①")
+
+
+@pytest.mark.parametrize("how", ["copy", "link", "listed"])
+def test_an_image_in_both_splits_is_told(tmp_path, remarks, how):
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            noise = np.random.default_rng(len(split + name) + ord(split[1])).integers(0, 255, (30, 30), "uint8")
+            Image.fromarray(noise).save(tmp_path / split / name / "a.png")
+    first, second = tmp_path / "train" / "cat" / "a.png", tmp_path / "test" / "cat" / "b.png"
+    source = tmp_path
+    if how == "copy":
+        second.write_bytes(first.read_bytes())
+    elif how == "link":
+        second.symlink_to(first)
+    else:
+        source, second = tmp_path / "table.csv", first
+        rows = [f"{split}/{name}/a.png,{name},{split}" for split in ("train", "test") for name in ("cat", "dog")]
+        source.write_text("\n".join([*rows, "train/cat/a.png,cat,test"]))
+    _ = ImageFolder(source).train
+    assert remarks == [
+        f"1 of 3 test images are training images too, {second} for one, which is {first}: figures come out better than "
+        "they are"
+    ]
+
+
+def test_images_of_one_size_are_not_taken_for_one(tmp_path, remarks):
+    for number, split in enumerate(("train", "test")):
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            noise = np.random.default_rng(number + 2 * len(name)).integers(0, 255, (30, 30), "uint8")
+            Image.fromarray(noise).save(tmp_path / split / name / f"{name}.bmp")
+    _ = ImageFolder(tmp_path).train
+    assert remarks == []

@@ -68,6 +68,8 @@ def test_a_table_may_name_splits(make):
     [
         ("a.jpg,cat\nmissing.jpg,dog\n", "of whose 2 files 1 are missing, .*missing.jpg for one"),
         ("a.jpg,cat\nb.jpg\n", r"with \['b.jpg'\]"),
+        ("path,label,split\na.jpg,cat,train\nb.jpg,dog,holdout\n", "as an image's split.*with 'holdout' for b.jpg"),
+        ("a.jpg,cat,train\nb.jpg,dog,holdout\n", "with 'holdout' for b.jpg. Use one of these words"),
     ],
 )
 def test_a_table_in_disorder_is_told(make, text, words):

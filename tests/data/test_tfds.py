@@ -258,3 +258,33 @@ def test_cifar10_as_it_was_prepared():
         images, labels = ours.batch(range(20))
         np.testing.assert_array_equal(images, theirs.inputs)
         np.testing.assert_array_equal(labels, theirs.targets)
+
+
+def test_texts_are_numbers_of_words_by_a_vocabulary_of_the_training_texts(folders):
+    given = {"text": "text", "label": "label", "data_dir": folders["tfrecord"], "length": 3, "min_count": 1}
+    data = tfc.TfdsTexts("tiny_shapes/usual", **given)
+    data.require()
+    assert (data.num_train, len(data.test), data.class_names) == (NUM_TRAIN, NUM_TEST, ("a", "b", "c"))
+    assert data.vocabulary.words[0] == "word" and len(data.vocabulary) == 2 + 1 + NUM_TRAIN
+    texts, labels = data.test.batch([0])  # "word 24", which no training text has
+    assert texts.tolist() == [[2, 1, 0]] and labels.tolist() == [NUM_TRAIN % 3]
+    assert len(tfc.TfdsTexts("tiny_shapes/usual", **given, num_examples=5).train) == 5
+    assert fingerprint(data) == fingerprint(tfc.TfdsTexts("tiny_shapes/usual", **given))
+    with pytest.raises(InvalidValue, match="TfdsTexts.text must be a text. Received: 'place'"):
+        tfc.TfdsTexts("tiny_shapes/usual", **{**given, "text": "place"}).require()
+
+
+def test_texts_of_known_data_sets_are_counted_without_them(tmp_path):
+    assert tfc.TfdsTexts(data_dir=str(tmp_path)).num_train == 120_000
+    assert tfc.TfdsTexts("imdb_reviews", data_dir=str(tmp_path), num_examples=9).num_train == 9
+
+
+def test_a_spectrogram_is_a_transform_of_recordings(tiny):
+    form, given = tfc.LogMel(8000, seconds=0.25), {"inputs": "place", "targets": "label", "image_size": None}
+    samples, labels = tiny(**given).train.batch([3, 4])  # two samples each, i and -i
+    clips = np.zeros((2, 2000), "float32")
+    clips[:, 999:1001] = samples
+    spectrograms, same = tiny(**given, transform=form).train.batch([3, 4])
+    np.testing.assert_array_equal(same, labels)
+    np.testing.assert_allclose(spectrograms, form.features(clips), atol=1e-5)
+    np.testing.assert_array_equal(tiny(**given, transform=form.sound).train.batch([3, 4])[0], clips)

@@ -54,7 +54,8 @@ class Exported:
 
     def observe(self, kernels, **settings):
         """What the child process sees of the file."""
-        job = worker.Job(str(self.artifact.path), kernels, self.data.scale, with_latency=False, **settings)
+        settings = {"resets": self.artifact.needs_reset, "with_latency": False, **settings}
+        job = worker.Job(str(self.artifact.path), kernels, self.data.scale, **settings)
         return worker.observe(job, self.data.test_on_disk, (), 60)
 
 
@@ -65,6 +66,7 @@ def artifact(path: Path, mode: str = "float32") -> Artifact:
 
 
 def _image(layers):
+    keras.utils.set_random_seed(3)  # the same weights, whichever file is asked for first
     inputs = keras.Input(batch_shape=(1, 8, 8, 3))
     x = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
     return inputs, layers(x)
@@ -92,9 +94,20 @@ def _with_gather():
     return keras.Model(*_image(layers))
 
 
-def _with_lstm():
+def _grouped():
+    def layers(x):
+        x = keras.layers.Conv2D(8, 3, groups=4, activation="relu", name="grouped")(x)
+        return keras.layers.Dense(5, name="out")(keras.layers.Flatten()(x))
+
+    return keras.Model(*_image(layers))
+
+
+def _with_lstm(is_loop=False):
+    keras.utils.set_random_seed(3)
     inputs = keras.Input(batch_shape=(1, 6, 4))
-    return keras.Model(inputs, keras.layers.Dense(5)(keras.layers.LSTM(4)(inputs)))
+    layer = keras.layers.LSTM(4)
+    layer._could_use_gpu_kernel = not is_loop
+    return keras.Model(inputs, keras.layers.Dense(5)(layer(inputs)))
 
 
 def _convert(model, path: Path, data: Data, int8: bool = False) -> Exported:
@@ -113,7 +126,6 @@ def _convert(model, path: Path, data: Data, int8: bool = False) -> Exported:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory) -> Path:
-    keras.utils.set_random_seed(3)
     return tmp_path_factory.mktemp("tflite")
 
 
@@ -133,13 +145,29 @@ def reshaping(folder) -> Exported:
 
 
 @pytest.fixture(scope="session")
+def grouped(folder) -> Exported:
+    made = _convert(_grouped(), folder / "grouped.tflite", RandomData())
+    names = tuple(layer.name for layer in made.model.layers)
+    return dataclasses.replace(made, artifact=dataclasses.replace(made.artifact, layers=names))
+
+
+@pytest.fixture(scope="session")
 def gathering(folder) -> Exported:
     return _convert(_with_gather(), folder / "gathering.tflite", RandomData())
 
 
 @pytest.fixture(scope="session")
 def recurrent(folder) -> Exported:
-    return _convert(_with_lstm(), folder / "recurrent.tflite", RandomData(input_shape=(6, 4), dtype="int16"))
+    """An LSTM as one operation, which keeps its states in variables."""
+    data = RandomData(input_shape=(6, 4), dtype="int16")
+    made = _convert(_with_lstm(), folder / "recurrent.tflite", data)
+    return dataclasses.replace(made, artifact=dataclasses.replace(made.artifact, needs_reset=True))
+
+
+@pytest.fixture(scope="session")
+def looping(folder) -> Exported:
+    """An LSTM as a loop."""
+    return _convert(_with_lstm(True), folder / "looping.tflite", RandomData(input_shape=(6, 4), dtype="int16"))
 
 
 @pytest.fixture(scope="session")

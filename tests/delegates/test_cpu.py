@@ -7,11 +7,12 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.core.errors import InvalidValue
-from tfcompress.core.types import Check
+from tfcompress.core.types import Check, Refusal
 from tfcompress.delegates import judge, runtimes
-from tfcompress.delegates.cpu import CpuBuiltin, CpuReference, CpuXnnpack
+from tfcompress.delegates.cpu import CpuBuiltin, CpuCompiledModel, CpuReference, CpuXnnpack
 
-CHECKS = [CpuXnnpack, CpuBuiltin, CpuReference]
+INTERPRETED = [CpuXnnpack, CpuBuiltin, CpuReference]
+CHECKS = [*INTERPRETED, CpuCompiledModel]
 
 
 @pytest.mark.parametrize("kind", CHECKS)
@@ -32,7 +33,7 @@ def test_a_good_file_passes_with_all_its_figures(kind, cnn):
 
 
 def test_names_and_contract():
-    assert [kind().name for kind in CHECKS] == ["cpu-xnnpack", "cpu-builtin", "cpu-reference"]
+    assert [kind().name for kind in CHECKS] == ["cpu-xnnpack", "cpu-builtin", "cpu-reference", "cpu-compiled"]
     assert all(isinstance(kind(), Check) for kind in CHECKS)
     assert dataclasses.asdict(CpuXnnpack()) == {"num_threads": 1, "time_limit_s": 600.0}
 
@@ -62,6 +63,35 @@ def test_a_truncated_file_fails_with_a_clear_reason(kind, truncated, cnn):
     assert found.status == "fail"
     assert "not a valid Flatbuffer" in found.reason
     assert not found.metrics
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_a_loop_is_the_model_in_every_call(kind, looping):
+    found = kind().run(looping.artifact, looping.data, looping.keras)
+    assert (found.status, found.reason) == ("pass", "")
+    assert found.agreement["keras"]["out"].sqnr_db > 100
+
+
+@pytest.mark.parametrize("kind", INTERPRETED)
+def test_a_file_that_keeps_state_passes_for_none(kind, recurrent):
+    """Its outputs are compared with the file's own, which would agree: only a second call tells."""
+    impostor = dataclasses.replace(recurrent.artifact, needs_reset=False)
+    own = recurrent.observe(kind.kernels, resets=False).outputs[0]
+    found = kind().run(impostor, recurrent.data, {"itself": {"out": own}})
+    assert found.status == "fail"
+    assert found.reason.startswith("it keeps state from call to call: examples that were run again, in another order,")
+
+
+@pytest.mark.parametrize("kind", INTERPRETED)
+def test_a_file_that_needs_a_reset_is_reset_and_the_finding_says_so(kind, recurrent):
+    found = kind().run(recurrent.artifact, recurrent.data, recurrent.keras)
+    assert (found.status, found.device) == ("pass", f"CPU, {kind.kernels} kernels, variables reset before each call")
+
+
+def test_what_compiled_model_refuses_is_a_finding_with_the_reason(recurrent):
+    found = CpuCompiledModel().run(recurrent.artifact, recurrent.data, recurrent.keras)
+    assert found.status == "fail" and "Variable tensors not yet supported" in found.reason
+    assert found.refusals == (Refusal("Variable tensors", "not yet supported"),)
 
 
 def test_a_missing_file_fails_with_its_name(cnn, tmp_path):

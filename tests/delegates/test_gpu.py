@@ -3,8 +3,8 @@
 import pytest
 
 from tfcompress.core.types import Check, Refusal
-from tfcompress.delegates import driver, gpu_log
-from tfcompress.delegates.gpu import GpuDelegate
+from tfcompress.delegates import driver, litert_log
+from tfcompress.delegates.gpu import GpuDelegate, first_wrong
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +36,20 @@ def test_the_gpu_answers_as_keras_does(a_driver, name, tolerance, request):
     assert found.num_delegated_ops == found.num_ops > 0
     assert found.num_examples == len(exported.data.test)
     assert (found.latency is None) == ("software" in found.device)  # a program's time says nothing about a GPU
+
+
+def test_the_first_operation_that_departs_from_the_cpu_is_named_with_its_layer(a_driver, grouped):
+    """LiteRT 2.3.0's GPU delegate computes grouped convolutions wrongly, and what is around them rightly."""
+    found = GpuDelegate().run(grouped.artifact, grouped.data, grouped.keras)
+    assert found.status == "fail" and "SQNR against keras, below 40 dB" in found.reason
+    assert (
+        "; the first operation that departs from the CPU's is CONV_2D of layer 'grouped' (operation 1):" in found.reason
+    )
+    assert found.reason.endswith(" dB")  # "after 130.1 dB"
+
+
+def test_of_a_file_that_the_gpu_computes_rightly_no_operation_is_named(a_driver, cnn):
+    assert first_wrong(cnn.artifact, cnn.data, 60) is None
 
 
 def test_a_refused_operation_is_named_with_the_delegates_reason(a_driver, gathering):
@@ -110,17 +124,17 @@ def test_all_refusals_are_read_once_each_and_in_order():
         "GATHER: Only support 1D indices\nWHILE: Operation is not supported.\n"
         "2 operations will run on the GPU, and the remaining 3 operations will run on the CPU.\n"
     )
-    assert gpu_log.refusals(log) == (
+    assert litert_log.refusals(log) == (
         Refusal("GATHER", "Only support 1D indices"),
         Refusal("WHILE", "Operation is not supported."),
     )
-    assert gpu_log.operations_taken(log) == (2, 5)
+    assert litert_log.operations_taken(log) == (2, 5)
 
 
 def test_hardware_is_not_called_software():
     log = "Selected adapter: Some GPU, arch=x, vendor=y, backend=Vulkan, adapterType=Discrete GPU"
-    assert gpu_log.adapter(log) == "Some GPU, Vulkan"
-    assert not gpu_log.is_software(log)
+    assert litert_log.adapter(log) == "Some GPU, Vulkan"
+    assert not litert_log.is_software(log)
 
 
 def test_contract():

@@ -133,7 +133,7 @@ def test_batched_outputs_equal_one_by_one(name, kernels, request, tmp_path):
     runtime = runtimes.CpuRuntime(exported.artifact.path, kernels)
     examples = batching.Examples([exported.data.test.inputs], [Encoder(exported.data.scale, 0.0, runtime.inputs[0])])
     alone = batching.Outputs(tmp_path, runtime.outputs, len(examples))
-    batching.run_one_by_one(runtime, examples, alone)
+    batching.run_all(lambda: runtime, 1, examples, alone, 1)
     tolerance = 0 if name == "cnn_int8" else 1e-6
     np.testing.assert_allclose(seen.outputs[0], alone.arrays[0], rtol=0, atol=tolerance)
 

@@ -89,8 +89,10 @@ def test_advice_comes_with_its_cause_only(trained, digits, tmp_path, monkeypatch
     with pytest.raises(tfc.ConversionFailed) as caught:
         tfc.Float32().convert(trained, digits, tmp_path / "model.tflite")
     assert str(caught.value) == (
-        "The TFLite converter could not write float32. Its reason: Input tensors have type float64."
+        "The TFLite converter could not write float32. Its reason: Input tensors have type float64. "
+        + converting.NO_CAUSE
     )
+    assert "__cause__" in converting.NO_CAUSE and isinstance(caught.value.__cause__, ConverterRefused)
 
 
 def test_a_failed_conversion_leaves_the_file_that_was_there(inconvertible, digits, tmp_path):
@@ -181,7 +183,12 @@ def test_what_calibrates_refuses_to_go_without_data(exporter, trained, tmp_path)
 
 
 @pytest.mark.parametrize(
-    "exporter", [tfc.Int8(), tfc.Float32(), tfc.Float16(), tfc.DynamicRange()], ids=lambda v: v.mode
+    "exporter",
+    [
+        tfc.Int8(),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (tfc.Float32(), tfc.Float16(), tfc.DynamicRange())),
+    ],
+    ids=lambda v: v.mode,
 )
 def test_what_calibrates_nothing_needs_no_data(exporter, aware, digits, tmp_path):
     without, with_data = (

@@ -266,7 +266,9 @@ def after_training(rate, dropout, way):
     return trained.get_weights()[0], rates
 
 
-@pytest.mark.parametrize("way", ["plain", "pruned", "distilled"])
+@pytest.mark.parametrize(
+    "way", ["plain", *(pytest.param(way, marks=pytest.mark.slow) for way in ("pruned", "distilled"))]
+)
 def test_dropout_has_another_rate_while_a_fit_lasts(way):
     without, _ = after_training(None, None, way)
     with_none, rates = after_training(0.9, 0.0, way)

@@ -39,7 +39,7 @@ def test_it_is_small_and_knows_its_origin(name, remarks):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.slow if name.endswith("_sharp") else ()) for name in tfc.pretrained_models()],
+    [pytest.param(name, marks=pytest.mark.slow if "fast_resnet" in name else ()) for name in tfc.pretrained_models()],
 )
 def test_it_answers_as_well_as_it_says(name, cifar10):
     if cifar10.title != tfc.Pretrained(name).about["pixels"]:

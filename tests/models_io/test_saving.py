@@ -22,7 +22,7 @@ def test_a_stage_comes_back_equal(stage, suffix, request, digits, tmp_path):
     assert tfc.measure(again).sparsity == tfc.measure(model).sparsity
 
 
-@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("suffix", [".keras", pytest.param(".h5", marks=pytest.mark.slow)])
 def test_zeros_survive_training_after_a_round_trip(suffix, aware, digits, tmp_path):
     """tfmot's configuration forgets which quantizer keeps zeros: without care they fill at the first step."""
     tfc.save_model(aware, tmp_path / f"model{suffix}")

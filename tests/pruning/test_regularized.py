@@ -90,7 +90,9 @@ def test_network_slimming_removes_the_channels_of_small_scales():
 
 
 @pytest.mark.parametrize(
-    "term", [tfc.regularizers.GroupLasso(), tfc.regularizers.BatchNormL1()], ids=lambda term: type(term).__name__
+    "term",
+    [tfc.regularizers.GroupLasso(), pytest.param(tfc.regularizers.BatchNormL1(), marks=pytest.mark.slow)],
+    ids=lambda term: type(term).__name__,
 )
 def test_removal_changes_no_output(term):
     inputs = DATA.model_inputs(DATA.test.inputs[:64])
@@ -141,7 +143,7 @@ def test_works_under_a_teacher():
 
 @pytest.mark.parametrize(
     "term",
-    [tfc.regularizers.L1(), tfc.regularizers.L2(), tfc.regularizers.GroupLasso()],
+    [tfc.regularizers.L1(), pytest.param(tfc.regularizers.L2(), marks=pytest.mark.slow), tfc.regularizers.GroupLasso()],
     ids=lambda term: type(term).__name__,
 )
 def test_each_term_ends_in_a_smaller_file(term, trained, digits, tmp_path):

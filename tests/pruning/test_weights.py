@@ -41,8 +41,14 @@ def unchanged(before, model):
     return all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
 
 
-@pytest.mark.parametrize("comparison", ["per layer", "global"])
-@pytest.mark.parametrize("score", SCORES, ids=lambda score: type(score).__name__)
+@pytest.mark.parametrize(
+    ("score", "comparison"),
+    [
+        pytest.param(score, kind, id=f"{type(score).__name__}-{kind}", marks=() if turn % 2 else pytest.mark.slow)
+        for number, score in enumerate(SCORES)
+        for turn, kind in enumerate(("per layer", "global"), number)
+    ],
+)
 def test_every_score_reaches_its_sparsity_exactly_and_leaves_the_model_that_came_in_alone(score, comparison):
     model = network()
     before = [weight.copy() for weight in model.get_weights()]

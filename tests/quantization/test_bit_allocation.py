@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
+from tfcompress.backend.tensorflow import set_seed
 from tfcompress.quantization.bit_allocation import allocate_bits, kernel_bytes
 from tfcompress.quantization.bit_sensitivity import LayerAtBits, QuantizationSensitivity, quantization_scan
 
@@ -118,6 +119,7 @@ def test_layers_get_only_bits_that_the_exporter_stores():
 
 def test_the_storable_bits_are_those_that_litert_quantizer_has(digits, tmp_path):
     pytest.importorskip("litert_quantizer", reason="not run: tfcompress[edge] is not installed")
+    set_seed(0)
     model = tfc.mobile_cnn((8, 8, 1), width=4)
     data = tfc.Digits(num_examples=32)
     found = quantization_scan(model, data, bits=(4, 8))

@@ -251,6 +251,19 @@ def test_a_file_that_is_worse_than_allowed_fails(max_drop, fails):
         )
 
 
+def test_what_was_lost_without_a_limit_is_said_and_what_was_gained_is_not():
+    stages = [stage(metrics={"MAE": 1.5}, metric_kinds=(MAE,))]
+    files = [file(findings=(dataclasses.replace(PASSED, metrics={"MAE": value}),)) for value in (1.5, 1.75)]
+    made = report(files, stages)
+    said = (
+        "Without a limit: MAE, of which baseline float32 has 1.75 and baseline 1.5; the verdict looks at it when "
+        "max_drop is set."
+    )
+    assert made.without_limit == said and said in str(made) and said in to_markdown(made)
+    assert dataclasses.replace(made, max_drop=0.3).without_limit == ""
+    assert report(files[:1], stages).without_limit == ""
+
+
 def test_a_file_that_no_check_could_judge_is_no_pass():
     kernels = {"kernels": Finding("kernels", "pass")}
     unseen = dataclasses.replace(file(), findings={"0": NO_GPU, **kernels})

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tfcompress.core.errors import OutputFull, OutputNotWritable
+from tfcompress.core.errors import OutputFull, OutputNotWritable, RunLocked
+from tfcompress.running.folder.whole import check_folder
 from tfcompress.running.store import PARTIAL, Store
 
 
@@ -29,7 +30,8 @@ def small_disk(tmp_path):
 
 
 def names(store):
-    return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*"))
+    """All that is in the folder, but for its lock."""
+    return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.name != ".lock")
 
 
 def test_open_makes_the_folder_and_those_above_it(tmp_path):
@@ -151,7 +153,7 @@ def test_fresh_moves_everything_to_earlier(store):
     store.retire("report.md")
     store.write_text("report.md", "newer")
     store.open(fresh=True)
-    assert [path.name for path in store.root.iterdir()] == ["earlier"]
+    assert sorted(path.name for path in store.root.iterdir()) == [".lock", "earlier"]
     assert sorted(path.read_text() for path in store.root.rglob("report.md")) == ["newer", "old"]
 
 
@@ -221,6 +223,7 @@ def test_a_disk_that_is_full_is_told_and_nothing_half_written_stays(small_disk):
     with pytest.raises(OutputFull), store.writing("big.bin") as path:
         path.write_bytes(bytes(3 << 20))
     assert names(store) == ["small.txt"]
+    store.close()
 
 
 def test_a_library_that_hides_the_full_disk_is_seen_through(small_disk):
@@ -232,6 +235,7 @@ def test_a_library_that_hides_the_full_disk_is_seen_through(small_disk):
         stream.write(bytes(3 << 20))
     with pytest.raises(OutputFull), store.writing("model.h5"):
         raise OSError("Can't write data (file write failed)")
+    store.close(is_finished=True)
 
 
 def test_a_model_on_a_full_disk_is_told(small_disk):
@@ -246,3 +250,91 @@ def test_a_model_on_a_full_disk_is_told(small_disk):
             path.mkdir()
             save_model(model, path / f"model{suffix}")
         assert names(store) == []
+    store.close()
+
+
+def test_a_second_store_is_refused_until_the_first_is_closed(store):
+    with pytest.raises(RunLocked, match=f"process {os.getpid()} on"):
+        Store(store.root).open()
+    store.close()
+    other = Store(store.root)
+    other.open()
+    assert names(other) == []
+
+
+def test_open_does_not_sweep_through_a_link(store, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / f"{PARTIAL}draft").write_text("the user's own")
+    (store.root / "tflite").symlink_to(tmp_path / "elsewhere")
+    (store.root / f"{PARTIAL}x").symlink_to(tmp_path / "elsewhere")
+    store.open()
+    assert (tmp_path / "elsewhere" / f"{PARTIAL}draft").read_text() == "the user's own"
+    assert names(store) == ["tflite"]
+
+
+def test_a_link_in_the_place_of_what_is_written_is_replaced_and_not_followed(store, tmp_path):
+    (tmp_path / "own.txt").write_text("the user's own")
+    (store.root / f"{PARTIAL}a.txt").symlink_to(tmp_path / "own.txt")
+    (store.root / "a.txt").symlink_to(tmp_path / "own.txt")
+    (store.root / "stage").symlink_to(tmp_path / "nowhere")
+    store.write_text("a.txt", "new")
+    with store.writing("stage") as path:
+        path.mkdir()
+    assert (tmp_path / "own.txt").read_text() == "the user's own"
+    assert (store.root / "a.txt").read_text() == "new"
+    assert not (store.root / "stage").is_symlink()
+
+
+def test_a_folder_in_the_place_of_a_file_is_moved_away(store):
+    (store.root / "report.json").mkdir()
+    (store.root / "report.json" / "mine").write_text("the user's own")
+    store.write_json("report.json", {})
+    assert store.read_json("report.json") == {}
+    assert [path.read_text() for path in store.root.glob("earlier/*/report.json/mine")] == ["the user's own"]
+
+
+def test_json_that_was_edited_is_none(store):
+    store.write_json("a.json", {"accuracy": 0.5})
+    path = store.root / "a.json"
+    path.write_text(path.read_text().replace("0.5", "0.9"))
+    assert store.read_json("a.json") is None
+
+
+def test_the_first_change_takes_away_what_was_said_of_the_whole(made_run):
+    store = Store(made_run())
+    store.open()
+    store.write_text("report.md", (store.root / "report.md").read_text())
+    assert (store.has_changed, (store.root / "manifest.json").exists(), store.seconds) == (False, True, 1.0)
+    store.retire("2-pruned")
+    assert store.has_changed
+    left = {path.name for path in store.root.iterdir()}
+    assert not left & {"manifest.json", "report.json", "report.md"}
+    assert {path.name for path in store.root.glob("earlier/*/*")} == {"2-pruned", "report.json", "report.md"}
+    assert 1.0 <= store.seconds < 60
+
+
+def test_a_changed_setting_takes_it_away_too(made_run):
+    store = Store(made_run())
+    store.open()
+    store.write_json("recipe.json", {"recipe": "mine", "settings": {"salt": "another"}})
+    assert check_folder(store.root).verdict == "unfinished"
+
+
+def test_a_report_that_is_written_anew_has_no_manifest_until_it_is_whole(made_run):
+    store = Store(made_run())
+    store.open()
+    store.write_text("report.md", "another")
+    assert not (store.root / "manifest.json").exists()
+    assert (store.has_changed, check_folder(store.root).verdict) == (False, "unfinished")
+
+
+def test_what_no_part_of_the_run_owns_is_moved_to_earlier(made_run):
+    store = Store(made_run())
+    store.open()
+    for name in ("1-baseline/model.h5", "tflite/old.tflite", "4-old/stage.json", "notes.txt"):
+        (store.root / name).parent.mkdir(exist_ok=True)
+        (store.root / name).write_text("x")
+    owned = [name for name in check_folder(store.root).manifest.files]
+    assert sorted(store.retire_others(owned)) == ["1-baseline/model.h5", "4-old", "tflite/old.tflite"]
+    assert check_folder(store.root).problems == ()
+    assert (store.root / "notes.txt").exists()

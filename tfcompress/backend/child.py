@@ -1,20 +1,26 @@
-"""Runs a command in a child process with a time limit, and says in words how it died.
+"""Runs a command in a child process with limits of time and memory, and says in words how it died.
 
-Native code can crash, hang and take its process with it. Here that process is a child, and a crash is a sentence.
+Native code can crash, hang and take its process with it. Here that process is a child, and a crash is a sentence. It
+goes with its parent: what is killed cannot kill its children.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import dataclasses
 import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # A child names what it begins with on stderr, so that a crash can be placed: "crashed with SIGSEGV while loading ...".
 PHASE_MARK = "tfcompress-phase: "
+_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+_SPARE_CPU_S = 30  # beyond the wall clock's limit on each core: for a child that is not waited for any more
 
 # What native libraries print when nothing is wrong, and what Python prints around the one line that matters.
 _NOISE = re.compile(
@@ -33,7 +39,11 @@ class Exit:
 
 
 def run_limited(
-    command: Sequence[str], time_limit_s: float, folder: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    time_limit_s: float,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    memory_limit_bytes: int | None = None,
 ) -> Exit:
     """Runs `command` in `folder` and waits at most `time_limit_s`; then it, and what it started, is killed.
 
@@ -44,6 +54,7 @@ def run_limited(
       time_limit_s: seconds, above 0.
       folder: its working folder; its stdout and stderr go to `log.txt` there.
       environment: variables on top of this process's own.
+      memory_limit_bytes: of address space. Defaults to None: this process's own limit.
 
     Returns:
       An `Exit`.
@@ -63,6 +74,7 @@ def run_limited(
             env={**os.environ, **(environment or {})},
             start_new_session=True,  # a group of its own, so that killing reaches what it started
         )
+        limit_resources(child.pid, time_limit_s, memory_limit_bytes)
         try:
             exit_code = child.wait(time_limit_s)
         except subprocess.TimeoutExpired:
@@ -71,6 +83,25 @@ def run_limited(
             _kill_group(child)
     text = log_path.read_text(errors="replace")
     return Exit(describe_death(exit_code, time_limit_s, text), text)
+
+
+def limit_resources(pid: int, time_limit_s: float, memory_limit_bytes: int | None = None) -> None:
+    """Limits what a process, 0 for this one, may use: CPU time on all cores, and address space. Linux alone can."""
+    with contextlib.suppress(ImportError, AttributeError, ValueError, OSError):
+        import resource
+
+        cpu_s = int((time_limit_s + _SPARE_CPU_S) * (os.cpu_count() or 1))
+        for kind, most in ((resource.RLIMIT_CPU, cpu_s), (resource.RLIMIT_AS, memory_limit_bytes)):
+            if most is not None:
+                hard = resource.prlimit(pid, kind)[1]
+                least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+                resource.prlimit(pid, kind, (least, hard))
+
+
+def die_with_parent() -> None:
+    """To be called first by a child: it is killed when the thread that started it ends, as with a killed process."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def describe_death(exit_code: int | None, time_limit_s: float, log: str) -> str:

@@ -13,7 +13,6 @@ import dataclasses
 import json
 import os
 import selectors
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,8 +22,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from ..core.temporaries import in_temporary_folder
 from .child import describe_death
-from .converter_child import EXAMPLES, JOB, RESULT, SAVED_MODEL
+from .converter_child import EXAMPLES, JOB, RANGED, RESULT, SAVED_MODEL
 from .native import captured_stderr
 from .search_path import PACKAGE_PARENT, for_children
 from .tensorflow import prepare_environment, tf, without_keras_3
@@ -72,22 +72,38 @@ def converted(model: Any, settings: ConverterSettings, examples: Iterable[Any] |
       ConverterRefused: with what the converter says.
       ConverterDied: when its process did not end by itself.
     """
-    folder = Path(tempfile.mkdtemp(prefix="tfcompress-convert-"))
-    try:
+    with in_temporary_folder("convert") as folder:
         count = None if examples is None else _write_examples(examples, folder / EXAMPLES)
         with captured_stderr(), without_keras_3():
-            options = tf.saved_model.SaveOptions(
-                save_debug_info=True
-            )  # as the converter saves; names of tensors need it
+            # As the converter saves; names of tensors need the debug information. Gradients, which no file has, may
+            # hold tensors that cannot be saved: those of swish do.
+            options = tf.saved_model.SaveOptions(save_debug_info=True, experimental_custom_gradients=False)
             tf.saved_model.save(model, str(folder / SAVED_MODEL), options=options)
-        job = {"settings": dataclasses.asdict(settings), "num_examples": count}
-        (folder / JOB).write_text(json.dumps(job))
-        reply = _CHILD.ask(str(folder), TIME_LIMIT_S)
-        if reply.get("refused"):
-            raise ConverterRefused(reply["refused"])
-        return (folder / RESULT).read_bytes()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        return _asked(folder, {"settings": dataclasses.asdict(settings), "num_examples": count})
+
+
+def quantized(content: bytes, settings: ConverterSettings) -> bytes:
+    """The int8 file of a float .tflite whose tensors have their ranges, by TensorFlow's quantizer.
+
+    Args:
+      content: of the float file.
+      settings: of which `io_type` and `per_channel` count.
+
+    Raises:
+      ConverterRefused, ConverterDied: as for `converted`.
+    """
+    with in_temporary_folder("convert") as folder:
+        (folder / RANGED).write_bytes(content)
+        return _asked(folder, {"settings": dataclasses.asdict(settings), "num_examples": None})
+
+
+def _asked(folder: Path, job: dict[str, Any]) -> bytes:
+    """What the child makes of the job in `folder`."""
+    (folder / JOB).write_text(json.dumps(job))
+    reply = _CHILD.ask(str(folder), TIME_LIMIT_S)
+    if reply.get("refused"):
+        raise ConverterRefused(reply["refused"])
+    return (folder / RESULT).read_bytes()
 
 
 def _write_examples(examples: Iterable[Any], path: Path) -> int:

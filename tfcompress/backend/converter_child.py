@@ -17,6 +17,7 @@ from typing import IO, Any
 from .tensorflow import tf, without_keras_3
 
 EXAMPLES, SAVED_MODEL, JOB, RESULT = "examples.npy", "saved_model", "job.json", "model.tflite"  # in a job's folder
+RANGED = "ranged.tflite"  # in the place of a SavedModel: a float file with ranges, to be quantized
 
 
 def main() -> int:
@@ -34,7 +35,8 @@ def main() -> int:
 def _convert(folder: Path) -> dict[str, str]:
     job = json.loads((folder / JOB).read_text())
     try:
-        content = _converter(folder, job).convert()
+        ranged = folder / RANGED
+        content = _quantized(ranged, job["settings"]) if ranged.exists() else _converter(folder, job).convert()
     except Exception as error:  # the converter raises classes of its own, MLIR's and plain RuntimeErrors
         return {"refused": str(error) or type(error).__name__}
     (folder / RESULT).write_bytes(content)
@@ -58,6 +60,19 @@ def _converter(folder: Path, job: dict[str, Any]) -> Any:
     converter.inference_input_type = converter.inference_output_type = getattr(tf, settings["io_type"])
     converter._experimental_disable_per_channel = not settings["per_channel"]  # it has no public name
     return converter
+
+
+def _quantized(ranged: Path, settings: dict[str, Any]) -> bytes:
+    """What `TFLiteConverter` does after its calibration (TensorFlow 2.21, lite.py, `_quantize`)."""
+    home = tf.lite.TFLiteConverter.__module__.rpartition(".")[0]
+    io_type = getattr(tf, settings["io_type"])
+    content = importlib.import_module(f"{home}.convert").mlir_quantize(
+        ranged.read_bytes(),
+        disable_per_channel=not settings["per_channel"],
+        input_data_type=io_type,
+        output_data_type=io_type,
+    )
+    return bytes(content)
 
 
 def _examples(path: Path) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from ..core.errors import UnsupportedModel
+from ..core.errors import OutOfMemory, UnsupportedModel
 from .native import captured_stderr
 
 
@@ -26,6 +26,7 @@ class _Lazy(ModuleType):
         prepare_environment()
         with without_keras_3():
             module = importlib.import_module(self.__name__)
+        _leave_as_written("tensorflow_model_optimization")
         found = getattr(module, attribute)
         setattr(self, attribute, found)  # the next access finds it without this function
         return found
@@ -54,6 +55,9 @@ def prepare_environment() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
+# A run on digits maps 2.6 GiB, and aborts at 2 (TensorFlow 2.21, two cores; more cores have more threads' stacks).
+LEAST_ADDRESS_SPACE = 5 << 29
+
 tf: Any = _Lazy("tensorflow")
 keras: Any = _Lazy("tf_keras")
 tfmot: Any = _Lazy("tensorflow_model_optimization")
@@ -61,12 +65,40 @@ resource_variables: Any = _Lazy("tensorflow.python.ops.resource_variable_ops")  
 saving_utils: Any = _Lazy("tf_keras.src.saving.legacy.saving_utils")  # Keras's own, not documented
 
 
+def _leave_as_written(package: str) -> None:
+    """AutoGraph does not rewrite the source of `package`, which says tf.cond itself where a branch is a tensor's.
+
+    It knows so of Keras; of tfmot it rewrites 30 functions, which is a tenth of a short run (TensorFlow 2.21, where
+    the list has no public name).
+    """
+    config: Any = sys.modules.get("tensorflow.python.autograph.core.config")
+    if config is not None and not any(rule._prefix == package for rule in config.CONVERSION_RULES):
+        config.CONVERSION_RULES = (config.DoNotConvert(package), *config.CONVERSION_RULES)
+
+
 def start_quietly() -> None:
-    """Imports TensorFlow and what goes with it, and keeps what native code prints at start-up off the terminal."""
+    """Imports TensorFlow and what goes with it, and keeps what native code prints at start-up off the terminal.
+
+    Raises:
+      OutOfMemory: under a limit with which it would abort sooner or later, with Python.
+    """
+    _require_address_space()
     with captured_stderr():
         tf.config.list_physical_devices()
         tf.get_logger().setLevel("ERROR")
         _ = keras.layers, tfmot.sparsity
+
+
+def _require_address_space() -> None:
+    with contextlib.suppress(ImportError):  # not on Windows
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESS_SPACE:
+            raise OutOfMemory(
+                f"TensorFlow must have {LEAST_ADDRESS_SPACE / 2**30:.2g} GiB of address space at least. Received: a "
+                f"limit of {limit / 2**30:.2g} GiB. Raise it (ulimit -v): most of it is never used."
+            )
 
 
 def set_seed(seed: int) -> None:

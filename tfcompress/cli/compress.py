@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..api import LEARNING_RATE, compress, usual_techniques
 from ..core.errors import InvalidRecipe, TfcompressError, UnreadableModel, Usage
 from .errors import exit_code_of
-from .recipe import INTERRUPTED, raise_verdict
+from .recipe import INTERRUPTED, raise_verdict, run_folder
 from .recipe_file import import_file
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ tfcompress.dataset take; and, where it is wanted, task() and fit(). Or it is a m
 EXAMPLES = """\
 examples:
   {prog} job.py --prune-channels 0.3 --quantize-aware --epochs 3
-  {prog} job.py --sparsity 0.5 --cluster 16 --distil --out runs/small
+  {prog} job.py --sparsity 0.5 --cluster 16 --distil --max-drop 2% --out runs/small
   {prog} my.keras --train train.npz --test test.npz --quantize-aware
   {prog} my.keras --train train.npz --test test.npz --task regression
 
@@ -40,8 +40,10 @@ An .npz file has inputs as x and targets as y: numpy.savez("train.npz", x=x, y=y
 interrupted run.
 
 exit codes: 0 all is well; 2 command line; 12 value out of range; 13 techniques in disorder, or a fault in JOB; 20 data
-unavailable; 30 output not writable; 31 disk full; 40 model unsupported; 41 nothing happened; 42 promise broken; 43
-model file unreadable; 50 conversion failed; 60 a file failed a check; 61 no check could judge a file; 130 interrupted
+unavailable; 30 output not writable; 31 disk full; 32 another run works in the folder; 35 file too large; 36 disk of
+temporary files full; 37 out of memory; 40 model unsupported; 41 nothing happened; 42 promise broken; 43 model file
+unreadable; 45 loss no number any more; 50 conversion failed; 60 a file failed a check; 61 no check could judge a file;
+130 interrupted; 143 terminated
 """
 TASKS = ("classification", "segmentation", "regression", "reconstruction")
 
@@ -79,14 +81,23 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--cluster", metavar="K", type=int, help="distinct values in a kernel, 3 to 256")
     add("--quantize-aware", action="store_true", help="train with int8's rounding")
     add("--distil", action="store_true", help="let the model that comes in teach each training")
+    add("--max-drop", metavar="D", type=_drop, help="fail when a file loses more of its metric: 0.02, or 2%% of it")
     add("--epochs", metavar="N", type=int, default=1, help="of each training (default: 1)")
     add("--learning-rate", metavar="R", type=float, default=LEARNING_RATE, help="of Adam (default: %(default)g)")
     add("--seed", metavar="N", type=int, default=0, help="of every random number (default: 0)")
-    add("--out", metavar="DIR", type=Path, help="the run folder (default: saved_models/ and the name of JOB)")
+    add("--out", metavar="DIR", type=run_folder, help="the run folder (default: saved_models/ and the name of JOB)")
     add("--custom", metavar="FILE", help="a Python file with the own layers of a model's file")
     add("--trust", action="store_true", help="let code in a model's file (Lambda layers) run")
     add("--debug", action="store_true", help="show the traceback of an error")
     return parser
+
+
+def _drop(text: str) -> float | str:
+    """A share of the metric as it was typed, or a number."""
+    try:
+        return text if text.endswith("%") else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'must be a number, or a share as "2%". Received: {text!r}.') from None
 
 
 def _run(options: argparse.Namespace, command: str) -> int:
@@ -112,6 +123,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
         fit=_called(module, "fit", None),
         task=_task(options.task) or _called(module, "task", None),
         distil=options.distil,
+        max_drop=options.max_drop,
         learning_rate=options.learning_rate,
         seed=options.seed,
         out=folder,

@@ -35,6 +35,7 @@ EXAMPLES = """\
 examples:
   {prog} model.keras             its layers, and what pruning and QAT would take
   {prog} model.tflite --gpu      its operations, and what the GPU delegate says to them
+  {prog} model.tflite --gpu --against-cpu   which operation a GPU computes wrongly first
   {prog} model.tflite --tensors  its tensors too
   {prog} model.h5 --custom layers.py
   {prog} model.keras --json | jq .totals
@@ -83,6 +84,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("file", nargs="?", metavar="FILE", type=Path, help="a .keras, .h5 or .tflite file, or a SavedModel's folder")
     add("--gpu", action="store_true", help="ask the GPU delegate, of a Keras model about its float32 export")
+    add("--against-cpu", action="store_true", help="with --gpu: name the first operation that it computes otherwise")
     add("--tensors", action="store_true", help="list the tensors of a .tflite too")
     add("--json", action="store_true", help="print one JSON object and nothing else (keys: docs/inspecting.md)")
     add("--trust", action="store_true", help="load a Keras file that holds code, which may run (safe_mode=False)")
@@ -98,6 +100,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 def _inspect(options: argparse.Namespace) -> Errors | KerasFile | TfliteFile:
     path = options.file
+    if options.against_cpu and not options.gpu:
+        raise Usage(f"--against-cpu goes with --gpu. Received: --against-cpu with {path}. Say --gpu --against-cpu.")
     if not path.exists():
         raise UnreadableModel(f"FILE must be a model file or a folder. Received: {path}. There is none of this name.")
     if options.against is not None:
@@ -106,7 +110,7 @@ def _inspect(options: argparse.Namespace) -> Errors | KerasFile | TfliteFile:
     _refuse(without, "go with --against", path)
     if is_tflite(path):
         _refuse({"--trust": options.trust, "--custom": options.custom}, "are for Keras files", path)
-        return _inspect_tflite(path, options.gpu)
+        return _inspect_tflite(path, options.gpu, options.against_cpu)
     _refuse({"--tensors": options.tensors}, "is for .tflite files", path)
     return _inspect_keras(path, options)
 
@@ -118,7 +122,7 @@ def _refuse(options: dict[str, Any], kind: str, path: Path) -> None:
         raise Usage(f"{' and '.join(options)} {kind}. Received: {' '.join(given)} with {path}. Leave it out.")
 
 
-def _inspect_tflite(path: Path, with_gpu: bool) -> TfliteFile:
+def _inspect_tflite(path: Path, with_gpu: bool, against_cpu: bool) -> TfliteFile:
     from ..inspecting.tflite.reading import read_tflite
 
     file = read_tflite(path)
@@ -127,7 +131,7 @@ def _inspect_tflite(path: Path, with_gpu: bool) -> TfliteFile:
     from ..inspecting.tflite.gpu_support import ask_gpu, operator_support
 
     with _working("asking the GPU delegate"):
-        gpu = ask_gpu(path, file, "the file")
+        gpu = ask_gpu(path, file, "the file", against_cpu)
     support = operator_support(gpu, [row.op for row in file.operators])
     operators = (dataclasses.replace(row, gpu=each) for row, each in zip(file.operators, support, strict=True))
     return dataclasses.replace(file, gpu=gpu, operators=tuple(operators))
@@ -145,7 +149,7 @@ def _inspect_keras(path: Path, options: argparse.Namespace) -> KerasFile:
     if not options.gpu:
         return file
     with _working("asking the GPU delegate about an export"):
-        return _with_gpu(file, arrival.model)
+        return _with_gpu(file, arrival.model, options.against_cpu)
 
 
 def _bring_in(path: Path, options: argparse.Namespace) -> Any:
@@ -175,10 +179,9 @@ def _compare(path: Path, options: argparse.Namespace) -> Errors:
     return compare(model, str(path), wanted, TerminalProgress())
 
 
-def _with_gpu(file: KerasFile, model: Any) -> KerasFile:
+def _with_gpu(file: KerasFile, model: Any, against_cpu: bool) -> KerasFile:
     """`file` with what the delegate says of an export: float32, or int8 of a quantization-aware model."""
-    import tempfile
-
+    from ..core.temporaries import in_temporary_folder
     from ..export.float32 import Float32
     from ..export.int8 import Int8
     from ..inspecting.tflite.gpu_support import ask_gpu, layer_support
@@ -186,8 +189,8 @@ def _with_gpu(file: KerasFile, model: Any) -> KerasFile:
     from ..inspecting.values import NOT_RUN, Gpu, Support
 
     exporter = Int8() if file.totals["quantization_aware"] else Float32()
-    with tempfile.TemporaryDirectory(prefix="tfcompress-") as folder:
-        path = Path(folder) / "model.tflite"
+    with in_temporary_folder("export") as folder:
+        path = folder / "model.tflite"
         try:
             exporter.convert(model, None, path)  # neither needs data: ranges are in the model, or not wanted
         except ConversionFailed as error:
@@ -196,8 +199,9 @@ def _with_gpu(file: KerasFile, model: Any) -> KerasFile:
             layers = tuple(dataclasses.replace(row, gpu=Support(NOT_RUN, reason)) for row in file.layers)
             return dataclasses.replace(file, gpu=gpu, layers=layers)
         exported = read_tflite(path)
-        gpu = ask_gpu(path, exported, f"its {exporter.mode} export")
-    support = layer_support(gpu, exported, [row.name for row in file.layers], file.outputs[0]["name"])
+        names = [row.name for row in file.layers]
+        gpu = ask_gpu(path, exported, f"its {exporter.mode} export", against_cpu, names)
+    support = layer_support(gpu, exported, names, file.outputs[0]["name"])
     layers = tuple(dataclasses.replace(row, gpu=support[row.name]) for row in file.layers)
     return dataclasses.replace(file, gpu=gpu, layers=layers)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import NotJudged, Usage, VerdictFailed
-from ..running.strategy import Strategy, parse_strategy
+from ..running.strategy import NONE, Strategy, parse_strategy
 from . import recipe_file
 from .errors import exit_code_of
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..core.progress import Progress
     from ..core.types import Recipe
     from ..running.report import Report
+    from ..running.store import Store
 
 DESCRIPTION = """\
 Compresses a Keras model by a recipe: trains, prunes, distils and quantizes it, exports TFLite, checks the files on CPU
@@ -41,9 +42,11 @@ examples:
 The same command again continues an interrupted run; a finished stage is not repeated while what makes it stays.
 
 exit codes: 0 all is well; 2 command line; 10 unknown recipe; 11 unknown setting; 12 value out of range; 13 recipe in
-disorder; 20 data unavailable; 21 data corrupt; 30 output not writable; 31 disk full; 40 model unsupported; 41 nothing
-happened; 42 promise broken; 43 model file unreadable; 44 model no better than chance; 50 conversion failed; 60 a file
-failed a check; 61 no check could judge a file; 70 another worker lost; 80 optional package missing; 130 interrupted
+disorder; 20 data unavailable; 21 data corrupt; 30 output not writable; 31 disk full; 32 another run works in the
+folder; 35 file too large; 36 disk of temporary files full; 37 out of memory; 40 model unsupported; 41 nothing
+happened; 42 promise broken; 43 model file unreadable; 44 model no better than chance; 45 loss no number any more;
+50 conversion failed; 60 a file failed a check; 61 no check could judge a file; 70 another worker lost; 80 optional
+package missing; 130 interrupted; 143 terminated
 """
 STRATEGY = (
     "where to train: none; mirrored, on all GPUs of this machine (mirrored:N: on N of them; without GPUs the CPU is "
@@ -80,7 +83,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--list", action="store_true", help="list the recipes")
     add("--plan", action="store_true", help="show the stages, what each makes and keeps, and stop")
     add("--smoke", action="store_true", help="use {num_examples} examples and {epochs} epochs".format(**SMOKE))
-    add("--out", metavar="DIR", type=Path, help="the run folder (default: saved_models/NAME)")
+    add("--out", metavar="DIR", type=run_folder, help="the run folder (default: saved_models/NAME)")
     add("--data-dir", metavar="DIR", help="the folder of the prepared data set (default: TFDS_DATA_DIR, or tfds's own)")
     add("--epochs", metavar="N", help="epochs of the first training; the other stages scale with it")
     add("--seed", metavar="N", help="seed of every random number")
@@ -155,28 +158,56 @@ def _execute(
     strategy: Strategy,
     command: str,
 ) -> int:
-    from ..backend.tensorflow import start_quietly
     from ..core.describe import describe
     from ..running.report import write
-    from ..running.run import run
     from ..running.store import Store
     from .terminal import TerminalProgress, print_report
 
     store, progress = Store(folder), TerminalProgress()
-    store.open(fresh)
-    described = {field.name: describe(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
-    _tell_changes(store.read_json("recipe.json"), described, progress)
-    progress.say(f"{file.name}: {len(recipe.stages)} stages, results in {folder}")
-    recipe.data.require()  # missing data is reported before TensorFlow's seconds of start-up
-    store.write_json("recipe.json", {"recipe": file.name, "settings": described})
-    start_quietly()
-    report = run(recipe, store, file.name, file.summary, described, command, progress, strategy)
-    if report is None:  # of several processes the chief alone has one
-        return 0
-    write(report, store)
+    store.open(fresh, command)
+    is_finished = False
+    try:
+        described = {field.name: describe(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
+        _tell_changes(store.read_json("recipe.json"), described, progress)
+        progress.say(f"{file.name}: {len(recipe.stages)} stages, results in {folder}")
+        recipe.data.require()  # missing data is reported before TensorFlow's seconds of start-up
+        report = _report(recipe, file, described, store, strategy, command, progress)
+        if report is None:  # of several processes the chief alone has one
+            return 0
+        write(report, store)
+        is_finished = True
+    finally:
+        store.close(is_finished)
     print_report(report, folder)
     raise_verdict(report)
     return 0
+
+
+def _report(
+    recipe: Recipe,
+    file: recipe_file.RecipeFile,
+    settings: Mapping[str, Any],
+    store: Store,
+    strategy: Strategy,
+    command: str,
+    progress: Progress,
+) -> Report | None:
+    """The report of an earlier run that would be repeated whole, or of this one."""
+    from ..backend.tensorflow import start_quietly
+    from ..running.finished import finished_report
+    from ..running.run import keys_of, run
+
+    keys = None
+    if strategy.kind == NONE:  # processes that train together start together
+        keys = keys_of(recipe)
+        report = finished_report(recipe, store, file.name, file.summary, settings, keys, progress)
+        if report is not None:
+            for stage in report.stages:
+                progress.say(f"{stage.name}: finished by an earlier run, {stage.headline}")
+            return report
+    store.write_json("recipe.json", {"recipe": file.name, "settings": settings})
+    start_quietly()
+    return run(recipe, store, file.name, file.summary, settings, command, progress, strategy, keys)
 
 
 def raise_verdict(report: Report) -> None:
@@ -189,6 +220,13 @@ def raise_verdict(report: Report) -> None:
 
 def _counted(found: Sequence[str], one: str, several: str) -> str:
     return f"1 {one}: {found[0]}." if len(found) == 1 else f"{len(found)} {several}; the first: {found[0]}."
+
+
+def run_folder(text: str) -> Path:
+    """The folder that `--out` names. An empty text, as a variable without a value gives it, is no name."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: name a folder, such as runs/mine")
+    return Path(text)
 
 
 def _tell_changes(before: Any, settings: Mapping[str, Any], progress: Progress) -> None:

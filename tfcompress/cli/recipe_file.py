@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidRecipe, TfcompressError, UnknownRecipe
 
@@ -33,7 +33,13 @@ class RecipeFile:
         """Its `Settings`, or the ones that every recipe has."""
         from ..core.settings import Settings
 
-        return getattr(self.module, "Settings", Settings)
+        found = getattr(self.module, "Settings", Settings)
+        if not (isinstance(found, type) and issubclass(found, Settings) and _is_frozen(found)):
+            raise InvalidRecipe(
+                f"{self.name}.Settings must be a frozen dataclass that inherits tfcompress.Settings. Received: "
+                f"{found!r}. Write @dataclass(frozen=True) above class Settings(tfc.Settings)."
+            )
+        return found
 
     def settings(self, assignments: Mapping[str, str]) -> Settings:
         """Its settings from texts. Raises `UnknownSetting` or `InvalidValue`."""
@@ -44,11 +50,10 @@ class RecipeFile:
     def recipe(self, settings: Settings) -> Recipe:
         """Its recipe. Raises `InvalidRecipe` for an error in the file's own code."""
         try:
-            recipe: Recipe = self.module.recipe(settings)
-            return recipe
-        except TfcompressError:
+            return _require_recipe(self.module.recipe(settings), self.name)
+        except (TfcompressError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:  # SystemExit, for one, is the file's too
             reason = f"{type(error).__name__}: {error}"
             raise InvalidRecipe(f"recipe() of {self.name} ended in an error: {reason}. --debug shows where.") from error
 
@@ -105,12 +110,34 @@ def import_file(path: Path, what: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up by name
     try:
         loader.exec_module(module)
-    except TfcompressError:
+    except (TfcompressError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # SystemExit, for one
         reason = f"{type(error).__name__}: {error}"
         raise InvalidRecipe(f"{path} cannot be read as {what}: {reason}. --debug shows where.") from error
     return module
+
+
+def _is_frozen(kind: type) -> bool:
+    """Whether a class is a frozen dataclass itself, and does not only inherit one."""
+    return "__dataclass_params__" in vars(kind) and bool(vars(kind)["__dataclass_params__"].frozen)
+
+
+def _require_recipe(found: Any, name: str) -> Recipe:
+    """Refuses what is no recipe, or has parts of other kinds. Raises `InvalidRecipe`."""
+    from ..core.types import Data, Recipe, Stage
+
+    if not isinstance(found, Recipe):
+        raise InvalidRecipe(f"recipe() of {name} must give a tfcompress.Recipe. Received: {found!r:.100}. Return one.")
+    listed = isinstance(found.stages, tuple | list) and all(isinstance(stage, Stage) for stage in found.stages)
+    if not listed or not isinstance(found.exports, Mapping) or not isinstance(found.checks, tuple | list):
+        raise InvalidRecipe(
+            f"recipe() of {name} must give stages, a tuple of tfcompress.Stage, exports, a mapping of stages' names to "
+            f"exporters, and checks, a tuple. Received: {found!r:.200}. See recipes/digits.py."
+        )
+    if not isinstance(found.data, Data):
+        raise InvalidRecipe(f"Recipe.data of {name} must be Data. Received: {found.data!r:.100}. Use tfc.dataset(...).")
+    return found
 
 
 def _first_line(text: str | None) -> str:

@@ -66,6 +66,7 @@ def print_report(report: Report, folder: Path) -> None:
     not_run = {f"{f.reason}. {f.fix}" for file in report.files for f in file.findings.values() if f.status == "not run"}
     lines = (
         headline(report),
+        report.without_limit,
         *(f"Not run: {reason}" for reason in sorted(not_run)),
         *(f"Fails: {reason}" for reason in report.failures),
         *(f"Not judged: {reason}" for reason in report.not_judged),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+from .examples.notes import Notes
 from .types import Data, Fit
 
 if TYPE_CHECKING:
@@ -24,6 +25,26 @@ class FitWithData(Protocol):
     @property
     def data(self) -> Data:
         """What it trains on."""
+
+
+@runtime_checkable
+class DataWithNotes(Protocol):
+    """Data that says what an app must know to run a model of it (`TextTable`, `SpokenDigits`)."""
+
+    def notes(self) -> Notes:
+        """Of the inputs and the outputs of a model of this data."""
+
+
+@runtime_checkable
+class DataWithSounds(Protocol):
+    """Data whose inputs are made of clips of sound by a formula (`SpokenDigits`, `AudioFolder`)."""
+
+    @property
+    def features(self) -> Any:
+        """The formula: `LogMel`."""
+
+    def sample_clips(self, num_examples: int) -> Any:
+        """So many clips, (N, num_samples) in [-1, 1], of the test split."""
 
 
 @runtime_checkable
@@ -141,6 +162,26 @@ class TaughtModel(Protocol):
     @property
     def kept_logits(self) -> KeptLogits | None:
         """Where the teacher's logits are kept; a fit then gives what they recall beside the inputs."""
+
+
+@runtime_checkable
+class CheckWithNeeds(Protocol):
+    """A check that needs something of the machine, such as a driver, and can tell at once whether it is there."""
+
+    @property
+    def name(self) -> str:
+        """As the report calls it."""
+
+    def missing(self) -> tuple[str, str] | None:
+        """The reason why it cannot run here, whatever the file, and what to do; None where it may."""
+
+
+@runtime_checkable
+class ResumableCallback(Protocol):
+    """A Keras callback whose state is in the model and its optimizer alone, or comes back by `resumed`."""
+
+    def resumed(self, done: int, epochs: int, history: Mapping[str, list[float]]) -> None:
+        """Hears, before training begins, that `done` of its epochs were done by another process, with these logs."""
 
 
 @runtime_checkable

@@ -13,18 +13,26 @@ TfcompressError                1   (also: any error that is none of these, a bug
 │   └── DataCorrupt           21   there, but unreadable
 ├── OutputError
 │   ├── OutputNotWritable     30   the folder cannot be made or written
-│   └── OutputFull            31   no space left
+│   ├── OutputFull            31   no space left
+│   ├── RunLocked             32   another process works in the run folder
+│   ├── RunDamaged            33   files of a run are missing, or not what it wrote
+│   ├── RunUnfinished         34   no finished run there
+│   ├── FileTooLarge          35   a limit on the size of a file
+│   └── TemporaryFull         36   no space left for temporary files
+├── OutOfMemory               37   a limit on memory, or all of it in use
 ├── UnsupportedModel          40   a model that a technique cannot take
 ├── NothingHappened           41   a schedule that never fired, a pattern that matched no layer
 ├── PromiseBroken             42   a stage did not make or keep what it promised
 ├── UnreadableModel           43   a model file that is damaged, or is none
 ├── NoBetterThanChance        44   a model that guesses on the data it is given
+├── Diverged                  45   a training whose loss is no number any more
 ├── ConversionFailed          50   the TFLite converter gave up
 ├── VerdictFailed             60   an exported file failed a check
 ├── NotJudged                 61   no check could say anything of an exported file
 ├── WorkerLost                70   of several processes that train together one has gone
 └── MissingExtra              80   an optional package is not installed (an ImportError in Python)
 Interrupted                  130   Ctrl-C (a KeyboardInterrupt)
+Terminated                   143   SIGTERM (likewise)
 ```
 """
 
@@ -101,6 +109,42 @@ class OutputFull(OutputError):
     exit_code = 31
 
 
+class RunLocked(OutputError):
+    """Another process works in the run folder."""
+
+    exit_code = 32
+
+
+class RunDamaged(OutputError):
+    """Files of a run are missing, are not what it wrote, or were put there by something else."""
+
+    exit_code = 33
+
+
+class RunUnfinished(OutputError):
+    """A folder holds no finished run."""
+
+    exit_code = 34
+
+
+class FileTooLarge(OutputError):
+    """A file would be larger than the file system, or a limit of this process, allows."""
+
+    exit_code = 35
+
+
+class TemporaryFull(OutputError):
+    """The disk of the folder for temporary files is full."""
+
+    exit_code = 36
+
+
+class OutOfMemory(TfcompressError):
+    """There is not enough memory, or this process may not have more."""
+
+    exit_code = 37
+
+
 class UnsupportedModel(TfcompressError):
     """A technique cannot take this model."""
 
@@ -129,6 +173,12 @@ class NoBetterThanChance(TfcompressError):
     """A model that is to be compressed predicts as if by guessing."""
 
     exit_code = 44
+
+
+class Diverged(TfcompressError):
+    """The loss of a training is no number any more."""
+
+    exit_code = 45
 
 
 class ConversionFailed(TfcompressError):
@@ -161,7 +211,7 @@ class MissingExtra(TfcompressError, ImportError):
     exit_code = 80
 
 
-INTERRUPTED_EXIT_CODE = 130
+INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE = 130, 143
 
 
 def expect(condition: bool, owner: object, field: str, expectation: str, fix: str) -> None:

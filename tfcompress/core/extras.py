@@ -16,6 +16,7 @@ PACKAGES = {
     "digits": {"sklearn": "scikit-learn"},
     "tfds": _TFDS,
     "cifar10": _TFDS,
+    "audio": {"soundfile": "soundfile"},
     "plots": {"matplotlib": "matplotlib"},
     "edge": {"litert_quantizer": "litert-quantizer"},
 }

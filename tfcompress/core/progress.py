@@ -1,10 +1,13 @@
-"""How a run shows that it is alive: the runner knows this protocol, and not the terminal."""
+"""How far a run is: shown, by a protocol that is no terminal; and kept, where a training may go on after a kill."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
 from typing import Protocol
 
 from .remarks import LOGGER
@@ -72,3 +75,36 @@ class Silent:
     def task(self, label: str, total: int | None) -> Iterator[Advance]:
         """Nothing."""
         yield lambda done, note: None
+
+
+_place: ContextVar[_Place | None] = ContextVar("place", default=None)
+
+
+@dataclasses.dataclass
+class _Place:
+    folder: Path
+    num_trainings: int = 0
+
+
+@contextlib.contextmanager
+def resumable(folder: Path | None) -> Iterator[None]:
+    """Trainings inside of the block keep how far they are in `folder`, which need not be there; None: they do not."""
+    before = _place.set(None if folder is None else _Place(folder))
+    try:
+        yield
+    finally:
+        _place.reset(before)
+
+
+def checkpoint_path() -> Path | None:
+    """A file for one training, the same one when the same work is done again; None where nothing is to be kept.
+
+    >>> with resumable(Path("work")):
+    ...     checkpoint_path(), checkpoint_path()
+    (PosixPath('work/1.npz'), PosixPath('work/2.npz'))
+    """
+    place = _place.get()
+    if place is None:
+        return None
+    place.num_trainings += 1
+    return place.folder / f"{place.num_trainings}.npz"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InvalidValue, UnknownSetting
+
+MOST_SEED = 2_000_000_000  # TensorFlow's numbers have 31 bits, and some parts of a recipe count on from it
+MOST_EPOCHS = 1_000_000
 
 
 def setting(default: Any, help: str) -> Any:
@@ -37,11 +41,15 @@ class Settings:
     num_examples: int | None = setting(None, "use only the first N examples of each split; None: all")
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("seed", 0), ("num_examples", 1)):
+        for name, least, most in (("epochs", 1, MOST_EPOCHS), ("seed", 0, MOST_SEED), ("num_examples", 1, None)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InvalidValue(
                     f"{name} must be at least {least}. Received: {value}. Use --set {name}={least} or more."
+                )
+            if value is not None and most is not None and value > most:
+                raise InvalidValue(
+                    f"{name} must be at most {most:,}. Received: {value:,}. Use --set {name}={most} or less."
                 )
 
 
@@ -90,11 +98,18 @@ def _readers(kind: Any) -> list[tuple[Callable[[str], Any], str]]:
         type(None): (_read_none, "None"),
         bool: (_read_bool, "true or false"),
         int: (int, "a whole number"),
-        float: (float, "a number"),
+        float: (_read_float, "a number"),
         str: (str, "a text"),
         Path: (Path, "a path"),
     }
     return [table[kind]]
+
+
+def _read_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):  # what is meant by it has other words, None for one
+        raise ValueError(text)
+    return value
 
 
 def _read_none(text: str) -> None:

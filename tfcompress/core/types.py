@@ -225,6 +225,9 @@ class Artifact:
     sha256: str
     inputs: tuple[str, ...] = ()  # the Keras model's, in its order; empty for a file of unknown origin
     outputs: tuple[OutputSpec, ...] = ()  # likewise
+    needs_reset: bool = False  # whether it keeps states in variables, which an app must reset before each call
+    states: tuple[tuple[str, str], ...] = ()  # inputs that take what outputs gave in the call before, in pairs by name
+    layers: tuple[str, ...] = ()  # the Keras model's, by which an operation is named; empty where they are not known
 
 
 @runtime_checkable

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import DataUnavailable, InvalidValue, expect
+from ..core.remarks import remark
 from ..core.tasks.presets import Classification
 from ..core.types import Data
 from .images import MODES, Images
@@ -16,6 +18,8 @@ from .scaling import SCALINGS, names_for
 
 if TYPE_CHECKING:
     import numpy as np
+
+ENDS_BYTES = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +109,7 @@ class ImageFolder(Data):
         found = sorted({label for image in self._images for label in self._labels(image)})
         if self.classes is None:
             # Numbers are labels already: 10 comes after 9.
-            return tuple(sorted(found, key=int) if all(name.isdigit() for name in found) else found)
+            return tuple(sorted(found, key=int) if all(name.isdecimal() for name in found) else found)
         unknown = [name for name in found if name not in self.classes]
         if unknown:
             raise InvalidValue(
@@ -144,8 +148,24 @@ class ImageFolder(Data):
     def load(self) -> tuple[Images, Images]:
         """The training and the test split, of which nothing is decoded yet."""
         self.require()
+        self._tell_doubles()
         train, test = (self._split(part) for part in self._parts)
         return train, test
+
+    def _tell_doubles(self) -> None:
+        """Says which images are in both splits, by path or by content, as far as their first and last bytes tell it."""
+        sizes = [{image.path: image.path.stat().st_size for image in part} for part in self._parts]
+        shared = set(sizes[0].values()) & set(sizes[1].values())
+        trained = {_ends(path): path for path, size in sizes[0].items() if size in shared}
+        tested = [(_ends(path), path) for path, size in sizes[1].items() if size in shared]
+        doubles = [(trained[ends], path) for ends, path in tested if ends in trained]
+        if doubles:
+            first, second = doubles[0]
+            remark(
+                f"{len(doubles)} of {len(self._parts[1])} test images are training images too, {second} for one, which "
+                f"is {first}: figures come out better than they are",
+                level=logging.WARNING,
+            )
 
     @property
     def scalings(self) -> tuple[str, ...]:
@@ -198,6 +218,16 @@ class ImageFolder(Data):
             train, test = [*train, *train_part], [*test, *test_part]
         shuffled = (draw.sample(part, len(part))[: self.num_examples] for part in (train, test))
         return next(shuffled), next(shuffled)
+
+
+def _ends(path: Path) -> tuple[int, bytes]:
+    """A file's size and its first and last bytes: an encoded image that shares these is the same."""
+    with open(path, "rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(0)
+        head = stream.read(ENDS_BYTES)
+        stream.seek(max(0, size - ENDS_BYTES))
+        return size, head + stream.read(ENDS_BYTES)
 
 
 def _digest(lines: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-UNREADABLE = (OSError, ValueError, SyntaxError)  # what Pillow raises over damaged files, PNGs the last
+UNREADABLE = (OSError, ValueError, SyntaxError, Warning)  # what Pillow raises over damaged files, PNGs the third
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by number of channels
 
 
@@ -124,8 +125,37 @@ def _decoded(
 def _read(path: Path, shape: tuple[int, int, int], resize: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
-    with Image.open(path) as image:
-        return sized(ImageOps.exif_transpose(image), shape, resize)
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+                raise Image.DecompressionBombError(f"it has {image.width:,}x{image.height:,} pixels")
+            is_png = image.format == "PNG"
+            return sized(_in_bytes(ImageOps.exif_transpose(image), is_png), shape, resize)
+    except Image.DecompressionBombError as error:  # a few bytes that unpack to gigabytes
+        raise ValueError(f"{error}, more than {Image.MAX_IMAGE_PIXELS:,}: make it smaller") from error
+
+
+def _in_bytes(image: Image, is_png: bool) -> Image:
+    """An image of 16 bits or of numbers as one of bytes; Pillow's own conversion cuts off what is above 255.
+
+    Raises:
+      ValueError: for numbers of which nobody says what is white.
+    """
+    import numpy as np
+    from PIL import Image as images
+
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image)
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    white = 1.0 if image.mode == "F" else 65535.0
+    known = image.mode != "I" or is_png  # a PNG of 16 bits may come as 32, which it does not have
+    if not known or not 0 <= low <= high <= white:
+        raise ValueError(
+            f"its pixels are {'numbers' if image.mode == 'F' else 'whole numbers of 32 bits'} from {low:g} to "
+            f"{high:g}, and nobody says which is white: save it with 8 or 16 bits"
+        )
+    return images.fromarray(np.rint(values * (255.0 / white)).astype("uint8"))
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Which images there are, of which class and in which split: read off a folder of folders, or off a CSV file."""
+"""Which files there are, of which class and in which split: read off a folder of folders, or off a CSV file."""
 
 from __future__ import annotations
 
@@ -34,49 +34,61 @@ class ImageFile:
 
 
 def list_images(source: Path) -> tuple[ImageFile, ...]:
-    """All images of a folder with a subfolder a class, or of a CSV file with columns path, label and maybe split.
+    """All images of a folder with a subfolder a class, or of a CSV file (see `list_files`)."""
+    return list_files(source, SUFFIXES, "images")
+
+
+def list_files(source: Path, suffixes: Sequence[str], things: str) -> tuple[ImageFile, ...]:
+    """All files of a folder with a subfolder a class, or of a CSV file with columns path, label and maybe split.
 
     Subfolders train/ and test/ (or val/) that hold the class folders are taken as the splits. Paths in a CSV file are
     relative to its own folder; a header is recognised by the word "path", "file" or "filename".
 
+    Args:
+      source: the folder or the CSV file.
+      suffixes: of the files that count in a folder.
+      things: as messages call them: "images".
+
     Raises:
-      DataUnavailable: when there is no such folder or file, or no image of two classes at least.
+      DataUnavailable: when there is no such folder or file, or nothing of two classes at least.
       DataCorrupt: when the CSV file cannot be read, or names files that are not there.
     """
     if source.is_dir():
-        images = tuple(_in_splits(source) or _in_classes(source, ""))
+        images = tuple(_in_splits(source, suffixes) or _in_classes(source, "", suffixes))
     elif source.is_file():
-        images = tuple(_in_table(source))
+        images = tuple(_in_table(source, things))
     else:
         raise DataUnavailable(f"data must be a folder of class folders, or a CSV file. Received: {source}. None there.")
     labels = {image.label for image in images}
     if len(labels) < 2:
+        name = "photos" if things == "images" else things
         raise DataUnavailable(
-            f"data must hold images of two classes at least, a folder each ({', '.join(SUFFIXES)}). Received: "
-            f"{source}, with {len(images)} images of {len(labels)} classes. Put them as photos/CLASS/NAME.jpg."
+            f"data must hold {things} of two classes at least, a folder each ({', '.join(suffixes)}). Received: "
+            f"{source}, with {len(images)} {things} of {len(labels)} classes. Put them as "
+            f"{name}/CLASS/NAME{suffixes[0]}."
         )
     return images
 
 
-def _in_splits(folder: Path) -> list[ImageFile]:
-    """Pictures of folder/train and folder/test; none when it has not both."""
+def _in_splits(folder: Path, suffixes: Sequence[str]) -> list[ImageFile]:
+    """Files of folder/train and folder/test; none when it has not both."""
     found = {child.name.lower(): child for child in _folders(folder)}
     train, test = _first(found, TRAIN_NAMES), _first(found, TEST_NAMES)
     if train is None or test is None:
         return []
-    return [*_in_classes(train, "train"), *_in_classes(test, "test")]
+    return [*_in_classes(train, "train", suffixes), *_in_classes(test, "test", suffixes)]
 
 
 def _first(found: dict[str, Path], names: Iterable[str]) -> Path | None:
     return next((found[name] for name in names if name in found), None)
 
 
-def _in_classes(folder: Path, split: str) -> list[ImageFile]:
+def _in_classes(folder: Path, split: str, suffixes: Sequence[str]) -> list[ImageFile]:
     return [
         ImageFile(path, child.name, split)
         for child in _folders(folder)
         for path in sorted(child.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith(".")
     ]
 
 
@@ -84,7 +96,7 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
 
 
-def _in_table(table: Path) -> list[ImageFile]:
+def _in_table(table: Path, things: str) -> list[ImageFile]:
     try:
         with open(table, newline="", encoding="utf-8-sig") as stream:
             rows = [[cell.strip() for cell in row] for row in csv.reader(stream) if any(row)]
@@ -96,6 +108,7 @@ def _in_table(table: Path) -> list[ImageFile]:
     short = next((number for number, row in enumerate(body) if len(row) <= max(at["path"], at["label"])), None)
     if short is not None:
         raise DataCorrupt(f"data must have a path and a label in each row. Received: {table}, with {body[short]}.")
+    _require_splits(table, body, at.get("split"))
     images = [
         ImageFile(
             table.parent / row[at["path"]], row[at["label"]], _split(row[at["split"] :][:1] if "split" in at else [])
@@ -105,7 +118,7 @@ def _in_table(table: Path) -> list[ImageFile]:
     missing = [image.path for image in images if not image.path.is_file()]
     if missing:
         raise DataCorrupt(
-            f"data must name images that are there. Received: {table}, of whose {len(images)} files {len(missing)} "
+            f"data must name {things} that are there. Received: {table}, of whose {len(images)} files {len(missing)} "
             f"are missing, {missing[0]} for one. Paths are relative to {table.parent}."
         )
     return images
@@ -125,6 +138,19 @@ def _columns(header: Sequence[str]) -> dict[str, int] | None:
         if set(names) & set(lower)
     }
     return found if {"path", "label"} <= set(found) else None
+
+
+def _require_splits(table: Path, rows: Sequence[Sequence[str]], column: int | None) -> None:
+    """Refuses words that name no split: a row that says "holdout" is not to be trained on."""
+    if column is None:
+        return
+    known = {"", *TRAIN_NAMES, *TEST_NAMES}
+    unknown = next((row for row in rows if len(row) > column and row[column].lower() not in known), None)
+    if unknown is not None:
+        raise DataCorrupt(
+            f"data must have {', '.join((*TRAIN_NAMES, *TEST_NAMES))} or nothing as an image's split. Received: "
+            f"{table}, with {unknown[column]!r} for {unknown[0]}. Use one of these words."
+        )
 
 
 def _split(cell: Sequence[str]) -> str:

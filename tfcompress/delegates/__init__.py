@@ -1,7 +1,7 @@
-"""Checks of an exported file, each run in a child process with a time limit: CPU with three kernel sets, and the GPU.
+"""Checks of an exported file, each run in a child process with a time limit: the CPU in four ways, and the GPU.
 
 - `cpu.py`, `gpu.py`: the checks themselves, frozen dataclasses with `run(artifact, data, against) -> Finding`;
-- `driver.py`: which Vulkan driver the GPU check may use; `gpu_log.py`: what the GPU delegate said;
+- `driver.py`: which Vulkan driver the GPU check may use; `litert_log.py`: what LiteRT said;
 - `judge.py`: from what the child saw to a `Finding`;
 - `child.py`: starts a child process with a time limit and says how it died;
 - `worker.py`: the child itself; `runtimes.py`: a loaded file; `batching.py`: many examples at once, proved equal;

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,13 +18,18 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from ..measuring.tensors import Encoder, TensorType, dequantize
-from .runtimes import CpuRuntime, GpuRuntime
+from .runtimes import CompiledRuntime, CpuRuntime, FromZero
 
 MOST_EXAMPLES = 64
 MOST_INPUT_BYTES = 4 * 2**20  # activations are some ten times the input; together they should stay near the caches
 
+MOST_AGAIN = 8  # examples that are run a second time, of a file that takes one at a time
+
 # Batched kernels may add in another order. More than this share of the largest output is another output, not rounding.
 ROUNDING = 1e-4
+
+
+Runtime = CpuRuntime | CompiledRuntime | FromZero
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +39,13 @@ class Plan:
     model: Path | bytes
     kernels: str
     batch_size: int
+    resets: bool = False  # whether variables are reset before each run
+    states: tuple[tuple[str, str], ...] = ()  # inputs that are zeros in each run, and the outputs that go with them
 
-    def load(self) -> CpuRuntime:
+    def load(self) -> CpuRuntime | FromZero:
         """A runtime of one thread; the shards are what uses the cores, because built-in kernels hardly do."""
-        return CpuRuntime(self.model, self.kernels, num_threads=1, batch_size=self.batch_size)
+        runtime = CpuRuntime(self.model, self.kernels, num_threads=1, batch_size=self.batch_size, resets=self.resets)
+        return FromZero(runtime, self.states) if self.states else runtime
 
 
 def preferred_batch_size(example_bytes: int) -> int:
@@ -66,15 +74,19 @@ def with_batch(content: bytes, batch_size: int) -> bytes:
     return bytes(changed)
 
 
-def find_plan(path: Path, kernels: str, examples: Examples) -> Plan:
+def find_plan(
+    path: Path, kernels: str, examples: Examples, resets: bool = False, states: tuple[tuple[str, str], ...] = ()
+) -> Plan:
     """The fastest way through the file that gives the outputs of one example at a time.
 
     Args:
       path: the file.
       kernels: a key of `runtimes.KERNELS`.
       examples: all of them; the first ones prove the plan.
+      resets: whether variables are reset before each run. Defaults to False.
+      states: inputs that are zeros in each run, and the outputs that go with them, in pairs. Defaults to none.
     """
-    one_by_one = Plan(path, kernels, batch_size=1)
+    one_by_one = Plan(path, kernels, 1, resets, states)
     runtime = one_by_one.load()
     if any(kind.shape[:1] != (1,) for kind in (*runtime.inputs, *runtime.outputs)):
         return one_by_one
@@ -86,7 +98,7 @@ def find_plan(path: Path, kernels: str, examples: Examples) -> Plan:
     alone = [runtime.run([tensor[i : i + 1] for tensor in tensors]) for i in range(batch_size)]
     expected = [np.concatenate(rows) for rows in zip(*alone, strict=True)]
     candidates = (path, with_batch(path.read_bytes(), batch_size))
-    plans = (Plan(model, kernels, batch_size) for model in candidates)
+    plans = (Plan(model, kernels, batch_size, resets, states) for model in candidates)
     return next((plan for plan in plans if _gives(plan, tensors, expected)), one_by_one)
 
 
@@ -109,21 +121,25 @@ class Examples:
         return [encode(array[begin:end]) for encode, array in zip(self.encoders, self.stored, strict=True)]
 
 
-def run_all(plan: Plan, examples: Examples, outputs: Outputs, num_workers: int) -> None:
-    """Runs every example, in `num_workers` threads with an interpreter each.
+def run_all(load: Callable[[], Runtime], batch_size: int, examples: Examples, outputs: Outputs, workers: int) -> float:
+    """Runs every example, in `workers` threads with a runtime each, and the first ones of each once more.
 
-    The interpreter lets other threads run while it works, so this uses the cores with every kernel set.
+    A runtime lets other threads run while it works, so this uses the cores with every kernel set. The second time, in
+    a runtime that has run all the others since, they go the other way round.
+
+    Returns:
+      The largest difference between the two calls with one example, beside the largest output.
     """
     count = len(examples)
-    shards = np.array_split(np.arange(count), max(1, min(num_workers, count // plan.batch_size)))
+    shards = np.array_split(np.arange(count), max(1, min(workers, count // batch_size)))
+
+    def run_shard(shard: np.ndarray) -> float:
+        return _run_shard(load(), batch_size, examples, outputs, int(shard[0]), int(shard[-1]) + 1)
+
+    if len(shards) == 1:
+        return run_shard(shards[0])
     with ThreadPoolExecutor(len(shards)) as pool:
-        list(pool.map(lambda shard: _run_shard(plan, examples, outputs, shard[0], shard[-1] + 1), shards))
-
-
-def run_one_by_one(runtime: CpuRuntime | GpuRuntime, examples: Examples, outputs: Outputs) -> None:
-    """Runs every example alone in one runtime."""
-    for number in range(len(examples)):
-        outputs.write(number, runtime.run(examples.tensors(number, number + 1)))
+        return max(pool.map(run_shard, shards))
 
 
 class Outputs:
@@ -156,22 +172,44 @@ class Outputs:
             rows = real if kind.shape[:1] == (1,) else real[None]
             array[begin : begin + len(rows)] = rows
 
+    def difference(self, begin: int, tensors: Sequence[np.ndarray]) -> float:
+        """How far a run is from what is kept of the same examples: the largest difference over the largest number."""
+        return max(self._difference(*each, begin) for each in zip(self.arrays, self.kinds, tensors, strict=True))
+
+    @staticmethod
+    def _difference(array: np.ndarray, kind: TensorType, values: np.ndarray, begin: int) -> float:
+        real = dequantize(values, kind).astype("float64")
+        rows = real if kind.shape[:1] == (1,) else real[None]
+        kept = array[begin : begin + len(rows)].astype("float64")
+        both = np.isfinite(rows) & np.isfinite(kept)
+        if not np.array_equal(rows[~both], kept[~both], equal_nan=True):
+            return math.inf
+        largest = np.abs(kept[both]).max(initial=0)
+        difference = np.abs(rows[both] - kept[both]).max(initial=0)
+        return float(difference / largest) if largest else float(difference > 0)
+
 
 def num_usable_cores() -> int:
     """Cores that this process may use, which a container or `taskset` may have made fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run_shard(plan: Plan, examples: Examples, outputs: Outputs, begin: int, end: int) -> None:
-    runtime = plan.load()
-    for first in range(begin, end, plan.batch_size):
-        last = min(first + plan.batch_size, end)
-        tensors = examples.tensors(first, last)
-        missing = plan.batch_size - (last - first)  # the last run repeats its last example to be full
+def _run_shard(runtime: Runtime, batch_size: int, examples: Examples, outputs: Outputs, begin: int, end: int) -> float:
+    def run(first: int, last: int, step: int = 1) -> list[np.ndarray]:
+        tensors = [np.ascontiguousarray(tensor[::step]) for tensor in examples.tensors(first, last)]
+        missing = batch_size - (last - first)  # the last run repeats its last example to be full
         if missing:
             tensors = [np.concatenate([tensor, np.repeat(tensor[-1:], missing, axis=0)]) for tensor in tensors]
         found = runtime.run(tensors)
-        outputs.write(first, [values[: last - first] for values in found] if missing else found)
+        return [values[: last - first] for values in found] if missing else found
+
+    for first in range(begin, end, batch_size):
+        outputs.write(first, run(first, min(first + batch_size, end)))
+    if batch_size > 1:
+        last = min(begin + batch_size, end)
+        return outputs.difference(begin, [values[::-1] for values in run(begin, last, -1)])
+    again = range(min(begin + MOST_AGAIN, end) - 1, begin - 1, -1)
+    return max(outputs.difference(number, run(number, number + 1)) for number in again)
 
 
 def _gives(plan: Plan, tensors: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> bool:

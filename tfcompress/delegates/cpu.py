@@ -1,4 +1,4 @@
-"""The CPU checks: one mechanism, three kernel sets.
+"""The CPU checks: one mechanism, the interpreter with three kernel sets, and LiteRT's newer CompiledModel.
 
 XNNPACK is what a phone runs by default; the built-in kernels are what remains where XNNPACK takes no part; the
 reference kernels are the plain definition of each operation, slow, and what the other two are compared with.
@@ -12,12 +12,15 @@ from typing import ClassVar
 from ..core.errors import expect
 from ..core.tasks.task import BoundTask, Task
 from ..core.types import Artifact, Data, Finding
-from . import judge, worker
+from . import judge, litert_log, worker
 
 
 @dataclasses.dataclass(frozen=True)
 class _Cpu:
     """Runs a file on the CPU over the whole test set, and once more at batch 1 for its latency.
+
+    As in an app, no variable is reset between calls; some examples are given twice, and must give the same outputs. Of
+    a file that `needs_reset` variables are reset before each call, and the finding says so.
 
     Args:
       num_threads: threads of the latency measurement, at least 1. The pass over the test set uses every core,
@@ -29,6 +32,7 @@ class _Cpu:
     """
 
     kernels: ClassVar[str]
+    _compiled: ClassVar[bool] = False
 
     num_threads: int = 1
     time_limit_s: float = 600.0
@@ -58,9 +62,17 @@ class _Cpu:
           InvalidValue: when neither `task` nor the data says what the outputs mean.
         """
         known = judge.task_for(self, task, data, artifact)
-        job = worker.Job(str(artifact.path.resolve()), self.kernels, data.scale, data.offset, self.num_threads)
+        resets = artifact.needs_reset and not self._compiled
+        job = worker.Job(
+            *(str(artifact.path.resolve()), self.kernels, data.scale, data.offset, self.num_threads),
+            resets=resets,
+            states=artifact.states,
+        )
         seen = worker.observe(job, data.test_on_disk, artifact.inputs, self.time_limit_s)
-        return judge.finding(self.name, seen, artifact, data, known, against, f"CPU, {self.kernels} kernels")
+        kernels = "CompiledModel" if self._compiled else f"{self.kernels} kernels"
+        device = f"CPU, {kernels}{', variables reset before each call' if resets else ''}"
+        found = judge.finding(self.name, seen, artifact, data, known, against, device)
+        return litert_log.with_refusals(found, seen.log) if self._compiled and seen.outputs is None else found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,3 +109,19 @@ class CpuReference(_Cpu):
     """
 
     kernels: ClassVar[str] = "reference"
+
+
+@dataclasses.dataclass(frozen=True)
+class CpuCompiledModel(_Cpu):
+    """The CPU by `CompiledModel`, LiteRT's newer interface, which takes no file with variable tensors.
+
+    What it refuses is in the finding with its reason, and fails nothing else: the interpreter may run the file.
+
+    >>> CpuCompiledModel().name
+    'cpu-compiled'
+
+    Reference: LiteRT, CompiledModel API, https://ai.google.dev/edge/litert/next/get_started
+    """
+
+    kernels: ClassVar[str] = "compiled"
+    _compiled: ClassVar[bool] = True

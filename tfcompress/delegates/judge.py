@@ -15,6 +15,8 @@ from ..core.types import Agreement, Artifact, Data, Finding
 from ..measuring.evaluation import evaluate, targets_of
 from .worker import Seen
 
+SAME = 1e-4  # of the largest output: two calls with one example that differ by more have not done the same
+
 Runs = Mapping[str, Nest]  # outputs (N, ...) of other runs: an array, or several in the model's order or by name
 
 
@@ -61,8 +63,8 @@ def finding(
       device: what it ran on.
 
     Returns:
-      "fail" when it did not run, gave a number that is none, or is further from another run than the task tolerates;
-      "not run" when there is nothing by which it could be judged; else "pass".
+      "fail" when it did not run, gave a number that is none, gives other outputs at a later call, or is further from
+      another run than the task tolerates; "not run" when there is nothing by which it could be judged; else "pass".
     """
     figures: dict[str, Any] = {
         "check": check,
@@ -84,10 +86,20 @@ def finding(
     if bad:
         return Finding(status="fail", reason=bad, **figures)
     figures["metrics"] = evaluate(task, outputs, targets_of(data, task)) if task.metrics else {}
-    reason = _too_far(compared, task, artifact.mode)
+    reason = _kept_state(seen) or _too_far(compared, task, artifact.mode)
     blind = _nothing_to_compare(compared)
     status = "fail" if reason else "not run" if blind else "pass"
     return Finding(status=status, reason=reason or blind, **figures)
+
+
+def _kept_state(seen: Seen) -> str:
+    """What to say of a file that gives other outputs for an example that it is given once more."""
+    if seen.again is None or seen.again <= SAME:
+        return ""
+    return (
+        "it keeps state from call to call: examples that were run again, in another order, gave other outputs, by up "
+        f"to {seen.again:.2g} of the largest"
+    )
 
 
 def _compared(task: BoundTask, outputs: Mapping[str, np.ndarray], others: Nest) -> dict[str, Agreement]:

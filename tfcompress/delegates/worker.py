@@ -10,12 +10,11 @@ import ctypes
 import dataclasses
 import json
 import os
-import signal
 import sys
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +22,10 @@ from ..backend import child
 from ..backend.search_path import for_children
 from ..core.examples.nests import by_name, leaves
 from ..core.examples.spool import Spool
+from ..core.temporaries import in_temporary_folder
 from ..core.types import Latency
 from ..measuring.tensors import TensorType
 from . import latency, memory
-
-_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,13 +37,15 @@ class Job:
     """
 
     model: str
-    runtime: str  # "xnnpack", "builtin", "reference" or "gpu"
+    runtime: str  # "xnnpack", "builtin", "reference", "compiled" or "gpu"
     scale: float | tuple[float, ...] = 1.0  # the data's own: stored * scale + offset
     offset: float | tuple[float, ...] = 0.0
     num_threads: int = 1  # of the latency; the pass over all examples uses every core
     with_latency: bool = True
     preload: tuple[str, ...] = ()  # shared libraries that the runtime must find already loaded
     inputs: tuple[tuple[str, str], ...] = ()
+    resets: bool = False  # whether the interpreter's variables are reset before each call
+    states: tuple[tuple[str, str], ...] = ()  # inputs that are zeros in each call, and the outputs that go with them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Seen:
     batch_size: int = 1
     num_workers: int = 1
     pass_s: float | None = None  # all examples: choosing and proving the batch, encoding, running, decoding
+    again: float | None = None  # the largest difference between two calls with one example, beside the largest output
     output_names: tuple[str, ...] = ()  # as the file's signature has them
     outputs: tuple[np.ndarray, ...] | None = dataclasses.field(default=None, repr=False, compare=False)
     log: str = dataclasses.field(default="", repr=False)
@@ -86,12 +87,11 @@ def observe(
       What the child saw; its outputs are mapped from files that are gone when nothing refers to them any more.
       `failure` tells an error of the runtime, a crash, or that the time was not enough.
     """
-    job = dataclasses.replace(job, inputs=_named(examples, names))
-    with tempfile.TemporaryDirectory(prefix="tfcompress-") as name:
-        folder = Path(name)
+    job = dataclasses.replace(job, inputs=named_paths(examples, names))
+    with in_temporary_folder("check") as folder:
         (folder / "job.json").write_text(json.dumps(dataclasses.asdict(job)))
         end = child.run_limited(
-            [sys.executable, "-m", "tfcompress.delegates.worker", name],
+            [sys.executable, "-m", "tfcompress.delegates.worker", str(folder)],
             time_limit_s,
             folder,
             {**(environment or {}), "PYTHONPATH": for_children()},
@@ -109,18 +109,23 @@ def observe(
         return Seen(**fields, outputs=outputs, log=end.log)
 
 
-def _named(examples: Spool, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+def named_paths(examples: Spool, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """(name, path) of each stored input: by the model's names, or the data's own, or by number."""
     own = examples.paths if isinstance(examples.paths, Mapping) else range(len(leaves(examples.paths)))
     paths = by_name(examples.paths, list(names) or [str(name) for name in own], "inputs")
     return tuple((name, str(path)) for name, path in paths.items())
 
 
+def job_from_json(fields: Mapping[str, Any]) -> Job:
+    """The inverse of `dataclasses.asdict` and JSON."""
+    pairs = {name: tuple(map(tuple, fields[name])) for name in ("inputs", "states")}
+    return Job(**{**fields, **pairs, "preload": tuple(fields["preload"])})
+
+
 def main(folder: Path) -> None:
     """The child: from `job.json` to `seen.json`. An error of the runtime is a result, not a crash."""
-    _die_with_parent()
-    fields = json.loads((folder / "job.json").read_text())
-    job = Job(**{**fields, "preload": tuple(fields["preload"]), "inputs": tuple(map(tuple, fields["inputs"]))})
+    child.die_with_parent()
+    job = job_from_json(json.loads((folder / "job.json").read_text()))
     try:
         seen = _look(job, folder)
     except (ValueError, RuntimeError, OSError) as error:
@@ -142,11 +147,20 @@ def _look(job: Job, folder: Path) -> Seen:
     path = Path(job.model)
     _begin("loading the file")
     before = memory.start_of_peak()
-    on_gpu = job.runtime == "gpu"
-    runtime = runtimes.GpuRuntime(path) if on_gpu else runtimes.CpuRuntime(path, job.runtime, job.num_threads)
+    compiled = {"gpu": "gpu", "compiled": "cpu"}.get(job.runtime)
+
+    def loaded(num_threads: int = 1) -> batching.Runtime:
+        found: runtimes.CpuRuntime | runtimes.CompiledRuntime
+        if compiled:
+            found = runtimes.CompiledRuntime(path, compiled, num_threads)
+        else:
+            found = runtimes.CpuRuntime(path, job.runtime, num_threads, resets=job.resets)
+        return runtimes.FromZero(found, job.states) if job.states else found
+
+    runtime = loaded(job.num_threads)
 
     _begin("running it at batch 1")
-    stored = _arranged(job, runtime.inputs)  # mapped: the examples are no memory of the model's
+    stored = arranged(job, runtime.inputs)  # mapped: the examples are no memory of the model's
     encoders = [Encoder(job.scale, job.offset, kind) for kind in runtime.inputs]
     examples = batching.Examples(stored, encoders)
     runtime.run(examples.tensors(0, 1))
@@ -155,27 +169,40 @@ def _look(job: Job, folder: Path) -> Seen:
 
     _begin(f"running all {len(examples)} examples")
     begin = time.perf_counter()
-    num_workers, batch_size = 1, 1
+    num_workers, batch_size = batching.num_usable_cores(), 1
     outputs = batching.Outputs(folder, runtime.outputs, len(examples))
-    if on_gpu:
-        batching.run_one_by_one(runtime, examples, outputs)
+    load: Callable[[], batching.Runtime]
+    if job.runtime == "gpu":
+        num_workers, load = 1, lambda: runtime
+    elif compiled:
+        load = loaded
     else:
-        num_workers = batching.num_usable_cores()
-        plan = batching.find_plan(path, job.runtime, examples)
-        batch_size = plan.batch_size
-        batching.run_all(plan, examples, outputs, num_workers)
+        plan = batching.find_plan(path, job.runtime, examples, job.resets, job.states)
+        batch_size, load = plan.batch_size, plan.load
+    again = batching.run_all(load, batch_size, examples, outputs, num_workers)
     pass_s = time.perf_counter() - begin
     names = tuple(kind.name for kind in runtime.outputs)
     return Seen(
-        *("", runtime.num_ops, runtime.num_delegated_ops, measured, peak, batch_size, num_workers, pass_s),
+        *("", runtime.num_ops, runtime.num_delegated_ops, measured, peak, batch_size, num_workers, pass_s, again),
         output_names=names,
     )
 
 
-def _arranged(job: Job, kinds: Sequence[TensorType]) -> list[np.ndarray]:
-    """The stored inputs in the order of the file's own, by name where it has the names. Raises `ValueError`."""
+def arranged(job: Job, kinds: Sequence[TensorType], may_lack: bool = False) -> list[np.ndarray]:
+    """The stored inputs in the order of the file's own, by name where it has the names.
+
+    Args:
+      job: has the paths of the inputs.
+      kinds: the file's inputs.
+      may_lack: whether the file may lack some of the inputs, as a part of one does. Defaults to False.
+
+    Raises:
+      ValueError: for inputs that do not fit the file.
+    """
     paths = dict(job.inputs)
     names = [kind.name for kind in kinds]
+    if may_lack and set(names) < set(paths):
+        paths = {name: paths[name] for name in names}
     if len(names) != len(paths):
         raise ValueError(f"the file has {len(names)} inputs ({', '.join(names)}), and the data {len(paths)}")
     order = names if set(names) == set(paths) else list(paths)
@@ -191,11 +218,6 @@ def _arranged(job: Job, kinds: Sequence[TensorType]) -> list[np.ndarray]:
 
 def _begin(phase: str) -> None:
     print(f"{child.PHASE_MARK}{phase}", file=sys.stderr, flush=True)
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":  # a parent that is killed cannot clean up; the kernel does it then
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

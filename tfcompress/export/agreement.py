@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..backend.native import captured_stderr
@@ -52,11 +52,15 @@ class _Fault:
     is_error: bool
 
 
-def require_agreement(content: bytes, mode: str, model: Any, data: Any) -> None:
+def require_agreement(
+    content: bytes, mode: str, model: Any, data: Any, needs_reset: bool = False, states: Sequence[tuple[str, str]] = ()
+) -> None:
     """Compares a file with `model` on a few dozen training examples of `data`; without data on seeded random inputs.
 
     Random inputs have the range that a quantized input of the file has, else are normal; whole numbers are those that
-    the model's embeddings have rows for. Outputs that are the same for each example tell nothing.
+    the model's embeddings have rows for. Outputs that are the same for each example tell nothing. Examples follow each
+    other without a reset between them, as in an app, but where the file `needs_reset` and the model keeps no states.
+    `states` are handed on from call to call.
 
     Raises:
       ConversionFailed: when an output of a float file has an SQNR below 40 dB, one of another file below 6 dB, or one
@@ -66,7 +70,7 @@ def require_agreement(content: bytes, mode: str, model: Any, data: Any) -> None:
         model = copy_model(model, batch_size=1)  # which the file is of
     specs = input_specs(model)
     with captured_stderr(), _running(mode):
-        run = FileRun(content, forgets=not _stateful(model))
+        run = FileRun(content, forgets=needs_reset and not _stateful(model), states=states)
     examples = _of_data(data, specs) if data is not None else _random(model, specs, run)
     if not examples:
         return
@@ -126,7 +130,7 @@ def _faults(
     """The outputs that differ, the worst kind first; `content` b"" where both are the model's."""
     import numpy as np
 
-    is_float = mode in FLOAT_MODES and not is_quantization_aware(model)
+    is_float = _plain(mode) in FLOAT_MODES and not is_quantization_aware(model)
     limit = FLOAT_DB if is_float else ROUGH_DB
     # Probabilities have steps of 1/256 in int8, whatever calibration saw: more than a thousand classes of an untrained
     # network differ by.
@@ -141,8 +145,9 @@ def _faults(
         values = values.reshape(expected.shape)
         if expected.dtype.kind != "f":
             share = float(np.mean(values == expected))
-            if is_float and share < SAME_NUMBERS:
-                found.append(_Fault(f"{100 * share:.0f} % of the numbers of output {name!r} are the same", limit, True))
+            if share < SAME_NUMBERS:  # of an integer file no error: classes may be near to each other
+                text = f"{100 * share:.0f} % of the numbers of output {name!r} are the same"
+                found.append(_Fault(text, limit, is_float))
             continue
         if not np.isfinite(values[np.isfinite(expected)]).all():
             found.append(_Fault(f"output {name!r} has NaN or infinite numbers where the model has none", limit, True))
@@ -153,7 +158,9 @@ def _faults(
         if decibels == -math.inf or decibels >= limit:
             continue
         noise, size = math.sqrt(np.mean((x - y) ** 2)), math.sqrt(np.mean(x**2))
-        share = max(ROUNDING.get(mode, 0) if is_float else INTEGER_ROUNDING, ROUNDING.get(expected.dtype.name, 0))
+        share = max(
+            ROUNDING.get(_plain(mode), 0) if is_float else INTEGER_ROUNDING, ROUNDING.get(expected.dtype.name, 0)
+        )
         if noise <= share * size or (name in fixed and content and noise <= _step(content, name, list(exact))):
             continue
         is_error = is_float or decibels < NOISE_DB
@@ -161,6 +168,15 @@ def _faults(
         text = f"output {name!r} has an SQNR of {decibels:.1f} dB, centred, and at least {least:.0f} are expected"
         found.append(_Fault(text, limit, is_error))
     return sorted(found, key=lambda fault: not fault.is_error)
+
+
+def _plain(mode: str) -> str:
+    """The mode without the form of recurrent layers.
+
+    >>> _plain("float16_fused"), _plain("int8_float_io")
+    ('float16', 'int8_float_io')
+    """
+    return mode.partition("_")[0] if mode.startswith(FLOAT_MODES) else mode
 
 
 def _step(content: bytes, name: str, names: list[str]) -> float:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backend.conversion import ConverterDied, ConverterSettings, converted
+from ..backend.conversion import ConverterDied, ConverterRefused, ConverterSettings, converted, quantized
 from ..backend.tensorflow import keras, saving_utils, tf
 from ..core.errors import ConversionFailed, InvalidValue
 from ..core.examples.nests import fitted
@@ -22,12 +24,20 @@ from ..measuring.measure import leaf_layers, plain_name
 from ..measuring.outputs import gives_dict, input_specs, input_tensors, output_specs
 from ..measuring.tflite import zipped_bytes
 from ..models_io.copying import copy_model
+from ..models_io.full_precision import in_float32, is_mixed
 from .agreement import require_agreement
+from .float_operations import say_float_operations
+from .loop_ranges import with_ranges
 from .rewrites.attention_masks import clamp_masks, largest_scores, masks_of
 from .rewrites.cell_scale import with_cell_scales
 from .rewrites.constant_first import constants_second
 from .rewrites.graph import with_changes
-from .rewrites.unrolled import loops, unrolled
+from .rewrites.integer_files import with_conversions
+from .rewrites.recurrent import MOST_STEPS, Recurrent, in_form, short_enough, unrolled
+from .rewrites.repeated_slices import repeats_tiled
+from .rewrites.shared_extremes import shared_extremes
+from .rewrites.states import Stated, left_to_the_file, with_states
+from .rewrites.sums_by_means import sums_by_means
 from .rewrites.unstack_concat import unstacked_by_split
 from .strided_pointwise import with_strides_before
 
@@ -35,6 +45,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 NO_OPERATION = "no operation"
+NO_CAUSE = (
+    "That is no cause that tfcompress knows a fix for; this error's __cause__, which --debug shows, has all that the "
+    "converter said."
+)
 
 
 def convert(
@@ -44,6 +58,7 @@ def convert(
     mode: str,
     settings: ConverterSettings,
     calibration: Callable[[], Iterator[Any]] | None = None,
+    recurrent: str = "auto",
 ) -> Artifact:
     """Writes `model` to `path` by TensorFlow's converter, which runs in a process of its own.
 
@@ -57,34 +72,111 @@ def convert(
       mode: what the file is.
       settings: of the converter.
       calibration: gives the examples that ranges are taken from, one at a time. Defaults to None: none are.
+      recurrent: the form of recurrent layers (rewrites/recurrent.py). Defaults to "auto".
 
     Raises:
       ConversionFailed: with what the converter says of it or how it crashed, or when what it wrote is not the model
         (`write`).
+      InvalidValue: for a form that the model's layers cannot have.
     """
+    if is_mixed(model):  # of which TFLite has no operations, but of weights alone
+        remark(f"{model.name} computes in mixed precision; the file is of its float32.")
+        model = in_float32(model)
     copy = copy_model(model, batch_size=1, shapes=_closed_shapes(model, data), names=_input_names(model))
-    if calibration is not None and (names := loops(copy)):
-        copy = unrolled(copy, names)
-        remark(
-            f"{', '.join(names)}: written step by step, as {mode} of a loop cannot be calibrated; the file has each "
-            "step, and is larger."
-        )
     plain = {layer.name: plain_name(layer) for layer in copy.layers}
-    copy.output_names = [plain.get(name, name) for name in copy.output_names]  # the file's: without tfmot's "quant_"
+    names = [plain.get(name, name) for name in copy.output_names]  # the file's: without tfmot's "quant_"
     if gives_dict(model):
-        copy.output_names = [spec.name for spec in output_specs(model)]
+        names = [spec.name for spec in output_specs(model)]
+    stateful = [layer.name for layer in copy.layers if getattr(layer, "stateful", False)]
+    stated = Stated(left_to_the_file(copy)) if recurrent == "fused" else with_states(copy)
+    made = _in_form(stated.model, recurrent, mode, calibration is not None)
+    _say_states(stateful, stated, made)
+    copy = made.model
+    copy.output_names = [*names, *(output for _, output in stated.states)]
+    if calibration is not None and stated.states:
+        calibration = functools.partial(_following, stated, calibration)
     try:
         carrier = _with_one_function(copy, mode, calibration)
-        content = converted(carrier, settings, None if calibration is None else calibration())
+        if calibration is not None and not made.fused and not mode.startswith("int16") and _has_loop(carrier):
+            content = quantized(with_ranges(converted(carrier, ConverterSettings()), calibration()), settings)
+        else:
+            content = _converted(carrier, settings, calibration, mode)
     except ConverterDied as error:
         raise ConversionFailed(_death(error, mode, model, calibration is not None)) from error
-    except InvalidValue:
+    except (InvalidValue, ConversionFailed):
         raise
     except Exception as error:  # tracing and saving raise classes of TensorFlow's and the model's own
         reason = _reason(error)
-        fix = " Look for a layer that TFLite has no operation for." if reason.startswith(NO_OPERATION) else ""
-        raise ConversionFailed(f"The TFLite converter could not write {mode}. Its reason: {reason}{fix}") from error
-    return write(content, path, mode, model, data)
+        fix = "Look for a layer that TFLite has no operation for." if reason.startswith(NO_OPERATION) else NO_CAUSE
+        raise ConversionFailed(f"The TFLite converter could not write {mode}. Its reason: {reason} {fix}") from error
+    return write(content, path, mode, model, data, bool(made.fused), stated.states)
+
+
+def _in_form(copy: Any, form: str, mode: str, calibrates: bool) -> Recurrent:
+    """The copy with its recurrent layers in the form that was asked for, as far as the mode allows it."""
+    made = in_form(copy, form)
+    if calibrates and made.loops and (made.fused or mode.startswith("int16")):
+        # TensorFlow's quantizer (2.21) gives int16 in loops zero points other than 0, which no kernel takes; and the
+        # ranges within a fused LSTM only its calibrator finds, which dies of a loop beside it.
+        short = short_enough(copy, made.loops)
+        loops = tuple(name for name in made.loops if name not in short)
+        made = Recurrent(unrolled(copy, short), loops, made.fused, short)
+        if short:
+            remark(
+                f"{', '.join(short)}: written step by step, as {mode} of a loop cannot be made; the file has each "
+                "step, and is larger."
+            )
+    if made.fused:
+        remark(
+            f"{', '.join(made.fused)}: one operation with variable tensors, which keeps its states from call to call. "
+            "An app must reset them before each (reset_all_variables), and LiteRT's CompiledModel refuses the file."
+        )
+    return made
+
+
+def _following(stated: Stated, calibration: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    return stated.following(calibration())
+
+
+def _say_states(stateful: Sequence[str], stated: Stated, made: Recurrent) -> None:
+    """Remarks what becomes of states that the model keeps from call to call."""
+    if stated.states:
+        pairs = ", ".join(f"{given} of {output}" for given, output in stated.states)
+        remark(
+            f"the states that the model keeps from call to call are inputs and outputs: give each call what the one "
+            f"before gave ({pairs}), and zeros to begin a sequence."
+        )
+    kept = [name for name in stateful if name in made.fused or getattr(made.model.get_layer(name), "stateful", False)]
+    if kept:
+        remark(
+            f"{', '.join(kept)}: states stay in the file from call to call, as in the model, until an app resets its "
+            "variables to begin a sequence."
+        )
+
+
+def _has_loop(carrier: Any) -> bool:
+    """Whether the function to be converted runs a loop."""
+    graph = getattr(getattr(carrier, "_default_save_signature", None), "graph", None)
+    if graph is None:
+        return False
+    definition = graph.as_graph_def()
+    parts = (definition.node, *(function.node_def for function in definition.library.function))
+    return any(node.op in ("While", "StatelessWhile") for nodes in parts for node in nodes)
+
+
+def _converted(
+    carrier: Any, settings: ConverterSettings, calibration: Callable[[], Iterator[Any]] | None, mode: str
+) -> bytes:
+    """What the converter writes; with inputs and outputs of float32 where it can give them no other type."""
+    try:
+        return converted(carrier, settings, None if calibration is None else calibration())
+    except ConverterRefused as error:
+        # Where an operation without an int16 form stands at an end of the model.
+        if not re.search(r"Unsupported (input|output) type INT16 for .* of type FLOAT32", str(error)):
+            raise
+    remark(f"The {mode} file has float32 inputs and outputs: an operation beside one of them has no int16 form.")
+    plain = dataclasses.replace(settings, io_type="float32")
+    return converted(carrier, plain, None if calibration is None else calibration())
 
 
 def _death(error: Exception, mode: str, model: Any, calibrates: bool) -> str:
@@ -95,8 +187,8 @@ def _death(error: Exception, mode: str, model: Any, calibrates: bool) -> str:
         # Its calibrator crashes on what becomes a loop: GRU, SimpleRNN, stacked cells (TensorFlow 2.21).
         named = ", ".join(map(repr, recurrent))
         said += (
-            f" Its calibration is known to crash on recurrent layers, and the model has {named}. Build them with "
-            "unroll=True, train with QuantizeAware, or export Float32, Float16 or DynamicRange."
+            f" Its calibration is known to crash on recurrent layers, and the model has {named}. Sequences of at most "
+            f"{MOST_STEPS} steps can be laid out (recurrent='unrolled'); or export Int8, Float16 or DynamicRange."
         )
     return said
 
@@ -144,7 +236,19 @@ def _rewritten(function: Any, mode: str, calibration: Callable[[], Iterator[Any]
     """The function without what the converter compiles wrongly, or the quantizer cannot give a range."""
     given = len(function.inputs) - len(function.graph.captures)
     inputs = frozenset(tensor.op.name for tensor in function.inputs[:given])
-    changes = [lambda graph: constants_second(graph, inputs), unstacked_by_split]
+
+    def shapes(name: str) -> list[int | None] | None:
+        return _shape_in(function, name)
+
+    changes = [
+        lambda graph: constants_second(graph, inputs),
+        unstacked_by_split,
+        lambda graph: repeats_tiled(graph, shapes),
+    ]
+    if calibration is not None:
+        changes.insert(0, shared_extremes)
+    if mode.startswith("int16"):
+        changes.append(lambda graph: sums_by_means(graph, shapes))
     masks = masks_of(function.graph.as_graph_def()) if calibration is not None else {}
     if calibration is not None and masks:
         # Eight bits are few: nearly all of them should be the scores'. Sixteen have room for what is surely nothing.
@@ -155,23 +259,49 @@ def _rewritten(function: Any, mode: str, calibration: Callable[[], Iterator[Any]
     return with_changes(function, changes)
 
 
-def write(content: bytes, path: str | Path, mode: str, model: Any, data: Any) -> Artifact:
+def _shape_in(function: Any, name: str) -> list[int | None] | None:
+    """The shape of a tensor of a traced function's graph; None where it has none, or is none of its own."""
+    try:
+        shape = function.graph.get_tensor_by_name(name if ":" in name else f"{name}:0").shape
+    except KeyError:
+        return None
+    return list(shape) if shape.rank is not None else None
+
+
+def write(
+    content: bytes,
+    path: str | Path,
+    mode: str,
+    model: Any,
+    data: Any,
+    needs_reset: bool = False,
+    states: tuple[tuple[str, str], ...] = (),
+) -> Artifact:
     """Writes the content of a .tflite made of `model` as `path`, whole or not at all.
+
+    `needs_reset` says that an app must reset the file's variables before each call; `states` are inputs that take what
+    outputs gave in the call before.
 
     Raises:
       ConversionFailed: when it does not compute what `model` does, for some of the examples of `data`.
     """
     path, content = Path(path), with_cell_scales(with_strides_before(content))
-    require_agreement(content, mode, model, data)
+    if mode.startswith(("int", "mixed")):
+        content = with_conversions(content)
+    require_agreement(content, mode, model, data, needs_reset, states)
     partial = path.with_name(f".partial-{path.name}")
     try:
         partial.write_bytes(content)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+    if mode.startswith(("int", "mixed")):
+        say_float_operations(content, mode, {plain_name(layer) for layer in leaf_layers(model)})
     names = tuple(spec.name for spec in input_specs(model))
     digest = hashlib.sha256(content).hexdigest()
-    return Artifact(path, mode, len(content), zipped_bytes(content), digest, names, output_specs(model))
+    sizes = (len(content), zipped_bytes(content), digest)
+    layers = tuple(plain_name(layer) for layer in leaf_layers(model))
+    return Artifact(path, mode, *sizes, names, output_specs(model), needs_reset, states, layers)
 
 
 def to_calibrate(data: Any, exporter: object) -> Data:

@@ -12,6 +12,7 @@ from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import ConversionFailed, expect
 from ..core.types import Artifact
 from .converting import convert, representative_dataset, to_calibrate
+from .rewrites.recurrent import mode_suffix
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Int16x8:
       num_representative: examples to calibrate with, at least 1; N where the training split has fewer. Defaults to 256.
       float_inputs_and_outputs: whether the caller gives and gets float32, converted inside the file. Defaults to False.
       seed: of the choice of examples. Defaults to 0.
+      recurrent: the form of recurrent layers: "auto" and "unrolled" lay out at most 256 steps, as TensorFlow makes no
+        int16 of a loop, and no runtime loads an LSTM operation of these types. Defaults to "auto".
 
     Raises:
       InvalidValue: for a value out of range.
@@ -41,14 +44,17 @@ class Int16x8:
     num_representative: int = 256
     float_inputs_and_outputs: bool = False
     seed: int = 0
+    recurrent: str = "auto"
 
     def __post_init__(self) -> None:
         expect(self.num_representative >= 1, self, "num_representative", "must be at least 1", "Use 256.")
+        known = self.recurrent in ("auto", "unrolled")
+        expect(known, self, "recurrent", "must be 'auto' or 'unrolled'", "Use 'auto'.")
 
     @property
     def mode(self) -> str:
         """What the file is."""
-        return "int16x8_float_io" if self.float_inputs_and_outputs else "int16x8"
+        return f"int16x8{mode_suffix(self.recurrent)}{'_float_io' if self.float_inputs_and_outputs else ''}"
 
     def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all. Raises `ConversionFailed`, or without data `InvalidValue`."""
@@ -67,4 +73,4 @@ class Int16x8:
             ops=("EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8", "TFLITE_BUILTINS"),
             io_type="float32" if self.float_inputs_and_outputs else "int16",
         )
-        return convert(model, data, path, self.mode, settings, examples)
+        return convert(model, data, path, self.mode, settings, examples, self.recurrent)

@@ -14,6 +14,7 @@ from ..core.errors import InvalidValue, expect
 from ..core.remarks import remark
 from ..core.types import Artifact, Data
 from .converting import chosen_examples, class_labels, convert, representative_dataset, to_calibrate
+from .rewrites.recurrent import expect_form, mode_suffix
 
 HANDFUL = 5  # examples of a class, below which its ranges are a matter of luck
 
@@ -34,6 +35,9 @@ class Int8:
         some accelerators want it, which costs accuracy where channels differ (see `Equalize`). It has no say in a
         quantization-aware model, whose training chose. Defaults to True.
       stratified: whether each class has as many of the examples, at least five. Defaults to False: drawn at random.
+      recurrent: the form of recurrent layers: "auto" is a loop, which starts anew in each call; "fused" is TFLite's
+        LSTM operation, for microcontrollers, whose states stay from call to call until an app resets them; "unrolled"
+        lays out at most 256 steps, for the GPU delegate. Defaults to "auto".
 
     Raises:
       InvalidValue: for a value out of range.
@@ -52,17 +56,20 @@ class Int8:
     seed: int = 0
     per_channel: bool = True
     stratified: bool = False
+    recurrent: str = "auto"
 
     def __post_init__(self) -> None:
         expect(self.num_representative >= 1, self, "num_representative", "must be at least 1", "Use 256.")
         for field, usual in (("per_channel", True), ("stratified", False)):
             expect(isinstance(getattr(self, field), bool), self, field, "must be True or False", f"Use {usual}.")
+        expect_form(self)
 
     @property
     def mode(self) -> str:
         """What the file is."""
         scales = "" if self.per_channel else "_per_tensor"
-        return f"int8{scales}_float_io" if self.float_inputs_and_outputs else f"int8{scales}"
+        ends = "_float_io" if self.float_inputs_and_outputs else ""
+        return f"int8{scales}{mode_suffix(self.recurrent)}{ends}"
 
     def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all; remarks when a class has fewer than five of the calibration examples.
@@ -84,9 +91,9 @@ class Int8:
         io_type = "float32" if self.float_inputs_and_outputs else "int8"
         settings = ConverterSettings(optimize=True, io_type=io_type)
         if calibration is None:
-            return convert(model, data, path, self.mode, settings)
+            return convert(model, data, path, self.mode, settings, recurrent=self.recurrent)
         settings = dataclasses.replace(settings, ops=("TFLITE_BUILTINS_INT8",), per_channel=self.per_channel)
-        return convert(model, data, path, self.mode, settings, examples)
+        return convert(model, data, path, self.mode, settings, examples, self.recurrent)
 
     def _look_at_examples(self, data: Data) -> None:
         """Remarks, or with `stratified` refuses, fewer than a handful of examples of a class."""

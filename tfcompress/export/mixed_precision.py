@@ -16,6 +16,7 @@ from ..backend.conversion import ConverterSettings
 from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import ConversionFailed, NothingHappened, expect
 from ..core.extras import require_extra
+from ..core.remarks import remark
 from ..core.selection import PerLayer, by_layer, expect_selectors
 from ..core.types import FLOAT32, Artifact, Bits, Data
 from ..measuring import tflite
@@ -23,6 +24,8 @@ from ..measuring.layer_map import LayerOp, layer_ops
 from ..measuring.measure import leaf_layers
 from ..measuring.outputs import input_specs
 from .converting import convert, representative_dataset, to_calibrate, write
+from .loop_ranges import ranges_of
+from .rewrites.recurrent import mode_suffix, recurrent_layers
 
 STORED = {4: "INT4", 8: "INT8", FLOAT32: "FLOAT32"}  # as what a file stores weights of so many bits
 
@@ -39,6 +42,9 @@ class MixedPrecision:
       per_layer: other bits, 4, 8 or "float32" for a layer left in float, by selectors of layers (core/selection.py).
       num_representative: examples to calibrate with, at least 1. Defaults to 256.
       seed: of the choice of examples. Defaults to 0.
+      recurrent: the form of recurrent layers: "auto" and "unrolled" lay out at most 256 steps, as litert-quantizer
+        makes no loop of integers; "fused" is TFLite's LSTM operation, which stays in float, for microcontrollers, whose
+        states stay from call to call until an app resets them. Defaults to "auto".
 
     Raises:
       InvalidValue: for a value out of range, or at conversion for a selector that matches no layer.
@@ -55,6 +61,7 @@ class MixedPrecision:
     per_layer: PerLayer[Bits] = dataclasses.field(default_factory=dict)
     num_representative: int = 256
     seed: int = 0
+    recurrent: str = "auto"
 
     def __post_init__(self) -> None:
         expect(self.weight_bits in (4, 8), self, "weight_bits", "must be 4 or 8", "Use 4.")
@@ -62,11 +69,14 @@ class MixedPrecision:
         known = all(bits in STORED for bits in self.per_layer.values())
         expect(known, self, "per_layer", f"must hold bits of {tuple(STORED)}", f"Use 8, or {FLOAT32!r}.")
         expect(self.num_representative >= 1, self, "num_representative", "must be at least 1", "Use 256.")
+        known = self.recurrent in ("auto", "unrolled", "fused")
+        expect(known, self, "recurrent", "must be 'auto', 'unrolled' or 'fused'", "Use 'auto'.")
 
     @property
     def mode(self) -> str:
         """What the file is."""
-        return f"mixed{self.weight_bits}" if self.per_layer else f"int{self.weight_bits}_weights"
+        bits = f"mixed{self.weight_bits}" if self.per_layer else f"int{self.weight_bits}_weights"
+        return bits + mode_suffix(self.recurrent)
 
     def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all.
@@ -86,7 +96,7 @@ class MixedPrecision:
         layers = {layer.name: layer for layer in leaf_layers(model)}
         with tempfile.TemporaryDirectory() as folder:
             plain = Path(folder) / "float32.tflite"
-            convert(model, data, plain, "float32", ConverterSettings())
+            made_of = convert(model, data, plain, "float32", ConverterSettings(), recurrent=self._form(model))
             found = layer_ops(plain, layers)
             bits = self._bits(found, layers)
             with _quietly():
@@ -94,7 +104,16 @@ class MixedPrecision:
             made = Path(folder) / "made.tflite"
             made.write_bytes(content)
             _require_bits(made, layers, bits)
-        return write(content, path, self.mode, model, calibration)
+        return write(content, path, self.mode, model, calibration, made_of.needs_reset)
+
+    def _form(self, model: Any) -> str:
+        names = recurrent_layers(model) if self.recurrent == "auto" else []
+        if names:
+            remark(
+                f"{', '.join(names)}: written step by step, as {self.mode} of a loop cannot be made; the file has each "
+                "step, and is larger."
+            )
+        return "unrolled" if names else self.recurrent
 
     def _bits(self, found: tuple[LayerOp, ...], layers: Mapping[str, Any]) -> dict[LayerOp, Bits]:
         """The bits of each operation with a kernel; those whose layer no name gives away get the common ones."""
@@ -130,17 +149,36 @@ def _quantized(plain: Path, bits: Mapping[LayerOp, Bits], examples: list[Any]) -
         interpreter = tfl_interpreter_utils.create_tfl_interpreter(str(plain))
         (signature,) = interpreter.get_signature_list()
         names = interpreter.get_signature_list()[signature]["inputs"]
-        # The quantizer's own calibration follows a moving average, which clips what is rare.
-        watch = calibrator.Calibrator(str(plain), qsv_update_func=qsv_utils.min_max_update)
         by_file = [
             example if set(example) == set(names) else dict(zip(names, example.values(), strict=True))
             for example in examples
         ]
-        watch.calibrate({signature: by_file}, recipe)
-        return bytes(made.quantize(watch.get_model_qsvs(), enable_progress_report=False).quantized_model)
+        # The quantizer's own calibration follows a moving average, which clips what is rare.
+        watch = calibrator.Calibrator(str(plain), qsv_update_func=qsv_utils.min_max_update)
+        try:
+            watch.calibrate({signature: by_file}, recipe)
+            found = watch.get_model_qsvs()
+        except ValueError as error:
+            if "data is null" not in str(error):  # of what a step gives and nothing takes: recurrent layers have such
+                raise
+            found = _ranges(plain, by_file)
+        return bytes(made.quantize(found, enable_progress_report=False).quantized_model)
     except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
         reason = " ".join(str(error).split())
         raise ConversionFailed(f"litert-quantizer could not quantize the model. Its reason: {reason}.") from error
+
+
+def _ranges(plain: Path, examples: list[Any]) -> dict[str, Any]:
+    """The range of each tensor as litert-quantizer has them, by name."""
+    import numpy as np
+
+    model, ranges = ranges_of(plain.read_bytes(), examples)
+    found = {}
+    for (number, index), limits in ranges.items():
+        tensor = model.subgraphs[number].tensors[index]
+        low, high = (np.full((1,) * len(tensor.shape), limit, "float32") for limit in limits)
+        found[tflite.text_of(tensor.name)] = {"min": low, "max": high}
+    return found
 
 
 def _require_bits(path: Path, layers: Collection[str], bits: Mapping[LayerOp, Bits]) -> None:

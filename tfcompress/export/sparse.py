@@ -112,8 +112,8 @@ class Smallest:
             smallest = min(usable, key=lambda found: getattr(found, self.by))
             os.replace(files[smallest.name], path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        sizes = (smallest.raw_bytes, smallest.zipped_bytes, digest)
-        return Artifact(path, self.mode, *sizes, made.inputs, made.outputs)
+        raw, zipped = smallest.raw_bytes, smallest.zipped_bytes
+        return dataclasses.replace(made, path=path, mode=self.mode, raw_bytes=raw, zipped_bytes=zipped, sha256=digest)
 
 
 def encodings(plain: Path, sparse: Path) -> tuple[Encoding, Encoding]:

@@ -180,12 +180,13 @@ def training_pipeline(
     arrange: Callable[[tuple[Any, ...]], tuple[Any, ...]],
     kept_logits: KeptLogits | None = None,
     shares: Shares = Shares(),
+    first_epoch: int = 0,
 ) -> Any:
     """All epochs' batches of (inputs, targets) in one tf.data pipeline; nothing but the batches on their way is held.
 
     `arrange` puts what the source gives into the model's order. With `kept_logits` instead of inputs a dict: "inputs",
     "views" and "indices" (batch,), and what `kept_logits.recall(views, indices)` gives. With `shares` a batch comes as
-    its parts, one after another.
+    its parts, one after another. Epochs before `first_epoch` are left out.
     """
     num_examples = len(views.source)
 
@@ -205,7 +206,7 @@ def training_pipeline(
             seen = {"inputs": seen, "views": of_views, "indices": indices, **recalled}
         return (seen, *rest)
 
-    numbers = tf.data.Dataset.range(epochs, output_type=tf.int32)
+    numbers = tf.data.Dataset.range(first_epoch, epochs, output_type=tf.int32)
     return numbers.flat_map(order).map(examples, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 

@@ -19,6 +19,7 @@ from ..core.types import Augmentation, Data, Mixing
 from ..data.dataset import as_data
 from ..measuring.outputs import gives_dict
 from .averaging import WeightsAverage
+from .checkpoint import checkpoint_of
 from .dropout import dropout_of
 from .examples import Views, arrangement, as_noted, shared_batches, stream_batches, training_pipeline
 from .learning_rates import CosineDecay, OneCycle, StepDecay
@@ -185,12 +186,17 @@ class KerasFit:
         )
         average = WeightsAverage(model, self.weights_average) if self.weights_average else None
         views = self._views
+        callbacks = [*callbacks, *self.callbacks, *([average.callback()] if average else [])]
+        is_in_order = self.augment or not isinstance(self.data.train, Stream)
+        checkpoint = checkpoint_of(model, self.epochs, callbacks) if is_in_order else None
+        done = checkpoint.restore() if checkpoint else 0
         with as_noted(views.failures):
             history = model.fit(
-                self._batches(model, task, views),
+                self._batches(model, task, views, done),
                 epochs=self.epochs,
+                initial_epoch=done,
                 steps_per_epoch=self.steps_per_epoch,
-                callbacks=[*callbacks, *self.callbacks, *([average.callback()] if average else [])],
+                callbacks=[*callbacks, *([checkpoint.callback()] if checkpoint else [])],
                 class_weight=dict(self.class_weight) if self.class_weight else None,
                 verbose=self.verbose,
             )
@@ -198,12 +204,13 @@ class KerasFit:
             average.finish()
         return history
 
-    def _batches(self, model: Any, task: BoundTask, views: Views) -> Any:
+    def _batches(self, model: Any, task: BoundTask, views: Views, first_epoch: int = 0) -> Any:
         arrange = arrangement(model, task)
         if isinstance(self.data.train, Stream) and not self.augment:
             return stream_batches(self.data, self.data.train, arrange, views.failures)
         kept_logits = model.kept_logits if isinstance(model, TaughtModel) else None
         make = partial(training_pipeline, views, self.epochs, self._batch_size, self.num_views, arrange, kept_logits)
+        make = partial(make, first_epoch=first_epoch)
         if not tf.distribute.has_strategy():
             return make()
         return shared_batches(tf.distribute.get_strategy(), lambda shares: make(shares=shares))

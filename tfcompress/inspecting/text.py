@@ -74,7 +74,7 @@ def reasons(title: str, named: Iterable[tuple[str, Support]]) -> list[str]:
     """
     groups: dict[tuple[str, str], list[str]] = {}
     for name, support in named:
-        if support.status in (NO, PARTLY) and support.reason:
+        if support.status in (NO, PARTLY, WRONG) and support.reason:
             groups.setdefault((support.status, support.reason), []).append(name)
     return [f"{title} {status}: {reason} ({names_text(names)})" for (status, reason), names in groups.items()]
 

@@ -80,6 +80,8 @@ class Gpu:
     num_delegated_ops: int | None = None
     largest_difference: float | None = None  # from the CPU's outputs on random inputs
     refusals: tuple[Mapping[str, str], ...] = ()  # {"op", "reason"}
+    # Of a file that it computes wrongly: {"number", "op", "tensor", "layer", "sqnr_db", "before_db"}; None if not asked
+    first_wrong: Mapping[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +101,7 @@ class KerasFile:
     quantize_aware: Support  # QuantizeAware, which goes layer by layer
     stays_in_float: Mapping[str, str]  # by layer the reason, when QuantizeAware takes the model
     gpu: Gpu
+    hints: tuple[str, ...] = ()  # of the table of operations
     kind: Literal["keras"] = "keras"
     format: int = FORMAT
 
@@ -157,7 +160,9 @@ class TfliteFile:
     operators: tuple[OperatorRow, ...]
     tensors: tuple[TensorRow, ...]
     totals: Mapping[str, Any]
+    notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # by TFLite's metadata; {} where there is none
     gpu: Gpu = Gpu(NOT_ASKED, GPU_NOT_ASKED.reason)
+    hints: tuple[str, ...] = ()  # of the table of operations
     kind: Literal["tflite"] = "tflite"
     format: int = FORMAT
 

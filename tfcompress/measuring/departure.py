@@ -52,7 +52,7 @@ def first_departure(
       None where no layer can be named.
     """
     layers = {_plain(layer.name): layer for layer in model.layers if _gives_one_tensor(layer)}
-    run = FileRun(content, keeps_all=True)
+    run = FileRun(content, keeps_all=True, forgets=True)
     found: dict[str, tuple[str, int]] = {}
     ends = in_order(run.output_indices(), [spec.name for spec in output_specs(model)])
     makers = [_plain(tensor.node.layer.name) for tensor in model.outputs]

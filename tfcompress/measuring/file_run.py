@@ -22,13 +22,21 @@ class FileRun:
     Args:
       content: of the file.
       keeps_all: whether what operations give on the way can be read, too. Defaults to False.
-      forgets: whether each example starts from states of zero. Defaults to True.
+      forgets: whether variables are reset before each example, as few apps do. Defaults to False.
+      states: names of inputs, each with the output that it is given of the example before; zeros of the first. They are
+        neither among `inputs` nor `outputs`. Defaults to none.
 
     Raises:
       ValueError, RuntimeError: the file does not load.
     """
 
-    def __init__(self, content: bytes, keeps_all: bool = False, forgets: bool = True) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        keeps_all: bool = False,
+        forgets: bool = False,
+        states: Sequence[tuple[str, str]] = (),
+    ) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         self._interpreter = Interpreter(
@@ -36,13 +44,21 @@ class FileRun:
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             experimental_preserve_all_tensors=keeps_all,
         )
-        self._inputs, self._outputs = named_tensors(self._interpreter)
+        inputs, outputs = named_tensors(self._interpreter)
+        self._states = [(inputs[given], outputs[made]) for given, made in states]
+        self._inputs = {name: details for name, details in inputs.items() if name not in dict(states)}
+        self._outputs = {name: each for name, each in outputs.items() if name not in {made for _, made in states}}
         self._fresh, self._forgets = True, forgets
 
     @property
     def inputs(self) -> dict[str, TensorType]:
         """The inputs by name."""
         return {name: TensorType.of(details, name) for name, details in self._inputs.items()}
+
+    @property
+    def output_types(self) -> dict[str, TensorType]:
+        """The outputs by name."""
+        return {name: TensorType.of(details, name) for name, details in self._outputs.items()}
 
     def output_indices(self) -> dict[str, int]:
         """The numbers of the tensors that are the outputs, by name."""
@@ -81,6 +97,8 @@ class FileRun:
         return [(op, names[index], index) for op, index in firsts if index in names]
 
     def _runs(self, examples: Mapping[str, np.ndarray]) -> Iterator[None]:
+        import numpy as np
+
         given = in_order(examples, list(self._inputs))
         kinds = self.inputs
         for name, details in self._inputs.items():
@@ -91,6 +109,7 @@ class FileRun:
         if self._fresh:
             self._interpreter.allocate_tensors()
             self._fresh = False
+        kept = [quantize(np.zeros(state["shape"], "float32"), TensorType.of(state)) for state, _ in self._states]
         for number in range(len(next(iter(given.values())))):
             if self._forgets:
                 self._interpreter.reset_all_variables()
@@ -99,8 +118,18 @@ class FileRun:
                 untouched = example.dtype == kind.dtype and not kind.scale
                 encoded = example if untouched else quantize(example, kind)
                 self._interpreter.set_tensor(self._inputs[name]["index"], encoded)
+            for (state, _), values in zip(self._states, kept, strict=True):
+                self._interpreter.set_tensor(state["index"], values)
             self._interpreter.invoke()
             yield
+            kept = [self._handed_on(state, made) for state, made in self._states]
+
+    def _handed_on(self, given: Mapping[str, Any], made: Mapping[str, Any]) -> np.ndarray:
+        """What an output gave, as an input takes it: the two may have other scales."""
+        values: np.ndarray = self._interpreter.get_tensor(made["index"])
+        if given["quantization"] == made["quantization"]:
+            return values
+        return quantize(dequantize(values, TensorType.of(made)), TensorType.of(given))
 
     def _read(self, details: Mapping[str, Any]) -> np.ndarray:
         values = self._interpreter.get_tensor(details["index"])

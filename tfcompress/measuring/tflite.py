@@ -99,9 +99,13 @@ def look_into(path: Path, look: Callable[[Any], Seen]) -> Seen:
     Raises:
       UnreadableFile: when the file is no .tflite, or unpacking or `look` stumbles over what it holds.
     """
+    return look_at(path.read_bytes(), str(path), look)
+
+
+def look_at(data: bytes, path: str, look: Callable[[Any], Seen]) -> Seen:
+    """The same for a file's content, which messages call `path`."""
     from ai_edge_litert import schema_py_generated as schema
 
-    data = path.read_bytes()
     if data[4:8] != IDENTIFIER:
         raise UnreadableFile(f"{path} is not a .tflite file: its identifier is {data[4:8]!r}, not {IDENTIFIER!r}.")
     try:
@@ -132,10 +136,10 @@ def _all_contents(model: Any) -> Contents:
         ops += part.ops
         kernels += part.kernels
         seen |= buffers
-    return Contents(tuple(ops), tuple(kernels), *_positions(model))
+    return Contents(tuple(ops), tuple(kernels), *positions(model))
 
 
-def _positions(model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def positions(model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of inputs and outputs in the order of their positions: the signature's, else those of the tensors."""
     graph = model.subgraphs[0]
     signatures = [each for each in model.signatureDefs or () if each.subgraphIndex == 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.disk import output_errors
@@ -16,6 +17,7 @@ from ..measuring.evaluation import kept_predictions
 from ..measuring.kernel_match import LEAST_COSINE, match_kernels
 from ..measuring.measure import kernels
 from ..measuring.promises import judge_file
+from .folder.seals import digests
 from .records import KERNELS, FileRecord, StageRecord, findings_from_json, to_json
 from .stage import RunContext
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 def make_file(context: RunContext, stage: StageRecord, exporter: Exporter) -> FileRecord:
     """Exports a finished stage's model and checks the file. Raises `ConversionFailed`."""
     base = f"{context.name}-{stage.name}-{exporter.mode}"
-    key = stage.key and _key(context, f"export {stage.name} {exporter.mode}", [stage.key, exporter])
+    key = stage.key and _key(context, f"export {stage.name} {exporter.mode}", [stage.key, stage.model, exporter])
     saved = context.store.read_json(f"checks/{base}.json") or {}
     artifact, remarks = _artifact(context, stage, exporter, f"tflite/{base}.tflite", key, saved)
     contents = tflite.read(artifact.path)
@@ -45,13 +47,34 @@ def make_file(context: RunContext, stage: StageRecord, exporter: Exporter) -> Fi
         remarks=tuple(dict.fromkeys((*remarks, *_moved(contents, artifact)))),
         inputs=artifact.inputs,
         outputs=artifact.outputs,
+        needs_reset=artifact.needs_reset,
+        states=artifact.states,
     )
     known = findings_from_json(saved) if same_file else {}
-    findings = _check(context, stage, artifact, base, known)
-    findings[KERNELS] = known.get(KERNELS) or kernels_finding(contents, kernels(context.model(stage.name)))
-    record = dataclasses.replace(record, findings=findings)
+    arrays = _whole_arrays(context, saved, base) if same_file else {}
+    if saved.get("arrays") and not arrays:
+        known = {}  # what the other checks were compared with is gone
+    record = dataclasses.replace(record, arrays=arrays)
+    for further in _checked(context, stage, artifact, record, known):
+        record = further
+        so_far = dataclasses.replace(record, findings={**known, **record.findings})
+        context.store.write_json(f"checks/{base}.json", to_json(so_far))  # around each check: a kill loses one
+    found = known.get(KERNELS) or kernels_finding(contents, kernels(context.model(stage.name)))
+    record = dataclasses.replace(record, findings={**record.findings, KERNELS: found})
     context.store.write_json(f"checks/{base}.json", to_json(record))
     return record
+
+
+def _whole_arrays(context: RunContext, saved: Mapping[str, Any], base: str) -> dict[str, str]:
+    """The first check's outputs as they were noted; none where they are not what was written."""
+    noted = saved.get("arrays")
+    if not isinstance(noted, dict) or not noted:
+        return {}
+    wrong = context.store.not_as_written(f"checks/{base}", noted)
+    if wrong:
+        context.progress.say(f"checks/{base}/{wrong[0]} is damaged or missing: the file is checked again")
+        return {}
+    return dict(noted)
 
 
 def _moved(contents: tflite.Contents, artifact: Artifact) -> Iterator[str]:
@@ -76,10 +99,15 @@ def _artifact(
 ) -> tuple[Artifact, tuple[str, ...]]:
     """The file, and what was remarked while it was written."""
     target = context.store.root / path
-    if key is not None and saved.get("key") == key and target.exists() and tflite.digest(target) == saved["sha256"]:
+    if key is not None and saved.get("key") == key and context.store.digest(path) == saved["sha256"]:
         specs = tuple(OutputSpec(each["name"], tuple(each["shape"]), each["activation"]) for each in saved["outputs"])
         sizes = (saved["raw_bytes"], saved["zipped_bytes"], saved["sha256"])
-        return Artifact(target, exporter.mode, *sizes, tuple(saved["inputs"]), specs), tuple(saved["remarks"])
+        states = tuple((given, made) for given, made in saved.get("states", ()))
+        found = Artifact(
+            target, exporter.mode, *sizes, tuple(saved["inputs"]), specs, bool(saved.get("needs_reset")), states
+        )
+        return found, tuple(saved["remarks"])
+    context.store.retire(f"checks/{target.stem}.json")  # says of the file what will not be so any more
     context.store.retire(path)
     label = f"export {stage.name} {exporter.mode}"
     listening = collecting(lambda said: context.progress.say(f"{label}: {said}"))
@@ -88,23 +116,32 @@ def _artifact(
         return exporter.convert(context.model(stage.name), context.recipe.data, target), tuple(remarks)
 
 
-def _check(
-    context: RunContext, stage: StageRecord, artifact: Artifact, base: str, known: Mapping[str, Finding]
-) -> dict[str, Finding]:
-    """The findings of all checks, by a name for the check and its settings; those in `known` are not made again."""
+def _checked(
+    context: RunContext, stage: StageRecord, artifact: Artifact, record: FileRecord, known: Mapping[str, Finding]
+) -> Iterator[FileRecord]:
+    """The record with the findings of the first check, of the first two, and so on, those in `known` not made again.
+
+    Findings stand under a name for the check and its settings.
+    """
     against = {"keras": context.outputs(stage.name)}
-    findings = {}
+    yield record
     for position, check in enumerate(context.recipe.checks):
         label = f"check {stage.name} {artifact.mode} on {check.name}"
-        key = _key(context, label, [check, context.task, stage.key]) if stage.key else None
+        parts = [check, context.task, stage.key, stage.model]
+        key = _key(context, label, parts) if stage.key else None
         finding = known.get(key) if key else None
         if finding is None or finding.status == "not run":
+            if position == 0 and record.arrays:
+                record = dataclasses.replace(record, arrays={})
+                yield record
             with context.progress.task(label, None):
                 finding = check.run(artifact, context.recipe.data, against, context.task)
-        findings[key or f"{check.name} {position}"] = finding
+        record = dataclasses.replace(record, findings={**record.findings, key or f"{check.name} {position}": finding})
         if position == 0:  # the CPU that the other checks are compared with
-            against |= _first_outputs(context, stage, finding, f"checks/{base}")
-    return findings
+            outputs, arrays = _first_outputs(context, stage, finding, record)
+            against |= outputs
+            record = dataclasses.replace(record, arrays=arrays)
+        yield record
 
 
 def kernels_finding(contents: tflite.Contents, ours: Mapping[str, np.ndarray]) -> Finding:
@@ -121,15 +158,23 @@ def kernels_finding(contents: tflite.Contents, ours: Mapping[str, np.ndarray]) -
     return Finding(KERNELS, "pass", device=f"file, {len(found)} kernels")
 
 
-def _first_outputs(context: RunContext, stage: StageRecord, finding: Finding, folder: str) -> dict[str, Any]:
-    """Outputs of the first check under the name "cpu": kept beside the findings, for a later run's other checks."""
+def _first_outputs(
+    context: RunContext, stage: StageRecord, finding: Finding, record: FileRecord
+) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """Outputs of the first check under the name "cpu", and the SHA-256 of their files.
+
+    They are kept beside the findings, for a later run's other checks.
+    """
     import numpy as np
 
+    folder = f"checks/{Path(record.path).stem}"
     if finding.outputs is not None:
         with context.store.writing(folder) as partial:
             partial.mkdir()
             for number, values in enumerate(finding.outputs.values()):
                 np.save(partial / f"{number}.npy", values)
-        return {"cpu": finding.outputs}
-    kept = context.store.root / folder
-    return {"cpu": kept_predictions(kept, stage.outputs)} if finding.status == "pass" and kept.exists() else {}
+            arrays = digests(partial)
+        return {"cpu": finding.outputs}, arrays
+    if not record.arrays or finding.status != "pass":
+        return {}, record.arrays
+    return {"cpu": kept_predictions(context.store.root / folder, stage.outputs)}, record.arrays

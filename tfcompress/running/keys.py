@@ -53,6 +53,24 @@ def stage_keys(recipe: Recipe, starts: Sequence[str | None]) -> dict[str, StageK
     return keys
 
 
+def request_key(recipe: Recipe, keys: Mapping[str, StageKey], name: str) -> str | None:
+    """A name for everything that a run is asked for; None where a part of it is never reused.
+
+    Args:
+      recipe: what to do.
+      keys: of its stages.
+      name: of the recipe, with which the files' names begin.
+    """
+    if any(key.name is None for key in keys.values()):
+        return None
+    stages = {stage: key.name for stage, key in keys.items()}
+    asked = (recipe.task or recipe.data.task, recipe.checks, {stage: files for stage, files in recipe.exports.items()})
+    try:
+        return fingerprint([name, stages, *asked])
+    except NoIdentity:
+        return None
+
+
 def _key(own: Mapping[str, Any], earlier: Mapping[str, StageKey], contents: Contents) -> StageKey:
     for name, key in earlier.items():
         if key.name is None:

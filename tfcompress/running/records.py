@@ -11,6 +11,7 @@ from ..core.types import Agreement, Finding, Latency, Promise, Refusal
 from ..measuring.measure import Measurement
 from ..measuring.promises import Verdict
 
+MODEL = "model.keras"  # a stage's model, in its folder
 KERNELS = "kernels"  # the check that compares a file's with the model's: it runs nothing
 
 
@@ -37,6 +38,14 @@ class StageRecord:
     outputs: tuple[str, ...] = ()  # the names of the model's outputs
     made_from: Mapping[str, str] = dataclasses.field(default_factory=dict)  # the keys of the parts of `key`
     task: str | None = None  # the key of what `metrics` are of; None for one that nobody can compare
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)  # SHA-256 of all others in the stage's folder
+    models: Mapping[str, str] = dataclasses.field(default_factory=dict)  # likewise, of the models that it was made from
+    num_cores: int = 0  # on which it was made: with another number sums have another order
+
+    @property
+    def model(self) -> str:
+        """The SHA-256 of the model's file."""
+        return self.files.get(MODEL, "")
 
     @property
     def headline(self) -> str:
@@ -62,6 +71,9 @@ class FileRecord:
     remarks: tuple[str, ...] = ()  # what was said while it was written, a sentence each
     inputs: tuple[str, ...] = ()  # the Keras model's names for them, in its order
     outputs: tuple[OutputSpec, ...] = ()
+    arrays: Mapping[str, str] = dataclasses.field(default_factory=dict)  # SHA-256 of the first check's kept outputs
+    needs_reset: bool = False  # whether an app must reset its variables before each call
+    states: tuple[tuple[str, str], ...] = ()  # inputs that take what outputs gave in the call before, in pairs by name
 
     @property
     def variant(self) -> str:
@@ -88,6 +100,24 @@ def stage_from_json(value: Any) -> StageRecord | None:
         return None
 
 
+def file_from_json(value: Any) -> FileRecord | None:
+    """The inverse of `to_json` for a file; None for what it did not write."""
+    try:
+        return FileRecord(
+            **{
+                **value,
+                "verdicts": tuple(Verdict(**item) for item in value["verdicts"]),
+                "findings": {name: _finding(item) for name, item in value["findings"].items()},
+                "remarks": tuple(value["remarks"]),
+                "inputs": tuple(value["inputs"]),
+                "states": tuple((given, made) for given, made in value["states"]),
+                "outputs": tuple(OutputSpec(**{**item, "shape": tuple(item["shape"])}) for item in value["outputs"]),
+            }
+        )
+    except (AttributeError, KeyError, TypeError):
+        return None
+
+
 def findings_from_json(value: Any) -> dict[str, Finding]:
     """The inverse of `to_json` for the findings of a file; empty for what it did not write."""
     try:
@@ -109,7 +139,7 @@ def _stage(value: Mapping[str, Any]) -> StageRecord:
             "metric_kinds": tuple(MetricKind(**item) for item in value["metric_kinds"]),
             "outputs": tuple(value["outputs"]),
             "made_from": value["made_from"],
-            "task": value["task"],
+            **{name: value[name] for name in ("task", "files", "models", "num_cores")},
         }
     )
 

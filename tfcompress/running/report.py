@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..core.tasks.task import MetricKind, drop_allowed
 from ..core.types import CHANNELS, CLUSTERS, LEVELS, Agreement, Finding
-from .records import FileRecord, StageRecord, to_json
+from .contents import write_manifest
+from .records import FileRecord, StageRecord, file_from_json, stage_from_json, to_json
 from .store import Store
 
 SIZES = ("raw bytes", "zipped bytes", "parameters", "MACs", "sparsity")
@@ -31,6 +31,8 @@ class Report:
     stages: tuple[StageRecord, ...]
     files: tuple[FileRecord, ...]
     max_drop: float | str | None = None  # of the headline metric, of a file against the first stage
+    request: str | None = None  # a name for everything that was asked for
+    data_key: str | None = None  # a name for what the data was
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -57,19 +59,42 @@ class Report:
         ]
         return (*broken, *failed, *self._dropped())
 
+    def _headline_metrics(self) -> Iterator[tuple[FileRecord, float]]:
+        """The headline metric of each file: as the first check ran it, else that of its Keras model."""
+        name, stages = _kinds(self)[0].name, {stage.name: stage for stage in self.stages}
+        for file in self.files:
+            seen = _first(file)
+            found = (seen.metrics if seen else stages[file.stage].metrics).get(name)
+            if found is not None:
+                yield file, found
+
     def _dropped(self) -> Iterator[str]:
         if self.max_drop is None:
             return
-        kind, stages = self.stages[0].metric_kinds[0], {stage.name: stage for stage in self.stages}
+        kind = _kinds(self)[0]
         before = self.stages[0].metrics[kind.name]
-        for file in self.files:
-            seen = next(iter(file.findings.values()), None)
-            found = (seen.metrics if seen else stages[file.stage].metrics).get(kind.name)
-            if found is not None and kind.drop(before, found) > drop_allowed(self.max_drop, before):
+        for file, found in self._headline_metrics():
+            if kind.drop(before, found) > drop_allowed(self.max_drop, before):
                 yield (
                     f"{file.path}: {kind.name} {kind.text(found)} is further from {self.stages[0].name}'s "
                     f"{kind.text(before)} than max_drop={self.max_drop} allows"
                 )
+
+    @property
+    def without_limit(self) -> str:
+        """What the verdict does not look at: how much of the headline metric is lost, where no max_drop says so."""
+        if self.max_drop is not None or not self.stages:
+            return ""
+        kind = _kinds(self)[0]
+        before = self.stages[0].metrics[kind.name]
+        worst = max(self._headline_metrics(), key=lambda each: kind.drop(before, each[1]), default=None)
+        if worst is None or kind.drop(before, worst[1]) <= 0:
+            return ""
+        file, found = worst
+        return (
+            f"Without a limit: {kind.name}, of which {file.variant} has {kind.text(found)} and {self.stages[0].name} "
+            f"{kind.text(before)}; the verdict looks at it when max_drop is set."
+        )
 
     @property
     def not_judged(self) -> tuple[str, ...]:
@@ -84,7 +109,10 @@ class Report:
     @property
     def _notes(self) -> tuple[str, ...]:
         """What is said under the table: what was gained, the verdict, and its reasons."""
-        return (*filter(None, (headline(self), f"Verdict: {self.verdict}")), *self.failures, *self.not_judged)
+        return (
+            *filter(None, (headline(self), self.without_limit, f"Verdict: {self.verdict}")),
+            *(*self.failures, *self.not_judged),
+        )
 
     def __str__(self) -> str:
         lines = [headings(self), *rows(self)]
@@ -108,10 +136,29 @@ def headings(report: Report) -> tuple[str, ...]:
 
 
 def write(report: Report, store: Store) -> None:
-    """Writes report.json and report.md into the run folder."""
+    """Writes report.json and report.md into the run folder, and its manifest, which makes it a finished one."""
     value = {"verdict": report.verdict, "failures": list(report.failures), **to_json(report)}
-    store.write_text("report.json", json.dumps(value, indent=2) + "\n")
+    store.write_json("report.json", value)
     store.write_text("report.md", to_markdown(report))
+    about = {
+        **{"recipe": report.recipe, "command": report.command, "settings": report.settings},
+        **{"versions": report.versions, "machine": report.machine, "verdict": report.verdict},
+    }
+    data = {"title": report.data, "key": report.data_key}
+    write_manifest(store, report.stages, report.files, (report.request, data, about, report.seconds))
+
+
+def report_from_json(value: Any) -> Report | None:
+    """The report that was written as `value`; None for what `write` did not write."""
+    try:
+        fields = {field.name: value[field.name] for field in dataclasses.fields(Report)}
+    except (KeyError, TypeError):
+        return None
+    stages = tuple(map(stage_from_json, fields["stages"]))
+    files = tuple(map(file_from_json, fields["files"]))
+    if None in stages or None in files:
+        return None
+    return Report(**{**fields, "stages": stages, "files": files})
 
 
 def rows(report: Report) -> list[tuple[str, ...]]:
@@ -147,7 +194,11 @@ def _first(file: FileRecord) -> Finding | None:
 
 def _cpu_cell(findings: Iterable[Finding]) -> str:
     on_cpu = [finding for finding in findings if finding.check.startswith("cpu")]
-    bad = [f"{finding.check.removeprefix('cpu-')} {finding.status}" for finding in on_cpu if finding.status != "pass"]
+    bad = [
+        f"{finding.check.removeprefix('cpu-')} {'refused' if finding.refusals else finding.status}"
+        for finding in on_cpu
+        if finding.status != "pass"
+    ]
     return ", ".join(bad) or (f"pass ({len(on_cpu)} of {len(on_cpu)})" if on_cpu else "not run")
 
 
@@ -189,6 +240,7 @@ def to_markdown(report: Report) -> str:
         report.title,
         markdown_table(headings(report), rows(report)),
         headline(report),
+        report.without_limit,
         _legend(report),
         *_reasons("## Why the verdict is fail", report.failures),
         *_reasons("## What could not be judged", report.not_judged),
@@ -198,7 +250,8 @@ def to_markdown(report: Report) -> str:
         markdown_table(("setting", "value"), [(name, str(value)) for name, value in report.settings.items()]),
         "## Versions and machine",
         markdown_table(("what", "value"), [(k, str(v)) for k, v in {**report.versions, **report.machine}.items()]),
-        f"Made by `{report.command}` in {report.seconds:.0f} s.",
+        f"Made by `{report.command}` in {report.seconds:.0f} s. The same command gives the same bits with these "
+        "versions on such a processor with as many cores.",
         "## Training",
         markdown_table(
             ("stage", "from", "technique", "steps", "seconds"), [_training(stage) for stage in report.stages]

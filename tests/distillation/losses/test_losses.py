@@ -255,8 +255,8 @@ def test_the_mean_of_several_teachers_teaches():
 
 def test_a_students_earlier_self_and_a_smaller_model_may_teach():
     keras.utils.set_random_seed(0)
-    data = tfc.Digits(num_examples=512)
-    fit = tfc.KerasFit(data, epochs=12, batch_size=32)
+    data = tfc.Digits(num_examples=256)
+    fit = tfc.KerasFit(data, epochs=12, batch_size=16)
     nets = {width: tfc.simple_cnn((8, 8, 1), width=width, hidden_units=16) for width in (4, 8)}
     small = tfc.Train().apply(nets[4], fit)
     large = tfc.Train().apply(nets[8], tfc.distilled(fit, small, student_loss_weight=0.5))  # reversed

@@ -165,7 +165,9 @@ def test_activations_that_are_built_in(activation, expected):
     assert activated(np.array([-3, 0.5, 9]), activation).tolist() == expected
 
 
-@pytest.mark.parametrize("recurrent", [L.LSTM, L.GRU, L.SimpleRNN])
+@pytest.mark.parametrize(
+    "recurrent", [L.LSTM, *(pytest.param(each, marks=pytest.mark.slow) for each in (L.GRU, L.SimpleRNN))]
+)
 def test_layers_behind_a_recurrent_one_are_compared(recurrent, tmp_path):
     set_seed(0)
     model = keras.Sequential([keras.Input((6, 4)), recurrent(5, name="memory"), L.Dense(3, name="logits")])

@@ -61,6 +61,30 @@ def test_a_file_that_the_delegate_computes_wrongly_is_told_so(a_driver):
     assert (gpu.status, "strided 1x1" in gpu.fix) == ("wrong", True)
 
 
+@pytest.mark.slow
+def test_the_first_operation_that_it_computes_wrongly_is_named(a_driver):
+    if not RESNET8.exists():
+        pytest.skip(f"{RESNET8} is not there")
+    file = read_tflite(RESNET8)
+    gpu = ask_gpu(RESNET8, file, "the file", against_cpu=True)
+    assert (gpu.status, gpu.first_wrong["op"], gpu.first_wrong["number"]) == ("wrong", "CONV_2D", 6)
+    assert "model/conv2d_5/Conv2D" in gpu.first_wrong["tensor"]  # the first of its strided shortcuts
+    assert gpu.first_wrong["sqnr_db"] < 20 < gpu.first_wrong["before_db"]
+    support = operator_support(gpu, [row.op for row in file.operators])
+    assert [each.status for each in support[:8]] == [*["yes"] * 6, "wrong", "unknown"]
+
+
+def test_around_an_operation_that_is_wrong_the_others_are_told_apart():
+    first = {"number": 1, "op": "CONV_2D", "sqnr_db": -4.3}
+    gpu = Gpu("wrong", "its outputs differ", first_wrong=first)
+    support = operator_support(gpu, ["PAD", "CONV_2D", "ADD"])
+    assert [each.status for each in support] == ["yes", "wrong", "unknown"]
+    assert (support[1].reason, support[2].reason) == (
+        "CONV_2D: -4.3 dB from the CPU's",
+        "it is behind operation 1, which is wrong",
+    )
+
+
 @pytest.mark.parametrize("answer", ["not asked", "not run"])
 def test_what_was_not_run_is_never_an_answer(answer):
     assert operator_support(Gpu(answer, "why"), ["ADD"])[0].status == answer

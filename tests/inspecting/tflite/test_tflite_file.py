@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.inspecting.tflite.metadata import printable
+from tfcompress.export.with_metadata import notes_of
+from tfcompress.inspecting.tflite.metadata import notes_lines, printable
+from tfcompress.inspecting.tflite.reading import read_tflite
 from tfcompress.inspecting.tflite.tflite_file import look_at
 from tfcompress.measuring.measure import kernels, measure
+from tfcompress.measuring.notes.in_file import FileNotes, with_notes
 from tfcompress.measuring.tflite import UnreadableFile
 
 MODES = ("float32", "float16", "dynamic_range", "int8", "aware")
@@ -75,6 +78,23 @@ def test_metadata_and_signatures(seen):
     assert [entry["key"] for entry in file.signatures] == ["serving_default"]
     runtime = next(entry for entry in file.metadata if entry["name"] == "min_runtime_version")
     assert runtime["text"].count(".") == 2
+
+
+def test_what_a_file_says_of_itself_is_told(files, digits, tmp_path):
+    about = FileNotes("d", "a CNN", "0.1.0", "digits", "ab" * 32, notes_of(digits))
+    path = tmp_path / "noted.tflite"
+    content = with_notes(files["int8"].read_bytes(), about)
+    path.write_bytes(content)
+    notes = read_tflite(path).notes
+    assert (notes["recipe"], notes["inputs"]["image"]["scaling"]) == ("digits", [[0.0], [16.0]])
+    assert notes_lines(notes)[0] == "says: a CNN, by tfcompress 0.1.0, recipe digits (abababababab)"
+    assert notes_lines(notes)[1].endswith("as (x - 0) / 16")
+    assert look_at(files["int8"]).notes == {} and notes_lines({}) == []
+    place = content.index(b"M001")
+    path.write_bytes(content[:place] + b"X001" + content[place + 4 :])
+    damaged = look_at(path)
+    assert list(damaged.notes) == ["damaged"] and damaged.operators
+    assert notes_lines(damaged.notes)[0].startswith("metadata damaged: ")
 
 
 def test_a_channels_zero_point_is_its_own(files, tmp_path):

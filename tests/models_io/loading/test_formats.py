@@ -1,7 +1,13 @@
 """Files of every kind, sound and damaged."""
 
+import contextlib
+import os
+import re
+import subprocess
 import sys
+import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,3 +142,73 @@ def test_data_outside_of_an_h5_file_is_refused(small, tmp_path, message):
     with h5py.File(tmp_path / "model.h5", "a") as file:
         file["elsewhere"] = h5py.ExternalLink("/etc/other.h5", "/secret")
     assert "outside of itself" in message(UnreadableModel, lambda: tfc.load_model(tmp_path / "model.h5"))
+
+
+def test_an_h5_dataset_that_declares_more_than_the_file_holds_is_refused(small, tmp_path, message):
+    import h5py
+
+    small.save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "a") as file:
+        file.create_dataset("huge", shape=(2**40,), dtype="float32", chunks=(1 << 20,))
+    begin = time.monotonic()
+    said = message(UnreadableModel, lambda: tfc.load_model(tmp_path / "model.h5"))
+    assert "declares with /huge far more weights than its" in said
+    assert time.monotonic() - begin < 10
+
+
+def with_config(small, path, change):
+    """A .keras file with another config.json."""
+    small.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["config.json"] = change(members["config.json"].decode())
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda text: re.sub(r'"units": \d+', '"units": 400000000', text),
+            "declares a layer with units 400000000",
+        ),
+        (lambda text: text + " " * (24 << 20), "has a config.json that would unpack to 2517"),
+        (lambda text: "null", "whose config.json is null"),
+    ],
+)
+def test_a_configuration_that_the_file_does_not_hold_is_refused(small, tmp_path, message, change, words):
+    path = with_config(small, tmp_path / "model.keras", change)
+    assert words in message((UnreadableModel, tfc.UnsupportedModel), lambda: tfc.load_model(path))
+
+
+def test_a_folder_that_is_no_model_is_refused_at_once(message):
+    assert "without saved_model.pb" in message(UnreadableModel, lambda: tfc.load_model("/"))
+
+
+def test_a_reader_goes_with_its_parent(tmp_path):
+    """The reader waits for a pipe that nobody writes to; its parent is killed."""
+    os.mkfifo(tmp_path / "model.keras")
+    code = (
+        "import subprocess, sys\nfrom tfcompress.backend.search_path import PACKAGE_PARENT\n"
+        "child = subprocess.Popen([sys.executable, '-m', 'tfcompress.models_io.loading.probe', sys.argv[1]],"
+        " cwd=PACKAGE_PARENT)\nprint(child.pid, flush=True)\nchild.wait()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "model.keras")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+        pid = int(parent.stdout.readline())
+        status = Path(f"/proc/{pid}/status")
+        deadline = time.monotonic() + 30
+        writer = None
+        while writer is None:  # until the reader opens the pipe
+            assert time.monotonic() < deadline
+            with contextlib.suppress(OSError):
+                writer = os.open(tmp_path / "model.keras", os.O_WRONLY | os.O_NONBLOCK)
+            time.sleep(0.05)
+        parent.kill()
+        while status.exists() and "Z (zombie)" not in status.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.close(writer)

@@ -53,6 +53,7 @@ def test_the_bytes_of_a_real_int8_file_are_reached_and_not_by_far(data, tmp_path
     assert 0.8 * target.max_bytes < found <= target.max_bytes
 
 
+@pytest.mark.slow
 def test_the_latency_of_a_real_file_falls(data, tmp_path, monkeypatch):
     """Tolerant, as others may work on this machine: a tenth of each width is left when all goes that may."""
     monkeypatch.delenv(HURRIED)

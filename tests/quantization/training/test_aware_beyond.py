@@ -120,6 +120,20 @@ def trained():
     return get
 
 
+@pytest.fixture(scope="module")
+def made(trained):
+    """Quantization-aware models by name, each made once, with what they were made of and their data."""
+    found = {}
+
+    def get(name):
+        if name not in found:
+            model, data = trained(name)
+            found[name] = made_aware(model, data), model, data
+        return found[name]
+
+    return get
+
+
 def answers(model, data):
     return model.predict(data.test.inputs, verbose=0)
 
@@ -143,10 +157,9 @@ IN_FLOAT = {"conv1d": set(), "transformer": set(), "lstm": STATE, "gru": {*STATE
 
 
 @pytest.mark.parametrize("name", [*CASES, pytest.param("gru", marks=pytest.mark.slow)])
-def test_the_int8_file_loads_and_agrees_with_the_fake_quantized_model(name, trained, tmp_path):
-    model, data = trained(name)
+def test_the_int8_file_loads_and_agrees_with_the_fake_quantized_model(name, made, tmp_path):
+    aware, model, data = made(name)
     assert gaps(model) == {}
-    aware = made_aware(model, data)
     outputs = answers(aware, data)
     assert (outputs.argmax(-1) == data.test.targets).mean() >= 0.9
     artifact = tfc.Int8().convert(aware, data, tmp_path / "model.tflite")
@@ -167,9 +180,8 @@ def test_the_int8_file_loads_and_agrees_with_the_fake_quantized_model(name, trai
     np.testing.assert_array_equal(answers(again, data), outputs)
 
 
-def test_batch_normalization_is_folded_into_conv1d(trained, tmp_path):
-    model, data = trained("conv1d")
-    aware = made_aware(model, data)
+def test_batch_normalization_is_folded_into_conv1d(made, tmp_path):
+    aware, _, data = made("conv1d")
     ops = tflite.read(tfc.Int8().convert(aware, data, tmp_path / "model.tflite").path).ops
     assert not {"MUL", "ADD", "SUB", "RELU"} & set(ops)
     assert (ops.count("CONV_2D"), ops.count("DEPTHWISE_CONV_2D")) == (2, 1)
@@ -248,10 +260,9 @@ def clustered(kernel):
     return (np.sign(kernel) * thirds * step).astype("float32")
 
 
-@pytest.mark.parametrize("name", ["lstm", pytest.param("transformer", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
-    "kinds", [*(pytest.param(kind, marks=pytest.mark.slow) for kind in ("zeros", "clusters")), "both"]
-)
+@pytest.mark.parametrize("name", ["lstm", "transformer"])
+@pytest.mark.parametrize("kinds", ["zeros", "clusters", "both"])
+@pytest.mark.slow
 def test_zeros_and_clusters_are_kept_alone_and_together_in_the_file(kinds, name, trained, tmp_path):
     model, data = trained(name)
     start = changed(model, halved) if kinds != "clusters" else model

@@ -7,7 +7,7 @@ import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
 from tfcompress.core.remarks import collecting
 from tfcompress.models_io.copying import load_model, save_model
-from tfcompress.quantization.training.full_precision import in_float32
+from tfcompress.models_io.full_precision import in_float32
 
 layers = keras.layers
 INPUTS = np.random.default_rng(0).uniform(0, 255, (16, 8, 8, 3)).astype("uint8")

@@ -31,7 +31,10 @@ def ops_in_float(model):
 @pytest.mark.parametrize(
     "body",
     [
-        [layers.SeparableConv1D(6, 3, activation="relu", padding="same", strides=2, name="separable")],
+        pytest.param(
+            [layers.SeparableConv1D(6, 3, activation="relu", padding="same", strides=2, name="separable")],
+            marks=pytest.mark.slow,
+        ),
         [layers.SeparableConv1D(6, 3, depth_multiplier=2, padding="causal", activation="tanh", name="separable")],
         [layers.SeparableConv1D(6, 3, use_bias=False, name="separable"), layers.BatchNormalization(), layers.ReLU()],
     ],

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import shutil
-import tempfile
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidValue
+from ..temporaries import temporary_folder
 from .nests import Nest, leaves, mapped
 from .source import Indices, Source, Stream, batches_of
 
@@ -36,7 +36,7 @@ class Spool:
     """
 
     def __init__(self, source: Source | Stream):
-        folder = Path(tempfile.mkdtemp(prefix="tfcompress-"))
+        folder = temporary_folder("examples")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         batches = batches_of(source, _batch_size(source))
         first = next(batches, None)

@@ -215,8 +215,13 @@ class Tolerance:
         expect(whole, self, "top_1_agreement", "must be in [0, 1]", "Use 0.9.")
 
     def least_sqnr_db(self, mode: str) -> float:
-        """The least ratio that a file of this mode may have."""
-        return self.sqnr_db.get(mode, self.sqnr_db.get("", 6.0))
+        """The least ratio that a file of this mode may have; "float32_fused" is a float32.
+
+        >>> Tolerance().least_sqnr_db("float32_fused")
+        40.0
+        """
+        known = [name for name in self.sqnr_db if name and f"{mode}_".startswith(f"{name}_")]
+        return self.sqnr_db[max(known, key=len)] if known else self.sqnr_db.get("", 6.0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,7 +53,7 @@ def _without(log_p: Any, is_target: Any) -> Any:
 
 
 def _expect_temperature(owner: Any) -> None:
-    expect(owner.temperature > 0, owner, "temperature", "must be above 0", "Use 4.0.")
+    expect(1e-3 <= owner.temperature <= 1e3, owner, "temperature", "must be above 0, from 0.001 to 1,000", "Use 4.0.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,14 +11,14 @@ import dataclasses
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...backend.child import last_words, run_limited
+from ...backend.child import die_with_parent, last_words, run_limited
 from ...backend.search_path import for_children
 from ...core.errors import UnreadableModel, UnsupportedModel
+from ...core.temporaries import in_temporary_folder
 from ...measuring import tflite
 from ...measuring.layer_map import layer_ops
 
@@ -85,12 +85,11 @@ def tensors_of(path: Path, inputs: np.ndarray, layers: Collection[str], num_kept
     """
     import numpy as np
 
-    with tempfile.TemporaryDirectory(prefix="tfcompress-") as name:
-        folder = Path(name)
+    with in_temporary_folder("run") as folder:
         job = {"model": str(path.resolve()), "layers": sorted(layers), "num_kept": num_kept}
         (folder / "job.json").write_text(json.dumps(job))
         np.save(folder / "inputs.npy", inputs)
-        command = [sys.executable, "-m", "tfcompress.inspecting.errors.file_tensors", name]
+        command = [sys.executable, "-m", "tfcompress.inspecting.errors.file_tensors", str(folder)]
         end = run_limited(command, TIME_LIMIT_S, folder, {"PYTHONPATH": for_children()})
         if end.death:
             raise UnreadableModel(f"{path} cannot be run: its process {end.death}. Export the file again.")
@@ -105,6 +104,7 @@ def tensors_of(path: Path, inputs: np.ndarray, layers: Collection[str], num_kept
 
 def main(folder: Path) -> None:
     """The child: the operations of the file as JSON, their kernels and outputs as arrays."""
+    die_with_parent()
     job = json.loads((folder / "job.json").read_text())
     try:
         seen = _look(Path(job["model"]), job["layers"], job["num_kept"], folder)

@@ -17,6 +17,7 @@ from ...measuring.measure import (
     plain_name,
     zero_share,
 )
+from ..hints import of_layers
 from ..values import NO, NOT_ASKED, YES, FakeQuantization, Gpu, KerasFile, KernelFacts, LayerRow, Support
 from .prunable import pruning_support
 from .quantizable import qat_support
@@ -51,6 +52,7 @@ def inspect_keras(model: Any, file: str, origin: str, raw_bytes: int, largest_di
         quantize_aware=layerwise,
         stays_in_float=left,
         gpu=Gpu(NOT_ASKED, "--gpu asks the delegate"),
+        hints=of_layers(rows),
     )
 
 

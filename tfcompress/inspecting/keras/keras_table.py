@@ -33,7 +33,7 @@ def print_keras(file: KerasFile, out: Console) -> None:
     print_table(out, _layer_columns(file.layers))
     if any(row.quantization for row in file.layers):
         print_table(out, _range_columns(file))
-    for line in (*_keras_totals(file), *_keras_reasons(file)):
+    for line in (*_keras_totals(file), *file.hints, *_keras_reasons(file)):
         print_wrapped(out, line)
 
 

@@ -14,7 +14,7 @@ from ...core.examples.source import Split
 from ...core.tasks.task import VALUES, BoundTask, Output, Tolerance
 from ...core.types import Artifact, Data, Finding
 from ...delegates import worker
-from ...delegates.gpu import GpuDelegate
+from ...delegates.gpu import GpuDelegate, first_wrong
 from ..values import NO, NOT_RUN, NOTHING_TO_DO, PARTLY, UNKNOWN, WRONG, YES, Gpu, Support, TensorRow, TfliteFile
 
 if TYPE_CHECKING:
@@ -61,13 +61,15 @@ def _random(tensor: TensorRow, seed: int) -> np.ndarray:
     return random.integers(0, 2, shape).astype(tensor.dtype)
 
 
-def ask_gpu(path: Path, file: TfliteFile, asked_of: str) -> Gpu:
+def ask_gpu(path: Path, file: TfliteFile, asked_of: str, against_cpu: bool = False, layers: Sequence[str] = ()) -> Gpu:
     """Gives a .tflite to the GPU delegate, in a child process, and compares with the CPU's built-in kernels.
 
     Args:
       path: the file.
       file: what is in it.
       asked_of: what it is, for the reader: "the file", or "a float32 export".
+      against_cpu: whether to look for the first operation that it computes otherwise than the CPU. Defaults to False.
+      layers: names of the Keras model's layers, by which that operation is called. Defaults to none: by its tensor.
 
     Returns:
       "yes" with the adapter's name, "no" with what is refused, or "not run" with the reason and the fix.
@@ -76,7 +78,9 @@ def ask_gpu(path: Path, file: TfliteFile, asked_of: str) -> Gpu:
         reason = f"the check knows files with one input and one output; this has {len(file.inputs)} and "
         return Gpu(NOT_RUN, f"{reason}{len(file.outputs)}", asked_of=asked_of)
     data = RandomInputs(file.tensor(file.inputs[0]))
-    artifact = Artifact(path.resolve(), asked_of, file.raw_bytes, file.zipped_bytes, file.sha256)
+    mode = "float32" if all(tensor.dtype not in _QUANTIZED for tensor in file.tensors) else "int8"
+    sizes = (file.raw_bytes, file.zipped_bytes, file.sha256)
+    artifact = Artifact(path.resolve(), mode, *sizes, layers=tuple(layers))
     job = worker.Job(str(artifact.path), "builtin", with_latency=False)
     on_cpu = worker.observe(job, data.test_on_disk, (), TIME_LIMIT_S)
     if on_cpu.outputs is None:
@@ -85,7 +89,15 @@ def ask_gpu(path: Path, file: TfliteFile, asked_of: str) -> Gpu:
     anything = Tolerance(sqnr_db={"": -math.inf}, top_1_agreement=0.0)  # the difference is looked at below
     task = BoundTask(tuple(Output(name, VALUES) for name in outputs), metrics=(), tolerance=anything)
     found = GpuDelegate(time_limit_s=TIME_LIMIT_S).run(artifact, data, {_CPU: outputs}, task)
-    return _doubted(_from_finding(found, asked_of), float(max(abs(values).max() for values in outputs.values())))
+    gpu = _doubted(_from_finding(found, asked_of), float(max(abs(values).max() for values in outputs.values())))
+    if not against_cpu or gpu.status not in (YES, WRONG):
+        return gpu
+    first = first_wrong(artifact, data, TIME_LIMIT_S)
+    if first is None:
+        return gpu
+    reason = f"{gpu.reason}; " if gpu.reason else ""
+    words = f"{reason}the first operation that departs from the CPU's is {first}"
+    return dataclasses.replace(gpu, status=WRONG, reason=words, first_wrong=dataclasses.asdict(first))
 
 
 def _doubted(gpu: Gpu, largest_output: float) -> Gpu:
@@ -124,7 +136,7 @@ def operator_support(gpu: Gpu, ops: Sequence[str]) -> list[Support]:
     ['yes', 'no', 'yes']
     """
     if gpu.status == WRONG:
-        return [Support(UNKNOWN, gpu.reason)] * len(ops)
+        return _around(gpu, len(ops))
     if gpu.status != NO:
         return [Support(gpu.status, "" if gpu.status == YES else gpu.reason)] * len(ops)
     if not gpu.refusals or gpu.num_ops is None or gpu.num_delegated_ops is None:
@@ -143,6 +155,17 @@ def operator_support(gpu: Gpu, ops: Sequence[str]) -> list[Support]:
     return [refused.get(op, Support(YES)) for op in ops]
 
 
+def _around(gpu: Gpu, count: int) -> list[Support]:
+    """Of a file with wrong outputs: the operation that is known to be wrong, right ones before it, and what follows."""
+    if gpu.first_wrong is None:
+        return [Support(UNKNOWN, gpu.reason)] * count
+    number, db = gpu.first_wrong["number"], gpu.first_wrong["sqnr_db"]
+    words = f"{gpu.first_wrong['op']}: {db:.1f} dB from the CPU's"
+    behind = Support(UNKNOWN, f"it is behind operation {number}, which is wrong")
+    found = [*[Support(YES)] * number, Support(WRONG, words), *[behind] * (count - number - 1)]
+    return (found + [behind] * count)[:count]  # loops have graphs of their own behind the main one
+
+
 def layer_support(gpu: Gpu, file: TfliteFile, layers: Sequence[str], last: str) -> dict[str, Support]:
     """What the delegate's reply says of each layer, by the names that the exported file keeps of them.
 
@@ -152,7 +175,7 @@ def layer_support(gpu: Gpu, file: TfliteFile, layers: Sequence[str], last: str) 
       layers: the names of the model's layers.
       last: the layer that gives the model's output, whose name the converter replaces.
     """
-    if gpu.status != NO:
+    if gpu.status != NO and gpu.first_wrong is None:
         return dict.fromkeys(layers, *operator_support(gpu, [""]))
     support = operator_support(gpu, [row.op for row in file.operators])
     found: dict[str, list[Support]] = {name: [] for name in layers}
@@ -172,5 +195,5 @@ def _named(tensor: str, layers: Mapping[str, Any]) -> set[str]:
 def _worst(found: Sequence[Support]) -> Support:
     if not found:
         return Support(NOTHING_TO_DO, "has no operation of its own in the exported file")
-    order = {NO: 0, PARTLY: 1, UNKNOWN: 2, YES: 3}
+    order = {WRONG: 0, NO: 1, PARTLY: 2, UNKNOWN: 3, YES: 4}
     return min(found, key=lambda support: order[support.status])

@@ -10,13 +10,14 @@ import dataclasses
 import json
 import math
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from ...backend.child import run_limited
+from ...backend.child import die_with_parent, run_limited
 from ...backend.search_path import for_children
+from ...core.temporaries import in_temporary_folder
 from ...measuring.tflite import UnreadableFile
+from ..hints import of_tflite
 from ..values import GPU_NOT_ASKED, Gpu, OperatorRow, TensorRow, TfliteFile
 
 TIME_LIMIT_S = 60.0
@@ -35,21 +36,21 @@ def read_tflite(path: Path, time_limit_s: float | None = None) -> TfliteFile:
       UnreadableFile: when it is none, or damaged, or its reader crashed or took too long.
     """
     limit_s = time_limit_s or TIME_LIMIT_S + path.stat().st_size / BYTES_PER_EXTRA_SECOND
-    with tempfile.TemporaryDirectory(prefix="tfcompress-") as name:
-        folder = Path(name)
-        command = [sys.executable, "-m", "tfcompress.inspecting.tflite.reading", str(path.resolve()), name]
+    with in_temporary_folder("read") as folder:
+        command = [sys.executable, "-m", "tfcompress.inspecting.tflite.reading", str(path.resolve()), str(folder)]
         end = run_limited(command, limit_s, folder, {"PYTHONPATH": for_children()})
         if end.death:
             raise UnreadableFile(f"{path} cannot be read: its reader {end.death}. Export the file again.")
         found = json.loads((folder / "seen.json").read_text())
     if "damage" in found:
         raise UnreadableFile(found["damage"].replace(str(path.resolve()), str(path), 1))
-    return from_json({**found, "file": str(path)})
+    file = from_json({**found, "file": str(path)})
+    return dataclasses.replace(file, hints=of_tflite(file.operators))
 
 
 def from_json(value: dict[str, Any]) -> TfliteFile:
     """The inverse of `dataclasses.asdict`, for a file of which no delegate was asked."""
-    tuples = {name: tuple(value[name]) for name in ("metadata", "signatures", "inputs", "outputs")}
+    tuples = {name: tuple(value[name]) for name in ("metadata", "signatures", "inputs", "outputs", "hints")}
     return TfliteFile(
         **{
             **value,
@@ -78,6 +79,7 @@ def main(path: Path, folder: Path) -> None:
     """The child: what is in the file, or what is wrong with it, as JSON."""
     from .tflite_file import look_at
 
+    die_with_parent()
     with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows; macOS refuses the limit
         import resource
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...measuring.tflite import KERNEL_INPUT, constant, look_into, op_name, stored_tensor, zipped_bytes
 from ..values import OperatorRow, TensorRow, TfliteFile
-from .metadata import metadata, printable, signature
+from .metadata import metadata, notes_of_file, printable, signature
 from .operation import arithmetic, float_operations, integer_share, num_macs
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def _file(path: Path, model: Any) -> TfliteFile:
         operators=tuple(operators),
         tensors=tuple(tensors),
         totals=_totals(model, operators, zeros),
+        notes=notes_of_file(model, data),
     )
 
 

@@ -11,6 +11,7 @@ from ..columns import Column
 from ..page import gpu_rank, head, print_table, print_wrapped
 from ..text import clusters_text, count_text, gpu_line, names_text, reasons, share_text, status_text, whole_shape
 from ..values import OperatorRow, TensorRow, TfliteFile
+from .metadata import notes_lines
 
 
 def print_tflite(file: TfliteFile, out: Console, with_tensors: bool) -> None:
@@ -19,12 +20,15 @@ def print_tflite(file: TfliteFile, out: Console, with_tensors: bool) -> None:
     for title, indices in (("in ", file.inputs), ("out", file.outputs)):
         for index in indices:
             out.print(_end(title, file.tensor(index), out.width), soft_wrap=True)
+    for line in notes_lines(file.notes):
+        print_wrapped(out, line)
     out.print()
     print_table(out, _operator_columns(file))
     if with_tensors:
         print_table(out, _tensor_columns(file))
     for line in (
         *_tflite_totals(file),
+        *file.hints,
         *reasons("GPU", [(f"{row.op} {row.index}", row.gpu) for row in file.operators]),
     ):
         print_wrapped(out, line)

@@ -23,6 +23,7 @@ from .both_keras import caller_of, functional
 from .equality import TOLERANCE, Incomparable, compare, tolerance_for
 from .formats import find_facts
 from .opening import open_model
+from .tfmot_wrappers import unwrapped
 from .to_tf_keras import to_tf_keras
 from .tracing import trace_model
 
@@ -172,11 +173,18 @@ def _keras_major(model: Any) -> int:
 @_paused_collector()
 def _arrive(model: Any, origin: str, owned: bool) -> LoadReport:
     hosted: dict[str, str] = {}
-    if _keras_major(model) == 2 and (is_quantization_aware(model) or _is_flat(model)):
-        made = model if owned else copy_model(model)
+    if _trains_by_itself(model):
+        remark(
+            f"{model.name} has a train_step of its own, which is not part of what is loaded: the fit of each stage "
+            "says how to train (tfcompress.fit makes one of a function)."
+        )
+    is_keras_2 = _keras_major(model) == 2
+    source = _without_a_class_of_its_own(unwrapped(model)) if is_keras_2 else model
+    if is_keras_2 and (is_quantization_aware(source) or _is_flat(source)):
+        made = source if owned else copy_model(source)
     else:
-        graph = functional(model)
-        made, hosted = to_tf_keras(trace_model(model) if graph is None else graph, model.name)
+        graph = functional(source)
+        made, hosted = to_tf_keras(trace_model(source) if graph is None else graph, source.name)
     if made is model:
         return LoadReport(made, origin, 0.0, hosted)
     try:
@@ -190,6 +198,19 @@ def _arrive(model: Any, origin: str, owned: bool) -> LoadReport:
             f"difference of {comparison.difference:.2g} for {model.name!r}. {_suspect(comparison.rounding, hosted)}"
         )
     return LoadReport(made, origin, comparison.difference, hosted, spread=comparison.spread)
+
+
+def _trains_by_itself(model: Any) -> bool:
+    """Whether the class of a model, or one that it derives from, has a train_step that is not Keras's."""
+    step = getattr(type(model), "train_step", None)
+    return getattr(step, "__module__", "keras").split(".")[0] not in ("keras", "tf_keras")
+
+
+def _without_a_class_of_its_own(model: Any) -> Any:
+    """A functional tf_keras model of a class with a train_step, which copies would keep, as one of Keras's class."""
+    if not _trains_by_itself(model) or not _is_flat(model):
+        return model
+    return keras.Model(model._nested_inputs, model._nested_outputs, name=model.name)
 
 
 def _is_flat(model: Any) -> bool:

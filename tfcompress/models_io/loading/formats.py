@@ -54,6 +54,8 @@ def find_facts(path: Path, time_limit_s: float | None = None) -> Facts:
         raise UnreadableModel(
             f"load_model.path must be a file or folder. Received: {path}. There is none of this name."
         )
+    if path.is_dir() and not (path / "saved_model.pb").is_file():  # at once: it may be all of a disk
+        return facts_of(path, {"damage": "is a folder without saved_model.pb, so no SavedModel"})
     return facts_of(path, _ask_child(path, time_limit_s or TIME_LIMIT_S + _num_bytes(path) / BYTES_PER_EXTRA_SECOND))
 
 
@@ -77,6 +79,7 @@ def facts_of(path: Path, seen: dict[str, Any]) -> Facts:
 
 def _no_model(path: Path, kind: str) -> str:
     what = {
+        "keras": "whose config.json is null;",
         "h5": "weights without a model (model.save_weights wrote it); build the model and load_weights, then",
         "saved_model": "a SavedModel without its Keras model (model.export wrote it), of which functions are left;",
     }[kind]

@@ -9,15 +9,24 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import math
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
+from ...backend.child import die_with_parent, limit_resources
+
 CHUNK_BYTES = 8 << 20
 MEMORY_LIMIT_BYTES = 8 << 30
 # A model's weights hardly compress; far more than this is a file made to fill the memory.
 MAX_EXPANSION, ALWAYS_ALLOWED_BYTES = 200, 256 << 20
+# Text does compress, but a configuration that takes less than a hundredth of its size says nothing.
+MAX_CONFIG_EXPANSION, ALWAYS_ALLOWED_CONFIG_BYTES, MAX_CONFIG_BYTES = 100, 1 << 20, 64 << 20
+# A layer holds at least one weight for each of its units, filters or places of its kernel, and a weight is a byte.
+SIZES = ("units", "filters", "input_dim", "output_dim", "kernel_size", "depth_multiplier", "num_heads", "key_dim")
+ALWAYS_ALLOWED_SIZE = 4096
+CPU_LIMIT_S = 3600.0
 
 
 class Damaged(Exception):
@@ -60,25 +69,63 @@ def _keras(path: Path) -> dict[str, Any]:
         size = sum(entry.file_size for entry in archive.infolist())
         if size > max(ALWAYS_ALLOWED_BYTES, MAX_EXPANSION * path.stat().st_size):
             raise Damaged(f"would unpack to {size} bytes, over {MAX_EXPANSION} times its size")
+        config = archive.getinfo("config.json")
+        allowed = max(ALWAYS_ALLOWED_CONFIG_BYTES, MAX_CONFIG_EXPANSION * config.compress_size)
+        if config.file_size > min(allowed, MAX_CONFIG_BYTES):
+            raise Damaged(f"has a config.json that would unpack to {config.file_size} bytes")
         damaged = archive.testzip()
         if damaged:
             raise Damaged(f"is damaged: the checksum of {damaged} does not match")
+        weights_bytes = archive.getinfo("model.weights.h5").file_size
         with archive.open("model.weights.h5") as weights:
-            _read_everything(weights)
+            _read_everything(weights, weights_bytes)
         version = json.loads(archive.read("metadata.json"))["keras_version"]
-        return {"kind": "keras", "keras_version": version, "config": json.loads(archive.read("config.json"))}
+        described = json.loads(archive.read("config.json"))
+        _require_proportion(described, weights_bytes)
+        return {"kind": "keras", "keras_version": version, "config": described}
 
 
 def _h5(path: Path) -> dict[str, Any]:
-    attributes = _read_everything(path)
+    size = path.stat().st_size
+    attributes = _read_everything(path, size)
     config, training = (json.loads(attributes.get(f"{name}_config", "null")) for name in ("model", "training"))
+    _require_proportion(config, size)
     version = attributes.get("keras_version", "2")
     return {"kind": "h5", "keras_version": version, "config": config, "training": training}
 
 
-def _read_everything(source: Any) -> dict[str, str]:
-    """Reads each dataset and attribute once; gives the root's attributes that are text."""
+def _require_proportion(config: Any, num_bytes: int) -> None:
+    """Compares the sizes that layers declare with the bytes that the file holds, before Keras makes such layers.
+
+    Raises:
+      Damaged: for a layer that would have more weights than the file has bytes.
+    """
+    waiting = [config]
+    while waiting:
+        value = waiting.pop()
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if not isinstance(value, dict):
+            continue
+        for name in SIZES:
+            size = _product(value.get(name))
+            if size > max(ALWAYS_ALLOWED_SIZE, num_bytes):
+                raise Damaged(f"declares a layer with {name} {value[name]}, and holds {num_bytes} bytes")
+
+
+def _product(value: Any) -> int:
+    numbers = value if isinstance(value, list) else [value]
+    return math.prod(number for number in numbers if isinstance(number, int)) if numbers else 0
+
+
+def _read_everything(source: Any, num_bytes: int) -> dict[str, str]:
+    """Reads each dataset and attribute once; gives the root's attributes that are text.
+
+    Raises:
+      Damaged: for data elsewhere, and for datasets that declare far more than the file's `num_bytes`.
+    """
     import h5py
+
+    allowed = max(ALWAYS_ALLOWED_BYTES, MAX_EXPANSION * num_bytes)
 
     with h5py.File(source, "r") as file:
         groups, seen = [file], set()
@@ -94,6 +141,9 @@ def _read_everything(source: Any) -> dict[str, str]:
                     raise Damaged(f"refers at {group.name}/{name} to data outside of itself")
                 member = group[name]
                 if isinstance(member, h5py.Dataset):
+                    allowed -= member.dtype.itemsize * member.size if member.size else 0
+                    if allowed < 0:
+                        raise Damaged(f"declares with {member.name} far more weights than its {num_bytes} bytes hold")
                     _read_dataset(member)
                 else:
                     groups.append(member)
@@ -170,7 +220,9 @@ def _limit_memory() -> None:
 
 def main(path: str) -> int:
     """Prints one line of JSON: what was found, or what is wrong."""
+    die_with_parent()
     _limit_memory()
+    limit_resources(0, CPU_LIMIT_S)
     print(json.dumps(seen(Path(path))))
     return 0
 

@@ -125,7 +125,9 @@ class _Conversion:
         return layer(tensors, **training)
 
     def _traced(self, operation: Any, call: Call) -> Any:
-        """The graph inside of a Keras 3 layer or model of the user's own, where there is one to trace."""
+        """The graph inside of a layer or model of the user's own, where there is one to trace."""
+        if isinstance(operation, keras.Model):
+            return tracing.trace_inner_model(operation, call)
         is_keras3 = isinstance(operation, keras3().layers.Layer)
         return tracing.trace_layer(operation, call) if is_keras3 and not is_keras_own(operation) else None
 

@@ -36,6 +36,21 @@ def trace_layer(layer: Any, call: Call) -> Any:
         return None
 
 
+def trace_inner_model(model: Any, call: Call) -> Any:
+    """The graph of a subclassed tf_keras model within another model, as a functional one; None when it has none.
+
+    Args:
+      model: is called as `call` says, with tensors as positional arguments only.
+    """
+    tensors = [value for value in tf.nest.flatten(call.args) if is_tensor(value)]
+    if len(tensors) != len(call.args) or call.kwargs.keys() - {"training"}:
+        return None
+    try:
+        return _trace(keras, model, [(tuple(tensor.shape), tensor.dtype) for tensor in tensors], spread=True)
+    except _NoGraph:
+        return None
+
+
 def trace_model(model: Any) -> Any:
     """The graph of a subclassed model of either Keras, as a functional model of the same Keras.
 

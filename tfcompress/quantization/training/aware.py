@@ -26,8 +26,8 @@ from ...measuring.measure import (
     shares_values,
 )
 from ...models_io.copying import copy_model, scope_of
+from ...models_io.full_precision import full_precision, in_float32, is_mixed
 from .coverage import annotated, called_in_inference, gaps
-from .full_precision import full_precision, in_float32, is_mixed
 from .ranges import average_plainly
 from .stochastic_training import rounded_stochastically
 

@@ -28,6 +28,11 @@ MOVING = ("MaxPooling1D", "UpSampling1D", "RepeatVector")
 FOLDING = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D")
 # Known to tfmot's transforms, which split it, and not to its registry. A SeparableConv1D they make Lambda layers of.
 SPLIT = ("SeparableConv2D",)
+# Operations between layers that only move values, whose output has the range of their input.
+MOVING_OPERATIONS = (
+    *("reshape", "transpose", "compat.v1.transpose", "expand_dims", "squeeze", "compat.v1.squeeze", "concat", "split"),
+    *("stack", "unstack", "pad", "compat.v1.pad", "tile", "gather", "compat.v1.gather", "reverse", "identity", "slice"),
+)
 # Ours whose output has a scale already: the table's, or that of tanh.
 SCALED = ("AwareEmbedding", "AwareLSTM", "AwareGRU")
 
@@ -58,8 +63,12 @@ def annotated(model: Any) -> Any:
     if replaced:
         flat = rewritten(flat, lambda layer: own(layer) if layer.name in replaced else None)
 
+    flat, ranged = _with_ranges_behind_float(flat, registry)
+
     def marked(layer: Any) -> Any:
         annotate = tfmot.quantization.keras.quantize_annotate_layer
+        if layer.name in ranged:
+            return annotate(layer, output_only()())
         if is_aware(layer):
             return _marked_own(layer)
         if _is_folded_by_us(layer):
@@ -78,6 +87,33 @@ def annotated(model: Any) -> Any:
             _require_float(layer)
             _call_in_any_mode(layer)
     return keras.models.clone_model(flat, clone_function=lambda layer: marks[layer.name])
+
+
+def _with_ranges_behind_float(flat: Any, registry: Any) -> tuple[Any, set[str]]:
+    """The model with an identity behind each layer in float that feeds one that is quantized, and their names.
+
+    The range of what it gives is followed: without it the converter leaves the layers behind in float, too.
+    """
+
+    def is_quantized(layer: Any) -> bool:
+        return bool(layer.weights) and (is_aware(layer) or not _gap(layer, registry))
+
+    def is_last_in_float(layer: Any) -> bool:
+        kind = type(layer).__name__
+        moves = kind == "SlicingOpLambda" or getattr(layer, "symbol", "") in MOVING_OPERATIONS
+        if moves or kind in ABSENT_AT_INFERENCE or is_aware(layer) or not _gap(layer, registry):
+            return False
+        one = len(layer.inbound_nodes) == 1 and hasattr(layer.output, "dtype") and layer.output.dtype.is_floating
+        return one and any(map(is_quantized, _layers_after(layer)))
+
+    names = {layer.name for layer in flat.layers if is_last_in_float(layer)}
+    if not names:
+        return flat, set()
+
+    def behind(layer: Any) -> Any:
+        return keras.layers.Activation("linear", name=f"{layer.name}_range") if layer.name in names else None
+
+    return rewritten(flat, lambda layer: None, behind), {f"{name}_range" for name in names}
 
 
 def called_in_inference(model: Any) -> set[str]:

@@ -1,4 +1,4 @@
-"""Models of mixed precision in float32, which is what fake quantization computes in."""
+"""Models of mixed precision in float32, which is what fake quantization and TFLite's operations compute in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...backend.tensorflow import keras
-from ...models_io.copying import copy_model, scope_of
+from ..backend.tensorflow import keras
+from .copying import scope_of
 
 MIXED = ("mixed_float16", "mixed_bfloat16")
 
@@ -30,9 +30,8 @@ def in_float32(model: Any) -> Any:
             return keras.models.clone_model(layer, clone_function=remade)
         return type(layer).from_config(_without_half(layer.get_config()))
 
-    copy = copy_model(model)
-    with scope_of(copy), full_precision():
-        made = keras.models.clone_model(copy, clone_function=remade)
+    with scope_of(model), full_precision():
+        made = keras.models.clone_model(model, clone_function=remade)
     made.set_weights(model.get_weights())
     return made
 

@@ -1,10 +1,11 @@
-"""What the GPU delegate wrote on stderr, the only place where it names its adapter and its reasons."""
+"""What LiteRT wrote on stderr, the only place where it names the GPU's adapter, and its reasons to refuse a file."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
-from ..core.types import Refusal
+from ..core.types import Finding, Refusal
 
 _ADAPTER = re.compile(r"Selected adapter: (?P<name>[^,\n]+)(?P<rest>[^\n]*)")
 _REFUSALS = re.compile(
@@ -73,6 +74,24 @@ def first_error(log: str) -> str:
     """
     found = re.search(r"^ERROR: (?:\[[^\]\n]*\] *)?(\S[^\n]*)$", log, re.MULTILINE)
     return found[1] if found else ""
+
+
+def with_refusals(found: Finding, log: str) -> Finding:
+    """A Finding of a file that did not run, with what LiteRT refused of it and why."""
+    refused, taken = refusals(log), operations_taken(log)
+    if not refused or not taken:
+        error = first_error(log)
+        named = dataclasses.replace(found, reason=f"{found.reason}: {error}") if error else found
+        return dataclasses.replace(named, refusals=refused)
+    num_taken, num_ops = taken
+    words = "; ".join(f"{refusal.op}: {refusal.reason}" for refusal in refused)
+    return dataclasses.replace(
+        found,
+        reason=f"the delegate takes {num_taken} of {num_ops} operations; it refuses {words}",
+        num_ops=num_ops,
+        num_delegated_ops=num_taken,
+        refusals=refused,
+    )
 
 
 def _is_cpu(rest: str) -> bool:

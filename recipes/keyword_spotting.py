@@ -1,0 +1,76 @@
+"""Spoken words: a DS-CNN on log-mel spectrograms trained, half of its MACs removed, quantization-aware, int8."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import tfcompress as tfc
+
+
+@dataclass(frozen=True)
+class Settings(tfc.Settings):
+    """Speech Commands by tensorflow-datasets, or the spoken digits of FSDD in an .npz file."""
+
+    epochs: int = tfc.setting(
+        30, "passes over the recordings in the baseline; the halved network takes as many, int8 a fifth"
+    )
+    data: str | None = tfc.setting(None, "an .npz file of spoken digits; None: TFDS's speech_commands")
+    data_dir: str | None = tfc.setting(None, "folder of prepared data sets; None: TFDS_DATA_DIR, or tfds's own default")
+    held_out: str | None = tfc.setting(
+        None, "of spoken digits: a speaker whom only the test hears; None: official split"
+    )
+    width: int = tfc.setting(40, "channels of each convolution, at least 1")
+    blocks: int = tfc.setting(3, "depthwise separable convolutions, at least 1")
+    augment: bool = tfc.setting(True, "whether training hears words moved, stretched, in noise and with gaps")
+    macs_left: float = tfc.setting(0.5, "share of the baseline's multiply-accumulates that is left; in (0, 1)")
+    from_sound: bool = tfc.setting(False, "whether the last file is written in a form that takes sound, too")
+    learning_rate: float = tfc.setting(0.005, "of Adam, at the start of the baseline; above 0")
+    batch_size: int = tfc.setting(64, "recordings in a step, at least 1")
+
+
+def recipe(settings: Settings) -> tfc.Recipe:
+    """Trains a baseline, which then teaches what is left of it."""
+    data, rate = recordings(settings), settings.learning_rate
+    build = partial(tfc.ds_cnn, data.input_shape, data.num_classes, settings.width, settings.blocks)
+    halve = tfc.PruneChannels(target=tfc.MacsTarget(at_most=settings.macs_left), round_to=4)
+    described = partial(tfc.WithMetadata, recipe="keyword_spotting", settings=settings)
+    return tfc.Recipe(
+        data=data,
+        stages=(
+            tfc.Stage("baseline", tfc.Train(), fit(data, settings, 1.0, rate), start=build),
+            tfc.Stage("halved", halve, taught(data, settings, 1.0, rate)),
+            tfc.Stage("quantized", tfc.QuantizeAware(), taught(data, settings, 0.2, rate / 10)),
+        ),
+        exports={
+            "baseline": (described(tfc.Float32()), described(tfc.Int8())),
+            "halved": (described(tfc.Float32()),),
+            "quantized": (described(tfc.Int8(), from_sound=settings.from_sound),),
+        },
+        checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.GpuDelegate()),
+        seed=settings.seed,
+    )
+
+
+def recordings(settings: Settings) -> tfc.SpokenDigits | tfc.SpeechCommands:
+    """The data set that is asked for."""
+    if settings.data is None:
+        return tfc.SpeechCommands(settings.data_dir, num_examples=settings.num_examples)
+    return tfc.SpokenDigits(settings.data, settings.held_out, num_examples=settings.num_examples, seed=settings.seed)
+
+
+def fit(data: tfc.Data, settings: Settings, share: float, learning_rate: float) -> tfc.KerasFit:
+    """Training for a share of the epochs, on words moved, stretched, in noise, and of which bands are missing."""
+    heard = (tfc.MelStretch(0.1), tfc.TimeShift(), tfc.BackgroundNoise(0.3), tfc.SpecAugment(6, 4))
+    return tfc.KerasFit(
+        data,
+        max(1, round(settings.epochs * share)),
+        settings.batch_size,
+        tfc.CosineDecay(learning_rate),
+        optimizer="adam",
+        augment=heard if settings.augment else (),
+        seed=settings.seed,
+    )
+
+
+def taught(data: tfc.Data, settings: Settings, share: float, learning_rate: float) -> tfc.DistilledFit:
+    """The same with the baseline's logits beside the labels."""
+    return tfc.distilled(fit(data, settings, share, learning_rate), "baseline", student_loss_weight=0.5)

@@ -1,0 +1,1 @@
+"""Texts as numbers of words, by a vocabulary of the training texts: tables, TFDS's sets, sentences with slots."""
