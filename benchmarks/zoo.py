@@ -20,6 +20,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 NAB = "timeseries/nab"
+MODELS = "benchmarks/zoo_models.py"
 # By row: the recipe, its settings with DATA for the data folder, what must be there, and the task in words.
 ROWS: dict[str, tuple[str, tuple[str, ...], str, str]] = {
     "digits": ("digits", (), "", "handwritten digits"),
@@ -34,6 +35,18 @@ ROWS: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         ("data=DATA/speech/fsdd.npz", "held_out=theo"),
         "speech/fsdd.npz",
         "spoken digits of a speaker who was not trained on",
+    ),
+    "speech, convolutions over time": (
+        "keyword_spotting",
+        ("data=DATA/speech/fsdd.npz", "network=conv1d"),
+        "speech/fsdd.npz",
+        "spoken digits",
+    ),
+    "speech, a GRU": (
+        "keyword_spotting",
+        ("data=DATA/speech/fsdd.npz", "network=gru"),
+        "speech/fsdd.npz",
+        "spoken digits",
     ),
     "intents": (
         "text_intents",
@@ -55,8 +68,41 @@ ROWS: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "unusual days in six series",
     ),
     "images": ("cifar10", ("data_dir=DATA/tfds",), "tfds/cifar10", "CIFAR-10 (JPEG copy), ten classes"),
+    "resnet8": (
+        MODELS,
+        ("model=resnet8_cifar10", "models_dir=MODELS", "data_dir=DATA/tfds", "num_examples=1000"),
+        "../models/mlperf_tiny/resnet8_cifar10.h5",
+        "CIFAR-10, MLPerf Tiny's model as it comes",
+    ),
+    "vww": (
+        MODELS,
+        ("model=mobilenet_vww", "models_dir=MODELS", "data_dir=DATA/tfds"),
+        "../models/mlperf_tiny/mobilenet_vww.h5",
+        "is there a person, MLPerf Tiny's model",
+    ),
+    "emotion": (
+        MODELS,
+        ("model=mini_xception", "models_dir=MODELS", "data_dir=DATA/tfds"),
+        "../models/emotion/fer2013_mini_xception.h5",
+        "seven emotions of a face",
+    ),
+    "dtln": (MODELS, ("model=dtln", "models_dir=MODELS"), "../models/dtln/model.h5", "noise suppression, one frame"),
 }
-NETWORKS = {"intents": "text_cnn", "slots": "text_tagger"}  # of rows whose recipe has a function for it
+# Rows whose inputs are not the model's own: there is nothing to be right about.
+WITHOUT_DATA = {
+    "vww": "images of CIFAR-10, enlarged",
+    "emotion": "images of CIFAR-10, enlarged",
+    "dtln": "noise that swells",
+}
+NETWORKS = {  # of rows whose recipe has a function for it
+    "intents": "text_cnn",
+    "slots": "text_tagger",
+    "images": "simple_cnn",
+    "resnet8": "ResNet-8",
+    "vww": "MobileNetV1 0.25",
+    "emotion": "mini Xception",
+    "dtln": "two LSTMs of one step",
+}
 HEADS = (
     *("task", "data", "network, parameters", "metric", "float, Keras", "file", "its metric", "bytes", "zipped", "ms"),
     "refused by the GPU",
@@ -66,7 +112,10 @@ HEADS = (
 def command_of(row: str, data_dir: Path) -> list[str]:
     """What a user types for a row, after `tfcompress`."""
     recipe, settings, _, _ = ROWS[row]
-    return ["recipe", recipe, *(part for each in settings for part in ("--set", each.replace("DATA", str(data_dir))))]
+    places = {"=DATA": f"={data_dir}", "=MODELS": f"={data_dir.parent / 'models'}"}
+    for name, place in places.items():
+        settings = tuple(each.replace(name, place) for each in settings)
+    return ["recipe", recipe, *(part for each in settings for part in ("--set", each))]
 
 
 def run(row: str, options: argparse.Namespace) -> bool:
@@ -104,7 +153,7 @@ def lines_of(row: str, out: Path) -> list[tuple[str, ...]]:
         reason = why.read_text().strip() if why.exists() else "no report yet"
         return [(task, "-", "-", "-", f"not run: {reason}", *["-"] * 6)]
     report = json.loads((folder / "report.json").read_text())
-    stages = {stage["name"]: stage for stage in report["stages"]}
+    stages, no_data = {stage["name"]: stage for stage in report["stages"]}, row in WITHOUT_DATA
     first = report["stages"][0]
     kinds = headlines(first)
     lines = []
@@ -119,12 +168,16 @@ def lines_of(row: str, out: Path) -> list[tuple[str, ...]]:
         lines.append(
             (
                 task if not number else "",
-                f"{report['data']}, {first['num_examples']:,} in the test" if not number else "",
+                ""
+                if number
+                else WITHOUT_DATA[row]
+                if no_data
+                else f"{report['data']}, {first['num_examples']:,} in the test",
                 network,
-                " / ".join(kind["name"] for kind in kinds) if not number else "",
-                " / ".join(text(kind, stage["metrics"]) for kind in kinds),
+                "" if number else "not run: no data" if no_data else " / ".join(kind["name"] for kind in kinds),
+                "-" if no_data else " / ".join(text(kind, stage["metrics"]) for kind in kinds),
                 f"{file['stage']} {file['mode']}",
-                " / ".join(text(kind, metrics) for kind in kinds),
+                "-" if no_data else " / ".join(text(kind, metrics) for kind in kinds),
                 f"{file['raw_bytes']:,}",
                 f"{file['zipped_bytes']:,}",
                 f"{latency['median_ms']:.3f}" if latency else "-",
@@ -158,18 +211,20 @@ def page(out: Path, data_dir: Path) -> str:
     drawn = [HEADS, ["---"] * len(HEADS), *(line for lines in rows.values() for line in lines)]
     table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in drawn)
     commands = "\n".join(f"tfcompress {shlex.join(command_of(row, data_dir))}" for row in ROWS)
+    models = str(data_dir.parent / "models")
     told = "; ".join(sorted(machines)) or "a machine that did not say what it is"
     parts = (
         "# The zoo",
-        "Written by `python benchmarks/zoo.py --table docs/zoo.md`. One seed each. Metrics are those of the whole test "
+        "Written by `python benchmarks/zoo.py --table docs/zoo.md`. One seed each. Metrics are those of the test "
         "split: of the Keras model, and of the file as XNNPACK runs it; bytes include names of classes, words and all "
         f"else that a file says of itself. ms: one example, one thread, median, on {told}, which other processes used "
         'too. "pass" in the last column: the GPU delegate takes all of the file and gives what the CPU gives.',
         table,
         "## The command of each row",
-        "DATA is a folder of real data for development, which does not come with tfcompress; [speech.md](speech.md), "
+        "DATA is a folder of real data for development, and MODELS one of models that others made; neither comes with "
+        "tfcompress, and benchmarks/ is in the source alone. [speech.md](speech.md), "
         "[text.md](text.md) and [series.md](series.md) have the commands for your own.",
-        f"```text\n{commands.replace(str(data_dir), 'DATA')}\n```",
+        f"```text\n{commands.replace(str(data_dir), 'DATA').replace(models, 'MODELS')}\n```",
     )
     return "\n\n".join(parts) + "\n"
 

@@ -1,4 +1,4 @@
-"""Your own spoken words, WAV or FLAC in folders of classes: a DS-CNN trained, halved, quantization-aware, int8."""
+"""Your own spoken words, WAV or FLAC in folders of classes: a small network, halved, quantization-aware, int8."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,8 +21,9 @@ class Settings(tfc.Settings):
     classes: str | None = tfc.setting(None, "class names in the order of the outputs, as in go,stop; None: sorted")
     test_share: float = tfc.setting(0.2, "of the recordings, kept for the test split where the data names none")
     speakers: bool = tfc.setting(False, "whether names are SPEAKER_..., and a speaker is in one split alone")
-    width: int = tfc.setting(40, "channels of each convolution, at least 1")
-    blocks: int = tfc.setting(3, "depthwise separable convolutions, at least 1")
+    network: str = tfc.setting("ds_cnn", "ds_cnn; conv1d, over time alone; or gru")
+    width: int = tfc.setting(40, "channels of each convolution, and units of a GRU; at least 1")
+    blocks: int | None = tfc.setting(None, "separable convolutions, convolutions, or GRUs; None: 3, 3, or 1")
     augment: bool = tfc.setting(True, "whether training hears words moved, stretched, in noise and with gaps")
     macs_left: float = tfc.setting(0.5, "share of the baseline's multiply-accumulates that is left; in (0, 1)")
     from_sound: bool = tfc.setting(False, "whether the last file is written in a form that takes sound, too")
@@ -33,12 +34,16 @@ class Settings(tfc.Settings):
         super().__post_init__()
         if self.data is None:
             raise tfc.InvalidValue("data must be given. Received: None. Use --set data=words/.")
+        if self.network not in ("ds_cnn", "conv1d", "gru"):
+            raise tfc.InvalidValue(f"network must be ds_cnn, conv1d or gru. Received: {self.network!r}. Use ds_cnn.")
 
 
 def recipe(settings: Settings) -> tfc.Recipe:
     """Trains a baseline, which then teaches what is left of it."""
     data, rate = recordings(settings), settings.learning_rate
-    build = partial(tfc.ds_cnn, data.input_shape, data.num_classes, settings.width, settings.blocks)
+    builder = {"ds_cnn": tfc.ds_cnn, "conv1d": tfc.speech_conv1d, "gru": tfc.speech_gru}[settings.network]
+    blocks = () if settings.blocks is None else (settings.blocks,)
+    build = partial(builder, data.input_shape, data.num_classes, settings.width, *blocks)
     halve = tfc.PruneChannels(target=tfc.MacsTarget(at_most=settings.macs_left), round_to=4)
     described = partial(tfc.WithMetadata, recipe="audio_folder", settings=settings)
     return tfc.Recipe(

@@ -23,10 +23,12 @@ class Settings(tfc.Settings):
         "cifar10_fast_resnet", "name of a pretrained model (tfc.pretrained_models()); None: the baseline is the teacher"
     )
     final_sparsity: float = tfc.setting(
-        0.915, "share of zeros in the first dense layer, 96 % of all weights; in [0, 1)"
+        0.915, "share of zeros in the first dense layer, 96 % of all weights; in [0, 1)", tfc.between(0.8, 0.98)
     )
-    num_clusters: int = tfc.setting(16, "distinct values in that layer, 3 to 256")
-    temperature: float = tfc.setting(4.0, "logits are divided by it before they are compared, above 0")
+    num_clusters: int = tfc.setting(16, "distinct values in that layer, 3 to 256", tfc.between(4, 64, log=True))
+    temperature: float = tfc.setting(
+        4.0, "logits are divided by it before they are compared, above 0", tfc.between(1.0, 10.0)
+    )
     bfloat16: bool = tfc.setting(
         False, "products in bfloat16 while training: less time where the processor has AVX512_BF16 or AMX"
     )

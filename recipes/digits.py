@@ -12,9 +12,11 @@ class Settings(tfc.Settings):
 
     epochs: int = tfc.setting(60, "passes over the examples in the baseline; each later stage takes half of it")
     final_sparsity: float = tfc.setting(
-        0.75, "share of zeros in the first dense layer; half of that in the second convolution"
+        0.75, "share of zeros in the first dense layer; half of that in the second convolution", tfc.between(0.5, 0.97)
     )
-    temperature: float = tfc.setting(4.0, "logits are divided by it before they are compared, above 0")
+    temperature: float = tfc.setting(
+        4.0, "logits are divided by it before they are compared, above 0", tfc.between(1.0, 10.0)
+    )
 
 
 def recipe(settings: Settings) -> tfc.Recipe:

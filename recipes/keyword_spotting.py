@@ -1,4 +1,4 @@
-"""Spoken words: a DS-CNN on log-mel spectrograms trained, half of its MACs removed, quantization-aware, int8."""
+"""Spoken words: a small network on log-mel spectrograms trained, half of its MACs removed, quantization-aware, int8."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -18,19 +18,27 @@ class Settings(tfc.Settings):
     held_out: str | None = tfc.setting(
         None, "of spoken digits: a speaker whom only the test hears; None: official split"
     )
-    width: int = tfc.setting(40, "channels of each convolution, at least 1")
-    blocks: int = tfc.setting(3, "depthwise separable convolutions, at least 1")
+    network: str = tfc.setting("ds_cnn", "ds_cnn; conv1d, over time alone; or gru")
+    width: int = tfc.setting(40, "channels of each convolution, and units of a GRU; at least 1")
+    blocks: int | None = tfc.setting(None, "separable convolutions, convolutions, or GRUs; None: 3, 3, or 1")
     augment: bool = tfc.setting(True, "whether training hears words moved, stretched, in noise and with gaps")
     macs_left: float = tfc.setting(0.5, "share of the baseline's multiply-accumulates that is left; in (0, 1)")
     from_sound: bool = tfc.setting(False, "whether the last file is written in a form that takes sound, too")
     learning_rate: float = tfc.setting(0.005, "of Adam, at the start of the baseline; above 0")
     batch_size: int = tfc.setting(64, "recordings in a step, at least 1")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.network not in ("ds_cnn", "conv1d", "gru"):
+            raise tfc.InvalidValue(f"network must be ds_cnn, conv1d or gru. Received: {self.network!r}. Use ds_cnn.")
+
 
 def recipe(settings: Settings) -> tfc.Recipe:
     """Trains a baseline, which then teaches what is left of it."""
     data, rate = recordings(settings), settings.learning_rate
-    build = partial(tfc.ds_cnn, data.input_shape, data.num_classes, settings.width, settings.blocks)
+    builder = {"ds_cnn": tfc.ds_cnn, "conv1d": tfc.speech_conv1d, "gru": tfc.speech_gru}[settings.network]
+    blocks = () if settings.blocks is None else (settings.blocks,)
+    build = partial(builder, data.input_shape, data.num_classes, settings.width, *blocks)
     halve = tfc.PruneChannels(target=tfc.MacsTarget(at_most=settings.macs_left), round_to=4)
     described = partial(tfc.WithMetadata, recipe="keyword_spotting", settings=settings)
     return tfc.Recipe(

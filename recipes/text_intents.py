@@ -18,6 +18,7 @@ class Settings(tfc.Settings):
     length: int = tfc.setting(32, "words of a text that count")
     max_words: int | None = tfc.setting(None, "of the vocabulary, the most frequent; None: all that occur twice")
     embedding: int = tfc.setting(96, "numbers of each word")
+    embedding_bits: int = tfc.setting(8, "of the int8 files; 4, a scale for each word, is a file beside that of 8")
     filters: int = tfc.setting(160, "channels of each convolution; there are three, of width 1, 2 and 3")
     teacher_epochs: int = tfc.setting(0, "of a transformer that teaches the student; 0: it learns from labels alone")
     macs_left: float = tfc.setting(0.5, "share of the student's multiply-accumulates that is left; in (0, 1)")
@@ -48,7 +49,9 @@ def recipe(settings: Settings) -> tfc.Recipe:
         ),
         exports={
             "student": (described(tfc.Float32()), described(tfc.DynamicRange()), described(tfc.Int8())),
-            "quantized": (described(tfc.Int8()),),
+            "quantized": tuple(
+                described(tfc.Int8(embedding_bits=bits)) for bits in sorted({8, settings.embedding_bits})
+            ),
         },
         checks=(tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference(), tfc.GpuDelegate()),
         seed=settings.seed,

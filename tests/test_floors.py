@@ -29,11 +29,13 @@ MAY_IMPORT = {
     **{room: {*MODELS, "graph", "fitting", "data"} for room in METHODS},
     "inspecting": {*MODELS, "graph", "data", "delegates", "pruning", "quantization"},
     "running": {*MODELS, "data"},
-    "cli": {*MODELS, "data", "running", "export", "inspecting", "api"},
-    "api": {*MODELS, *METHODS, "fitting", "data", "export", "delegates", "running"},
+    "searching": {*MODELS, "data", "delegates", "running"},
+    "cli": {*MODELS, "data", "running", "searching", "export", "inspecting", "api"},
+    "api": {*MODELS, *METHODS, "fitting", "data", "export", "delegates", "running", "searching"},
     "recipe": {"cli"},
     "inspect": {"cli"},
     "verify": {"cli"},
+    "search": {"cli"},
 }
 DOOR = "tfcompress.backend.tensorflow"
 BEHIND_THE_DOOR = {"tensorflow", "tf_keras", "tensorflow_model_optimization"}

@@ -96,7 +96,7 @@ def test_every_command_is_one(path):
             compress_command._parser(name).parse_args(arguments)
             continue
         options = recipe_command._parser(name).parse_args(arguments)
-        if options.recipe not in (None, "NAME", "my_recipe.py"):
+        if options.recipe not in (None, "NAME", "my_recipe.py", "saved_models/digits-search/best.py"):
             settings = recipe_file.load(options.recipe).settings_class
             assert {text.partition("=")[0] for text in options.set} <= set(settings.__dataclass_fields__)
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,28 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.cli import recipe_file
+from tfcompress.running.folder.whole import check_folder
 
 HERE = Path(__file__).parent
 OF_FILES = {"keyword_spotting", "audio_folder", "text_intents", "text_csv", "text_slots", "forecast_csv", "anomaly_csv"}
+JOB = """
+import tfcompress as tfc
+
+def model():
+    return {folder!r} + "/logits.keras"
+
+def examples(split):
+    return split.inputs[:256].astype("float32") / 16, split.targets[:256]
+
+def train_data():
+    return examples(tfc.Digits().train)
+
+def test_data():
+    return examples(tfc.Digits().test)
+
+def task():
+    return tfc.Classification()
+"""
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +52,8 @@ def own(trained, digits, tmp_path_factory):
         (folder / "photos" / f"digit {label}").mkdir(parents=True, exist_ok=True)
         pixels = (image[..., 0].astype("float32") * 255 / 16).astype("uint8")
         Image.fromarray(pixels).save(folder / "photos" / f"digit {label}" / f"{number}.png")
+    tfc.save_model(trained, folder / "logits.keras")
+    (folder / "job.py").write_text(JOB.format(folder=str(folder)))
     return folder
 
 
@@ -68,9 +90,9 @@ def files(tmp_path_factory):
     (folder / "series.csv").write_text("value,anomaly\n" + "".join(rows))
     return {
         "keyword_spotting": ["data=fsdd.npz", "width=8", "blocks=1"],
-        "audio_folder": ["data=words", "sample_rate=8000", "width=8", "blocks=1", "from_sound=true"],
+        "audio_folder": ["data=words", "sample_rate=8000", "width=8", "network=gru", "from_sound=true"],
         "text_intents": ["data=texts.csv", "length=8", "embedding=16", "filters=16", "teacher_epochs=1"],
-        "text_csv": ["data=texts.csv", "length=8", "embedding=16", "filters=16"],
+        "text_csv": ["data=texts.csv", "length=8", "embedding=16", "filters=16", "embedding_bits=4"],
         "text_slots": [f"data={folder}", "length=8", "embedding=16", "filters=16"],
         "forecast_csv": ["data=series.csv", "window=16", "columns=value"],
         "anomaly_csv": ["data=series.csv", "window=64", "step=2"],
@@ -86,9 +108,11 @@ def settings(request, name):
         return [part for each in given for part in ("--set", each)]
     if name == "cifar10_teacher":
         return ["--set", "width=4"]  # or it would take minutes on a software GPU
-    if name != "image_folder":
+    if name not in ("image_folder", "own_model"):
         return []
     own = request.getfixturevalue("own")
+    if name == "own_model":
+        return ["--set", f"job={own / 'job.py'}"]
     return ["--set", f"model={own / 'my.keras'}", "--set", f"data={own / 'photos'}"]
 
 
@@ -117,8 +141,8 @@ def test_smoke(name, settings, tmp_path):
     statuses = {f["check"]: f["status"] for file in report["files"] for f in file["findings"].values()}
     kernels = ("xnnpack", "builtin", *(["reference"] if name != "cifar10_teacher" else []))
     assert {statuses[f"cpu-{each}"] for each in kernels} == {"pass"}
-    # The last file's finding: LiteRT's GPU delegate knows no int4 weights and looks up no words; the report says so.
-    refused = name == "cifar10_resnet8" or name.startswith("text")
+    # The last file's finding: LiteRT's GPU delegate has no int4 weights, no lookup and no loop; the report says so.
+    refused = name in ("cifar10_resnet8", "audio_folder") or name.startswith("text")
     assert statuses["gpu"] in (("fail", "not run") if refused else ("pass", "not run"))
     assert name == "cifar10_teacher" or any(
         verdict["kind"] in ("sparsity", "channels removed") for file in report["files"] for verdict in file["verdicts"]
@@ -127,6 +151,36 @@ def test_smoke(name, settings, tmp_path):
     assert markdown.index("| variant |") < markdown.index("## ") < markdown.index("## Promised and measured")
     for file in report["files"]:
         assert (tmp_path / "run" / file["path"]).stat().st_size == file["raw_bytes"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["keyword_spotting", "audio_folder", "text_csv", "text_slots", "forecast_csv"])
+def test_a_killed_run_goes_on_where_it_was(name, settings, tmp_path):
+    """kill -9 in the second stage, then the same command: the first is not repeated, and the report is whole."""
+    command = [sys.executable, "-m", "tfcompress.recipe", name, *settings, "--smoke", "--out", str(tmp_path / "run")]
+    first, second = [stage.name for stage in planned(name, settings)][:2]
+    log = tmp_path / "log"
+    with open(log, "w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, cwd=tmp_path)
+    deadline = time.monotonic() + 200
+    while f"\n{second} ..." not in log.read_text():
+        assert process.poll() is None and time.monotonic() < deadline, log.read_text()[-2000:]
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "run" / "report.json").exists()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert f"{first}: finished by an earlier run" in done.stderr
+    assert f"{second}: finished by an earlier run" not in done.stderr
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["verdict"] == "pass" and check_folder(tmp_path / "run").verdict == "whole"
+
+
+def planned(name, settings):
+    """The stages of a recipe with settings as the command line has them."""
+    file = recipe_file.load(name)
+    return file.recipe(file.settings(dict(each.split("=", 1) for each in settings[1::2]))).stages
 
 
 @pytest.mark.parametrize("name", sorted(recipe_file.built_in()))

@@ -28,7 +28,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives. A room of many rules has a name of its own, as in Keras: `tfc.criteria.L1`.
 _HOMES = {
-    "api": "compress Compressed",
+    "api": "compress Compressed search",
     "core.examples.source": "Source Split Stream",
     "core.types": "Agreement Artifact CalibratedTransform Check Data Exporter Finding Fit Latency Promise Recipe Stage "
     "Technique TrainedTransform Transform",
@@ -39,6 +39,10 @@ _HOMES = {
     "core.examples.notes": "Notes TensorNotes",
     "core.errors": "TfcompressError InvalidValue UnsupportedModel UnreadableModel NothingHappened "
     "NoBetterThanChance ConversionFailed DataUnavailable",
+    "searching.space": "between one_of",
+    "searching.budget": "Budget",
+    "searching.found.outcome": "Outcome",
+    "data.splitting": "HeldOut",
     "measuring.measure": "Measurement measure",
     "data.dataset": "dataset",
     "data.digits": "Digits",
@@ -59,6 +63,7 @@ _HOMES = {
     "models.resnet": "resnet",
     "models.mobile_cnn": "mobile_cnn",
     "models.ds_cnn": "ds_cnn",
+    "models.speech_sequences": "speech_conv1d speech_gru",
     "models.text_cnn": "text_cnn text_tagger",
     "models.series_cnn": "series_cnn autoencoder",
     "models.text_transformer": "text_transformer",

@@ -2,6 +2,7 @@
 
 from .api import Compressed
 from .api import compress
+from .api import search
 from .core.errors import ConversionFailed
 from .core.errors import DataUnavailable
 from .core.errors import InvalidValue
@@ -51,6 +52,7 @@ from .data.digits import Digits
 from .data.folder import ImageFolder
 from .data.series.anomalies import Anomalies
 from .data.series.forecasts import Forecasts
+from .data.splitting import HeldOut
 from .data.text.tagged_texts import TaggedTexts
 from .data.text.text_table import TextTable
 from .data.text.tfds_texts import TfdsTexts
@@ -103,6 +105,8 @@ from .models.resnet import resnet
 from .models.series_cnn import autoencoder
 from .models.series_cnn import series_cnn
 from .models.simple_cnn import simple_cnn
+from .models.speech_sequences import speech_conv1d
+from .models.speech_sequences import speech_gru
 from .models.text_cnn import text_cnn
 from .models.text_cnn import text_tagger
 from .models.text_transformer import text_transformer
@@ -156,6 +160,10 @@ from .quantization.quantizers.piecewise_linear import PiecewiseLinear
 from .quantization.quantizers.quantizer import QuantizationError
 from .quantization.quantizers.quantizer import Quantizer
 from .quantization.training.aware import QuantizeAware
+from .searching.budget import Budget
+from .searching.found.outcome import Outcome
+from .searching.space import between
+from .searching.space import one_of
 
 __version__: str
 __all__ = [
@@ -168,6 +176,7 @@ __all__ = [
     "BackgroundNoise",
     "BitAllocation",
     "Branch",
+    "Budget",
     "ByOutput",
     "CalibratedTransform",
     "Check",
@@ -204,6 +213,7 @@ __all__ = [
     "FoldBatchNorm",
     "Forecasts",
     "GpuDelegate",
+    "HeldOut",
     "ImageFolder",
     "Int16x8",
     "Int8",
@@ -224,6 +234,7 @@ __all__ = [
     "Notes",
     "NothingHappened",
     "OneCycle",
+    "Outcome",
     "ParametersTarget",
     "PiecewiseLinear",
     "PolynomialDecay",
@@ -279,6 +290,7 @@ __all__ = [
     "WordDropout",
     "allocate_bits",
     "autoencoder",
+    "between",
     "compiled_task",
     "compress",
     "criteria",
@@ -294,6 +306,7 @@ __all__ = [
     "losses",
     "measure",
     "mobile_cnn",
+    "one_of",
     "pretrained_models",
     "pruned_tree",
     "quantization_scan",
@@ -307,9 +320,12 @@ __all__ = [
     "save_packed",
     "scan",
     "scores",
+    "search",
     "series_cnn",
     "setting",
     "simple_cnn",
+    "speech_conv1d",
+    "speech_gru",
     "split_lookup",
     "text_cnn",
     "text_tagger",

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .core.disk import output_errors
-from .core.errors import InvalidValue
+from .core.errors import InvalidValue, UnknownSetting
 from .core.progress import Printed, Progress, Silent
+from .core.settings import Settings
 from .core.tasks.task import Task
 from .core.temporaries import sweep, temporary_folder
 from .core.types import INT8_RANGES, Check, Data, Exporter, Fit, Recipe, Stage, Technique
@@ -23,6 +24,8 @@ from .fitting.evaluate_only import Unchanged
 from .running.report import Report, write
 from .running.run import require_order, run
 from .running.store import Store
+from .searching.budget import Budget
+from .searching.found.outcome import Outcome
 
 ORIGINAL = "original"  # the stage of the model that comes in
 LEARNING_RATE = 5e-4  # of Adam at the start of each training: the model is a trained one, which a large step undoes
@@ -171,11 +174,102 @@ def compress(
     return _run(recipe, model, out, verbose, name, command)
 
 
-def expect_data(data: Any) -> None:
+def search(
+    model: Any,
+    data: Data,
+    budget: Budget,
+    *,
+    num_trials: int = 20,
+    hours: float | None = None,
+    task: Task | None = None,
+    oracle: str = "optuna",
+    validation_share: float = 0.2,
+    seed: int = 0,
+    out: str | Path = "saved_models/model-search",
+    verbose: int | Progress = 1,
+    name: str = "model",
+    **settings: Any,
+) -> Outcome:
+    """Finds the combination of techniques that keeps a budget, by trying some and measuring their exported files.
+
+    Each trial removes channels, sets weights to zero, clusters and trains with int8's rounding, as far as it chooses to
+    (the recipe own_model). Trials are scored on validation examples: the data's own, or a share of the training
+    examples, which no trial trains on. The test split is looked at once, at the end.
+
+    Args:
+      model: a trained model of `keras` or `tf_keras`, or the path of its file. It stays as it is.
+      data: what `dataset` makes of your examples, or another `Data`.
+      budget: what a file may cost, and what is to be least.
+      num_trials: all of them, at least 1; the same call again goes on where it was left. Defaults to 20.
+      hours: of work, those of earlier calls too. Defaults to None: no limit.
+      task: what is asked of the model. Defaults to None: what the data says, else what the model was compiled with.
+      oracle: what proposes: "optuna", "random" or "bayesian". Defaults to "optuna".
+      validation_share: of the training examples, in (0, 0.9], where the data has no validation split. Defaults to 0.2.
+      seed: of what is proposed and of the trainings. Defaults to 0.
+      out: the folder of the search. Defaults to "saved_models/model-search".
+      verbose: 1 prints a line for each piece of work, 0 nothing; or a `Progress` of your own. Defaults to 1.
+      name: the files' names begin with it. Defaults to "model".
+      **settings: of the recipe own_model, which then are not searched, such as epochs=1.
+
+    Returns:
+      An `Outcome`; `outcome.best` is None where no trial kept the budget, and `outcome.best.file` lies in `out`.
+
+    Raises:
+      ImpossibleBudget: before anything is trained, when no file can be as small as that.
+      InvalidValue: when model, data and task do not fit each other.
+      MissingExtra: when keras-tuner or Optuna is not installed.
+
+    Example:
+
+    >>> import tfcompress as tfc
+    >>> model, budget = tfc.simple_cnn((8, 8, 1)), tfc.Budget(max_zipped_bytes=12_000, max_drop=0.01)
+    >>> outcome = tfc.search(model, tfc.Digits(), budget, epochs=0)  # yours is a trained model
+    Traceback (most recent call last):
+    ...
+    tfcompress.core.errors.InvalidValue: epochs must be at least 1. Received: 0. Use --set epochs=1 or more.
+    """
+    from .models_io.copying import copy_model
+    from .models_io.loading.door import load_model
+    from .searching.general import general_module
+    from .searching.search import run_search
+    from .searching.space import space_of
+    from .searching.trials import Subject
+
+    expect_data(data, "search")
+    general = general_module()
+    known = {field.name for field in dataclasses.fields(general.Settings)}
+    wrong = sorted(set(settings) - known)
+    if wrong:
+        raise UnknownSetting(f"search has no setting {wrong[0]!r}. It has: {', '.join(sorted(known))}.")
+    base = general.Settings(seed=seed, **settings)
+    space = space_of(base, frozenset(settings), "search")
+    arrived = load_model(model)
+    build, asked = functools.partial(copy_model, arrived), task_for(arrived, data, task)
+
+    def make(chosen: Settings) -> Recipe:
+        found: Recipe = general.compressed(chosen, build, data, asked)
+        return found
+
+    return run_search(
+        Subject(name, "A trained model, compressed", make, base),
+        space,
+        budget,
+        Path(out),
+        num_trials=num_trials,
+        progress=(Printed() if verbose else Silent()) if isinstance(verbose, int) else verbose,
+        hours=hours,
+        oracle=oracle,
+        share=validation_share,
+        seed=seed,
+        command="tfcompress.search(...)",
+    )
+
+
+def expect_data(data: Any, owner: str = "compress") -> None:
     """Refuses what is no `Data`. Raises `InvalidValue`."""
     if not (hasattr(data, "train") and hasattr(data, "title")):
         raise InvalidValue(
-            f"compress.data must be a training and a test split. Received: a {type(data).__name__}. Give "
+            f"{owner}.data must be a training and a test split. Received: a {type(data).__name__}. Give "
             "tfc.dataset(train, test)."
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tfcompress.core.describe import describe, short
+from tfcompress.core.examples.source import Split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,3 +99,8 @@ def test_short_is_what_one_would_type(value, text):
 def test_short_tells_the_defaults_when_asked():
     shown = "Method(share=0.5, schedule=Schedule(), per_layer={}, blocks=(1, 1), name=None)"
     assert short(Method(), defaults=True) == shown
+
+
+def test_a_value_that_holds_arrays_is_shown_by_their_shapes():
+    split = Split(np.zeros((8, 4)), np.zeros(8))
+    assert short(split) == "Split(inputs=ndarray(8, 4), targets=ndarray(8,))"

@@ -47,11 +47,11 @@ def test_no_two_kinds_share_an_exit_code():
 
 
 def test_every_exit_code_stands_in_the_help():
-    from tfcompress.cli import recipe, verify
+    from tfcompress.cli import recipe, search, verify
 
     told = {
         int(code)
-        for module in (recipe, verify)
+        for module in (recipe, search, verify)
         for code in re.findall(r"\b(\d+) [a-z]", module.EXAMPLES.partition("exit codes:")[2])
     }
     codes = {kind.exit_code for kind in CLASSES.values()} - {1}  # 1 is a bug, or a family without a code of its own

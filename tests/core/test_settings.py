@@ -54,7 +54,7 @@ def test_an_unknown_name_is_told_with_the_nearest():
 
 
 def test_a_name_near_to_none_is_told_with_all_of_them():
-    with pytest.raises(UnknownSetting, match="It has: epochs, seed, num_examples, width, rate"):
+    with pytest.raises(UnknownSetting, match="It has: epochs, seed, num_examples, validation_share, width, rate"):
         parse_settings(Mine, {"zzzzzz": "8"})
 
 

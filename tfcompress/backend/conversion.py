@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from ..core.temporaries import in_temporary_folder
 from .child import describe_death
-from .converter_child import EXAMPLES, JOB, RANGED, RESULT, SAVED_MODEL
+from .converter_child import EXAMPLES, JOB, RANGED, RESULT, SAVED_MODEL, WHOLE
 from .native import captured_stderr
 from .search_path import PACKAGE_PARENT, for_children
 from .tensorflow import prepare_environment, tf, without_keras_3
@@ -95,6 +95,17 @@ def quantized(content: bytes, settings: ConverterSettings) -> bytes:
     with in_temporary_folder("convert") as folder:
         (folder / RANGED).write_bytes(content)
         return _asked(folder, {"settings": dataclasses.asdict(settings), "num_examples": None})
+
+
+def require_survival(content: bytes) -> None:
+    """Runs a .tflite once where nobody minds: native code aborts of some files, a scale of zero for one.
+
+    Raises:
+      ConverterDied: when its process did not end by itself.
+    """
+    with in_temporary_folder("try") as folder:
+        (folder / WHOLE).write_bytes(content)
+        _CHILD.ask(str(folder), TIME_LIMIT_S)
 
 
 def _asked(folder: Path, job: dict[str, Any]) -> bytes:

@@ -1,5 +1,7 @@
 """python -m tfcompress.backend.converter_child: converts the SavedModels in the folders that it reads from stdin.
 
+Or runs the file that is in such a folder, once, for those whom it would end.
+
 A line in is a folder, a line out says what became of it, as JSON. It ends when stdin does: with its parent.
 """
 
@@ -18,6 +20,7 @@ from .tensorflow import tf, without_keras_3
 
 EXAMPLES, SAVED_MODEL, JOB, RESULT = "examples.npy", "saved_model", "job.json", "model.tflite"  # in a job's folder
 RANGED = "ranged.tflite"  # in the place of a SavedModel: a float file with ranges, to be quantized
+WHOLE = "whole.tflite"  # instead: a file to be run
 
 
 def main() -> int:
@@ -33,6 +36,9 @@ def main() -> int:
 
 
 def _convert(folder: Path) -> dict[str, str]:
+    if (folder / WHOLE).exists():
+        _run(folder / WHOLE)
+        return {}
     job = json.loads((folder / JOB).read_text())
     try:
         ranged = folder / RANGED
@@ -41,6 +47,20 @@ def _convert(folder: Path) -> dict[str, str]:
         return {"refused": str(error) or type(error).__name__}
     (folder / RESULT).write_bytes(content)
     return {}
+
+
+def _run(path: Path) -> None:
+    """Runs a file on zeros. What it cannot run is for others to say: here it counts that the process is still there."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    with contextlib.suppress(ValueError, RuntimeError):
+        interpreter = Interpreter(str(path), experimental_op_resolver_type=kernels)
+        interpreter.allocate_tensors()
+        for each in interpreter.get_input_details():
+            interpreter.set_tensor(each["index"], np.zeros(each["shape"], each["dtype"]))
+        interpreter.invoke()
 
 
 def _converter(folder: Path, job: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core.disk import resource_error
-from ..core.errors import INTERRUPTED_EXIT_CODE, ConversionFailed, InvalidRecipe, TfcompressError
+from ..core.errors import INTERRUPTED_EXIT_CODE, ConversionFailed, InvalidRecipe, TfcompressError, was_interrupted
 from ..core.temporaries import own_temporaries
 
 
@@ -112,12 +112,3 @@ def interrupts_that_arrive() -> Iterator[None]:
         sys.unraisablehook = before
         for number in ours:
             signal.signal(number, usual[number])
-
-
-def was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error: TensorFlow catches it while it traces, and raises errors of its own."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -14,6 +14,7 @@ from ..core.errors import Usage
 COMMANDS = {
     "recipe": ("compress a model by a recipe, check the exported files, write a report", "tfcompress.cli.recipe"),
     "compress": ("compress a trained model of your own by the techniques you name", "tfcompress.cli.compress"),
+    "search": ("find the recipe that keeps a budget of bytes, accuracy or time", "tfcompress.cli.search"),
     "verify": ("look whether a run folder is what its run wrote", "tfcompress.cli.verify"),
     "inspect": ("show what is in a Keras model or a .tflite, and what could be made of it", "tfcompress.cli.inspect"),
 }
@@ -25,6 +26,7 @@ examples:
   tfcompress recipe digits                 a tour in about a minute, no download
   tfcompress recipe my_recipe.py --plan    what a recipe of your own would do
   tfcompress compress job.py --prune-channels 0.3 --quantize-aware
+  tfcompress search digits --max-kb 12 --max-drop 1 --trials 8
   tfcompress verify saved_models/digits    whether every file is what the run wrote
   tfcompress inspect model.tflite --gpu    its operations, and what the GPU delegate says to them
   tfcompress recipe --help                 the options and exit codes of a command

@@ -48,9 +48,16 @@ class RecipeFile:
         return parse_settings(self.settings_class, assignments, self.name)
 
     def recipe(self, settings: Settings) -> Recipe:
-        """Its recipe. Raises `InvalidRecipe` for an error in the file's own code."""
+        """Its recipe, with a share of the training examples held out where the settings say so.
+
+        Raises:
+          InvalidRecipe: for an error in the file's own code.
+        """
+        from ..searching.scored import held_out
+
         try:
-            return _require_recipe(self.module.recipe(settings), self.name)
+            found = _require_recipe(self.module.recipe(settings), self.name)
+            return held_out(found, settings.validation_share) if settings.validation_share else found
         except (TfcompressError, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit, for one, is the file's too

@@ -42,7 +42,7 @@ def describe(value: Any) -> Any:
         return [describe(item) for item in value]
     if isinstance(value, Path):
         return str(value)
-    if hasattr(kind, "dtype") and hasattr(kind, "shape"):
+    if _is_array(value):
         return {"type": kind.__name__, "dtype": str(value.dtype), "shape": [int(length) for length in value.shape]}
     return {"call": value.__name__} if hasattr(value, "__name__") else {"type": kind.__name__}
 
@@ -56,15 +56,26 @@ def short(value: Any, defaults: bool = False) -> str:
     """
     if dataclasses.is_dataclass(value):
         fields = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
-        named = [f"{field.name}={short(item)}" for field, item in fields if defaults or item != _default(field)]
+        named = [f"{field.name}={short(item)}" for field, item in fields if defaults or _differs(item, _default(field))]
         return f"{type(value).__name__}({', '.join(named)})"
     if isinstance(value, functools.partial):
         return short(value.func)
+    if _is_array(value):
+        return f"{type(value).__name__}{tuple(int(length) for length in value.shape)}"
     name = getattr(value, "__name__", None)
     written: Any = type(value).__repr__
     if name is None and written is object.__repr__:  # which would name a place in memory
         return f"{type(value).__name__}()"
     return name or repr(value)
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(type(value), "dtype") and hasattr(type(value), "shape")
+
+
+def _differs(value: Any, default: Any) -> bool:
+    """Whether a value is another than the default; an array, which compares by element, is."""
+    return _is_array(value) or type(value) is not type(default) or value != default
 
 
 def _default(field: Any) -> Any:

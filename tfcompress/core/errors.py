@@ -7,7 +7,8 @@ TfcompressError                1   (also: any error that is none of these, a bug
 │   ├── UnknownRecipe         10   no recipe and no file of that name
 │   ├── UnknownSetting        11   --set names a setting that the recipe lacks
 │   ├── InvalidValue          12   a setting out of its range (a ValueError in Python)
-│   └── InvalidRecipe         13   stages that cannot follow each other, a recipe file without recipe()
+│   ├── InvalidRecipe         13   stages that cannot follow each other, a recipe file without recipe()
+│   └── ImpossibleBudget      14   a budget below the least bytes that a search's files could have
 ├── DataError
 │   ├── DataUnavailable       20   not on this machine, and no network to fetch it
 │   └── DataCorrupt           21   there, but unreadable
@@ -29,6 +30,7 @@ TfcompressError                1   (also: any error that is none of these, a bug
 ├── ConversionFailed          50   the TFLite converter gave up
 ├── VerdictFailed             60   an exported file failed a check
 ├── NotJudged                 61   no check could say anything of an exported file
+├── BudgetMissed              62   no trial of a search kept its budget
 ├── WorkerLost                70   of several processes that train together one has gone
 └── MissingExtra              80   an optional package is not installed (an ImportError in Python)
 Interrupted                  130   Ctrl-C (a KeyboardInterrupt)
@@ -75,6 +77,12 @@ class InvalidRecipe(RecipeError):
     """The stages of a recipe cannot follow each other, or the file holds no recipe."""
 
     exit_code = 13
+
+
+class ImpossibleBudget(RecipeError):
+    """No file of a search can be as small as its budget asks for."""
+
+    exit_code = 14
 
 
 class DataError(TfcompressError):
@@ -199,6 +207,12 @@ class NotJudged(TfcompressError):
     exit_code = 61
 
 
+class BudgetMissed(TfcompressError):
+    """No trial of a search kept its budget."""
+
+    exit_code = 62
+
+
 class WorkerLost(TfcompressError):
     """Of several processes that train together one has gone, or sees another run folder."""
 
@@ -212,6 +226,15 @@ class MissingExtra(TfcompressError, ImportError):
 
 
 INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE = 130, 143
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: TensorFlow catches it while it traces, and raises errors of its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def expect(condition: bool, owner: object, field: str, expectation: str, fix: str) -> None:

@@ -19,6 +19,7 @@ PACKAGES = {
     "audio": {"soundfile": "soundfile"},
     "plots": {"matplotlib": "matplotlib"},
     "edge": {"litert_quantizer": "litert-quantizer"},
+    "search": {"keras_tuner": "keras-tuner", "optuna": "optuna", "sklearn": "scikit-learn"},
 }
 
 

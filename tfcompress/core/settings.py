@@ -18,11 +18,25 @@ from .errors import InvalidValue, UnknownSetting
 
 MOST_SEED = 2_000_000_000  # TensorFlow's numbers have 31 bits, and some parts of a recipe count on from it
 MOST_EPOCHS = 1_000_000
+MOST_HELD_OUT = 0.9
+_BOUNDS = (
+    ("epochs", 1, MOST_EPOCHS),
+    ("seed", 0, MOST_SEED),
+    ("num_examples", 1, None),
+    ("validation_share", 0, MOST_HELD_OUT),
+)
 
 
-def setting(default: Any, help: str) -> Any:
-    """A field of `Settings` with the sentence that `--help` shows for it."""
-    return dataclasses.field(default=default, metadata={"help": help})
+def setting(default: Any, help: str, search: Any = None) -> Any:
+    """A field of `Settings` with the sentence that `--help` shows for it.
+
+    Args:
+      default: its value where nobody says another.
+      help: the sentence.
+      search: what `tfcompress search` may try: `between(0.3, 0.9)` or `one_of(8, 16, 32)`. Defaults to None: the
+        setting stays as it is.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, **({"search": search} if search else {})})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,9 +53,12 @@ class Settings:
     epochs: int = setting(10, "passes over the training examples in the first training; later stages scale with it")
     seed: int = setting(0, "seed of every random number")
     num_examples: int | None = setting(None, "use only the first N examples of each split; None: all")
+    validation_share: float = setting(
+        0.0, "share of the training examples that is held out of training, as a search holds it out; in [0, 0.9]"
+    )
 
     def __post_init__(self) -> None:
-        for name, least, most in (("epochs", 1, MOST_EPOCHS), ("seed", 0, MOST_SEED), ("num_examples", 1, None)):
+        for name, least, most in _BOUNDS:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InvalidValue(

@@ -72,6 +72,11 @@ class Data:
         """The split that models are evaluated on; nothing is ever fitted to it."""
         return self._splits[1]
 
+    @property
+    def validation(self) -> Source | None:
+        """The split that a search looks at, beside both; None where the data has none, and a search holds some out."""
+        return None
+
     @cached_property
     def test_on_disk(self) -> Spool:
         """The stored inputs of the test split as files, for child processes."""

@@ -40,6 +40,12 @@ class Dataset(Data):
         """What models are evaluated on; a stream is read once, to disk."""
         return Spool(self.test_split) if isinstance(self.test_split, Stream) else self.test_split
 
+    @cached_property
+    def validation(self) -> Source | None:
+        """What a search looks at; a stream is read once, to disk."""
+        given = self.validation_split
+        return Spool(given) if isinstance(given, Stream) else given
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingData(Dataset):

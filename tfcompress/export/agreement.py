@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..backend.conversion import ConverterDied, require_survival
 from ..backend.native import captured_stderr
 from ..backend.tensorflow import is_quantization_aware, keras, tf
 from ..core.errors import ConversionFailed
@@ -63,12 +64,19 @@ def require_agreement(
     `states` are handed on from call to call.
 
     Raises:
-      ConversionFailed: when an output of a float file has an SQNR below 40 dB, one of another file below 6 dB, or one
-        is no number where the model's is; the line names the layer where it begins. Below 20 dB it is a remark.
+      ConversionFailed: when the file ends the process that runs it; when an output of a float file has an SQNR below
+        40 dB, one of another file below 6 dB, or one is no number where the model's is, with the layer where that
+        begins. Below 20 dB it is a remark.
     """
     if model.inputs[0].shape[0] not in (None, 1):
         model = copy_model(model, batch_size=1)  # which the file is of
     specs = input_specs(model)
+    try:
+        require_survival(content)
+    except ConverterDied as error:
+        raise ConversionFailed(
+            f"The {mode} file ends the process that runs it: it {error}. No file was written."
+        ) from error
     with captured_stderr(), _running(mode):
         run = FileRun(content, forgets=needs_reset and not _stateful(model), states=states)
     examples = _of_data(data, specs) if data is not None else _random(model, specs, run)

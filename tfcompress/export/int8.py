@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import InvalidValue, expect
 from ..core.remarks import remark
 from ..core.types import Artifact, Data
-from .converting import chosen_examples, class_labels, convert, representative_dataset, to_calibrate
+from .converting import chosen_examples, class_labels, convert, representative_dataset, to_calibrate, write
+from .rewrites.int4_rows import with_int4_rows
 from .rewrites.recurrent import expect_form, mode_suffix
 
 HANDFUL = 5  # examples of a class, below which its ranges are a matter of luck
@@ -38,6 +40,7 @@ class Int8:
       recurrent: the form of recurrent layers: "auto" is a loop, which starts anew in each call; "fused" is TFLite's
         LSTM operation, for microcontrollers, whose states stay from call to call until an app resets them; "unrolled"
         lays out at most 256 steps, for the GPU delegate. Defaults to "auto".
+      embedding_bits: of tables of embeddings: 8, with one scale, or 4, with a scale for each row. Defaults to 8.
 
     Raises:
       InvalidValue: for a value out of range.
@@ -57,11 +60,13 @@ class Int8:
     per_channel: bool = True
     stratified: bool = False
     recurrent: str = "auto"
+    embedding_bits: int = 8
 
     def __post_init__(self) -> None:
         expect(self.num_representative >= 1, self, "num_representative", "must be at least 1", "Use 256.")
         for field, usual in (("per_channel", True), ("stratified", False)):
             expect(isinstance(getattr(self, field), bool), self, field, "must be True or False", f"Use {usual}.")
+        expect(self.embedding_bits in (4, 8), self, "embedding_bits", "must be 4 or 8", "Use 8.")
         expect_form(self)
 
     @property
@@ -69,7 +74,8 @@ class Int8:
         """What the file is."""
         scales = "" if self.per_channel else "_per_tensor"
         ends = "_float_io" if self.float_inputs_and_outputs else ""
-        return f"int8{scales}{mode_suffix(self.recurrent)}{ends}"
+        rows = "" if self.embedding_bits == 8 else "_int4_embeddings"
+        return f"int8{scales}{mode_suffix(self.recurrent)}{rows}{ends}"
 
     def convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
         """Writes `path`, whole or not at all; remarks when a class has fewer than five of the calibration examples.
@@ -78,7 +84,17 @@ class Int8:
           ConversionFailed: with what the converter says of it.
           InvalidValue: when `stratified` would draw fewer than five examples of a class, or a float model comes
             without data.
+          NothingHappened: when `embedding_bits` is 4, and there is no table that can have them.
         """
+        if self.embedding_bits == 8:
+            return self._convert(model, data, path)
+        with tempfile.TemporaryDirectory() as folder:
+            made = self._convert(model, data, Path(folder) / "int8.tflite")
+            content = with_int4_rows(made.path.read_bytes())
+        return write(content, path, self.mode, model, data, made.needs_reset, made.states)
+
+    def _convert(self, model: Any, data: Any, path: str | Path) -> Artifact:
+        """The file with embeddings of eight bits."""
         calibration = None if is_quantization_aware(model) else to_calibrate(data, self)
         if calibration is not None:
             self._look_at_examples(calibration)

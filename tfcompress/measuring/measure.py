@@ -188,8 +188,9 @@ def _macs(call: Call, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
         return 0
     if isinstance(inner, layers.Dense) and None not in output_shape[1:-1]:
         return math.prod(output_shape[1:-1]) * math.prod(shapes["kernel"])
-    if isinstance(inner, (layers.LSTM, layers.GRU, layers.SimpleRNN)):
-        return macs.recurrent(input_shape, shapes.values(), inner.time_major)
+    aware = type(inner).__name__ in ("AwareLSTM", "AwareGRU")  # layers/int8/recurrent.py: of the same kernels
+    if aware or isinstance(inner, (layers.LSTM, layers.GRU, layers.SimpleRNN)):
+        return macs.recurrent(input_shape, shapes.values(), getattr(inner, "time_major", False))
     if isinstance(inner, layers.EinsumDense):
         return macs.einsum(inner.equation, input_shape, shapes["kernel"])
     if isinstance(inner, layers.MultiHeadAttention):

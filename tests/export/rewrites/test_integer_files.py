@@ -78,6 +78,13 @@ def test_int16_of_a_new_layer_normalization_runs(tmp_path):
     assert converted(model_of((6, 8), L.LayerNormalization()), tfc.Int16x8(), tmp_path)[1] > 28
 
 
+def test_where_running_a_file_ends_the_process_it_is_not_the_users(tmp_path, monkeypatch):
+    monkeypatch.setattr(converting, "with_conversions", lambda content: content)
+    with pytest.raises(tfc.ConversionFailed, match="The int16x8 file ends the process that runs it: it crashed with"):
+        converted(model_of((6, 8), L.LayerNormalization()), tfc.Int16x8(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_float_operations_on_an_int16_input_read_real_numbers(tmp_path):
     assert converted(model_of((6,), lambda x: L.Dense(3)(leaky(x))), tfc.Int16x8(), tmp_path)[1] > 40
 

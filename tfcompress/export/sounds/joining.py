@@ -15,7 +15,7 @@ def joined(front: bytes, body: bytes) -> bytes:
 
     Args:
       front: a .tflite of one graph with one input and one output, which is float32.
-      body: a .tflite of one graph with one input of that shape, float32 or int8.
+      body: a .tflite with one input of that shape, float32 or int8; it may have loops, which are graphs of their own.
 
     Raises:
       ConversionFailed: for files of another kind.
@@ -57,11 +57,11 @@ def joined(front: bytes, body: bytes) -> bytes:
 
 def _require(first: Any, model: Any, schema: Any) -> None:
     graphs = [part.subgraphs[0] for part in (first, model)]
-    single = all(len(part.subgraphs) == 1 for part in (first, model)) and len(graphs[0].outputs) == 1
+    single = len(first.subgraphs) == 1 and len(graphs[0].outputs) == 1  # what `front` adds stands in one graph
     single = single and all(len(graph.inputs) == 1 for graph in graphs)
     if not single:
         raise ConversionFailed(
-            "joined takes files of one graph and one input. Received: others. Export them one by one."
+            "joined takes a file of one graph, and files of one input. Received: others. Export them one by one."
         )
     given, taken = graphs[0].tensors[graphs[0].outputs[0]], graphs[1].tensors[graphs[1].inputs[0]]
     kinds = (schema.TensorType.FLOAT32, schema.TensorType.INT8)
