@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "recipe": {"cli"},
     "inspect": {"cli"},
     "verify": {"cli"},
-    "search": {"cli"},
+    "search": {"cli", "api"},
 }
 DOOR = "tfcompress.backend.tensorflow"
 BEHIND_THE_DOOR = {"tensorflow", "tf_keras", "tensorflow_model_optimization"}

@@ -1,4 +1,4 @@
-"""python -m tfcompress.search NAME: the same as `tfcompress search NAME`. Imported, it is still the function `search`."""
+"""python -m tfcompress.search NAME: `tfcompress search NAME`. Imported, it is still the function of its name."""
 
 import sys
 import types
