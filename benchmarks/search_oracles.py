@@ -26,7 +26,7 @@ from tfcompress.core.progress import Printed
 from tfcompress.running.versions import machine, versions
 from tfcompress.searching.engine import ORACLES, run_engine
 from tfcompress.searching.found.pareto import hypervolume
-from tfcompress.searching.proposals import Told
+from tfcompress.searching.proposals import Observation
 from tfcompress.searching.space import Space, space_of
 
 TABLE = Path(__file__).with_name("search_table.json")
@@ -101,17 +101,17 @@ def points(space: Space) -> list[dict[str, Any]]:
 
 def curve(oracle: str, seed: int, space: Space, table: Mapping[str, Mapping[str, Any]], bound: float) -> list[float]:
     """The share of the whole table's hypervolume after each of `COUNTS` trials."""
-    history: list[Told] = []
+    history: list[Observation] = []
 
     def look_up(chosen: Mapping[str, Any]) -> float | None:
         row = table.get(space.key(chosen))
         values = tuple(row[name] for name in FIGURES) if row else None
-        history.append(Told(dict(chosen), values, ((values[0] / bound - 1),) if values else ()))
+        history.append(Observation(dict(chosen), values, ((values[0] / bound - 1),) if values else ()))
         return None if values is None else values[1] * 10 + max(0.0, values[0] / bound - 1)
 
     with tempfile.TemporaryDirectory() as folder:
         run_engine(oracle, space, max(COUNTS), seed, Path(folder), lambda: history, look_up)
-    return [covered([told.values for told in history[:count] if told.values], table) for count in COUNTS]
+    return [covered([observed.values for observed in history[:count] if observed.values], table) for count in COUNTS]
 
 
 def covered(found: list[Any], table: Mapping[str, Mapping[str, Any]]) -> float:

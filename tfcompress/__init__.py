@@ -121,7 +121,7 @@ _HOMES = {
     "export.float16": "Float16",
     "export.dynamic_range": "DynamicRange",
     "export.int8": "Int8",
-    "export.with_metadata": "WithMetadata",
+    "export.metadata.with_metadata": "WithMetadata",
     "export.sparse": "Smallest",
     "export.int16x8": "Int16x8",
     "export.mixed_precision": "MixedPrecision",

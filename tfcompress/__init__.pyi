@@ -75,9 +75,9 @@ from .export.float16 import Float16
 from .export.float32 import Float32
 from .export.int16x8 import Int16x8
 from .export.int8 import Int8
+from .export.metadata.with_metadata import WithMetadata
 from .export.mixed_precision import MixedPrecision
 from .export.sparse import Smallest
-from .export.with_metadata import WithMetadata
 from .fitting import CosineDecay
 from .fitting import KerasFit
 from .fitting import OneCycle

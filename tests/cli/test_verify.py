@@ -61,3 +61,9 @@ def test_a_run_at_work_is_not_judged(made_run, capsys):
 def test_without_a_folder_the_help_is_an_error(capsys):
     assert main([]) == 2
     assert "exit codes" in capsys.readouterr().err
+
+
+def test_a_file_is_called_one(tmp_path, capsys):
+    (tmp_path / "my.keras").write_text("")
+    assert main([str(tmp_path / "my.keras")]) == 34
+    assert capsys.readouterr().err.endswith("my.keras. It is a file.\n")

@@ -1,7 +1,7 @@
 import pytest
 
 from tfcompress.core.errors import DataCorrupt, DataUnavailable
-from tfcompress.data.listing import ImageFile, list_images
+from tfcompress.data.listing import ListedFile, list_images
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_class_may_be_called_train(make):
 def test_a_table_of_paths_and_labels(make, text):
     folder = make("x/a.jpg", "x/b.jpg")
     (folder / "table.csv").write_text(text, encoding="utf-8")
-    expected = (ImageFile(folder / "x/a.jpg", "cat"), ImageFile(folder / "x/b.jpg", "dog"))
+    expected = (ListedFile(folder / "x/a.jpg", "cat"), ListedFile(folder / "x/b.jpg", "dog"))
     assert list_images(folder / "table.csv") == expected
 
 

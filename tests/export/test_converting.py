@@ -16,6 +16,7 @@ from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import InvalidValue
 from tfcompress.core.identity import fingerprint
 from tfcompress.export import converting
+from tfcompress.export.calibration import chosen_examples
 
 EXPORTERS = [
     tfc.Float32(),
@@ -120,19 +121,19 @@ def test_what_the_converter_prints_stays_off_stderr(trained, digits, tmp_path, c
 
 
 def test_examples_are_drawn_at_random_each_once():
-    drawn = converting.chosen_examples(100, 40, seed=0)
+    drawn = chosen_examples(100, 40, seed=0)
     assert len(set(drawn.tolist())) == 40
     assert drawn.tolist() != sorted(drawn.tolist())
-    assert drawn.tolist() != converting.chosen_examples(100, 40, seed=1).tolist()
+    assert drawn.tolist() != chosen_examples(100, 40, seed=1).tolist()
 
 
 def test_stratified_examples_are_as_many_of_each_class_as_there_are():
     labels = np.random.default_rng(0).permutation([7] * 900 + [2] * 95 + [5] * 5)
-    drawn = converting.chosen_examples(1000, 60, seed=0, labels=labels)
+    drawn = chosen_examples(1000, 60, seed=0, labels=labels)
     assert len(set(drawn.tolist())) == 60
     counts = {label: int((labels[drawn] == label).sum()) for label in (7, 2, 5)}
     assert counts[5] == 5 and abs(counts[7] - counts[2]) <= 1 and sum(counts.values()) == 60
-    assert drawn.tolist() != converting.chosen_examples(1000, 60, seed=1, labels=labels).tolist()
+    assert drawn.tolist() != chosen_examples(1000, 60, seed=1, labels=labels).tolist()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.searching.found.pareto import hypervolume
-from tfcompress.searching.proposals import PROPOSALS, Told, new_choice
+from tfcompress.searching.proposals import PROPOSALS, Observation, new_choice
 from tfcompress.searching.space import space_of
 
 
@@ -33,7 +33,7 @@ def searched(name, number, seed, history=()):
     while len(history) < number:
         chosen = new_choice(PROPOSALS[name], SPACE, history, len(history) + 1, seed)
         values = figures(chosen)
-        history.append(Told(chosen, values, (values[0] / 20 - 1,)))
+        history.append(Observation(chosen, values, (values[0] / 20 - 1,)))
     return history
 
 
@@ -61,7 +61,7 @@ def test_optuna_covers_more_than_random():
 
 
 def test_crashed_trials_are_told_and_left_behind():
-    history = [Told(SPACE.start, None), *searched("random", 6, 0)[1:]]
+    history = [Observation(SPACE.start, None), *searched("random", 6, 0)[1:]]
     assert new_choice(PROPOSALS["optuna"], SPACE, history, 7, 0) is not None
 
 
@@ -69,7 +69,7 @@ def test_a_small_space_is_tried_whole_and_once():
     space = space_of(Mine(), frozenset({"share", "width"}))
     history = []
     while (chosen := new_choice(PROPOSALS["optuna"], space, history, len(history) + 1, 0)) is not None:
-        history.append(Told(chosen, (1.0, 1.0)))
+        history.append(Observation(chosen, (1.0, 1.0)))
     assert sorted(str(told.settings["clusters"]) for told in history) == ["16", "8", "None"]
 
 
@@ -79,7 +79,7 @@ def test_keras_tuner_runs_all_three_oracles_and_finds_finished_trials_again(tmp_
 import sys
 sys.path.insert(0, {str(__file__.rpartition("/")[0])!r})
 from pathlib import Path
-from test_proposals import SPACE, Told, figures
+from test_proposals import SPACE, Observation, figures
 from tfcompress.searching.engine import ORACLES, Stopped, run_engine
 
 for oracle in ORACLES:
@@ -90,7 +90,7 @@ for oracle in ORACLES:
             if len(ran) == 5 and not stopped:
                 raise Stopped("the time is up")
             ran.append(dict(chosen))
-            known = Told(dict(chosen), None if len(ran) == 3 else figures(chosen), (0.0,))
+            known = Observation(dict(chosen), None if len(ran) == 3 else figures(chosen), (0.0,))
             history.append(known)
         return known.values and sum(known.values)
     stopped = []

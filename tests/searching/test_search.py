@@ -169,6 +169,14 @@ def test_from_python_a_model_of_ones_own(trained, digits, tmp_path):
     assert [trial.seconds for trial in again.trials] == [trial.seconds for trial in outcome.trials]
 
 
+def test_the_door_of_its_name_does_not_hide_the_function():
+    import tfcompress as tfc
+    import tfcompress.search  # noqa: F401  as `python -m tfcompress.search` and those who list modules do
+
+    with pytest.raises(tfc.InvalidValue, match=r"search\.data must be"):
+        tfc.search("my.keras", None, tfc.Budget(max_macs=1))
+
+
 def test_python_refuses_what_is_no_data_and_unknown_settings(tmp_path):
     import tfcompress as tfc
 

@@ -67,7 +67,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 def _verify(root: Path, as_json: bool) -> int:
     if not root.is_dir():
-        raise RunUnfinished(f"RUN must be a run folder. Received: {root}. There is no folder of this name.")
+        what = "It is a file." if root.exists() else "There is no folder of this name."
+        raise RunUnfinished(f"RUN must be a run folder. Received: {root}. {what}")
     require_unlocked(root)
     checked = check_folder(root)
     if as_json:

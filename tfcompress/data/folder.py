@@ -13,7 +13,7 @@ from ..core.remarks import remark
 from ..core.tasks.presets import Classification
 from ..core.types import Data
 from .images import MODES, Images
-from .listing import ImageFile, list_images
+from .listing import ListedFile, list_images
 from .scaling import SCALINGS, names_for
 
 if TYPE_CHECKING:
@@ -176,11 +176,11 @@ class ImageFolder(Data):
         """The same images, scaled in another way."""
         return dataclasses.replace(self, scaling=scaling)
 
-    def _split(self, images: list[ImageFile]) -> Images:
+    def _split(self, images: list[ListedFile]) -> Images:
         reverses = SCALINGS[self.scaling].reverses_channels
         return Images([p.path for p in images], self._targets(images), self.input_shape, self.resize, reverses)
 
-    def _targets(self, images: list[ImageFile]) -> np.ndarray:
+    def _targets(self, images: list[ListedFile]) -> np.ndarray:
         """The class of each image, (N,), or 0 and 1 for each label, (N, labels)."""
         import numpy as np
 
@@ -192,22 +192,22 @@ class ImageFolder(Data):
             row[[number[label] for label in self._labels(image)]] = 1
         return targets
 
-    def _labels(self, image: ImageFile) -> tuple[str, ...]:
+    def _labels(self, image: ListedFile) -> tuple[str, ...]:
         return image.labels if self.several_labels else (image.label,)
 
     @cached_property
-    def _images(self) -> tuple[ImageFile, ...]:
+    def _images(self) -> tuple[ListedFile, ...]:
         return list_images(Path(self.source).expanduser())
 
     @cached_property
-    def _parts(self) -> tuple[list[ImageFile], list[ImageFile]]:
+    def _parts(self) -> tuple[list[ListedFile], list[ListedFile]]:
         """The training and the test images, each in an order drawn by the seed."""
         import random
 
         draw = random.Random(self.seed)  # Python's own is the same everywhere, and comes without NumPy
         named = {split: [p for p in self._images if p.split == split] for split in ("train", "test", "")}
         train, test = list(named["train"]), list(named["test"])
-        loose: dict[str, list[ImageFile]] = {}
+        loose: dict[str, list[ListedFile]] = {}
         for image in named[""]:
             loose.setdefault("" if self.several_labels else image.label, []).append(image)
         for label in sorted(loose):

@@ -16,7 +16,7 @@ TEST_NAMES = ("test", "testing", "val", "valid", "validation")
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageFile:
+class ListedFile:
     """A file, its class by name, and the split that it was put into by whoever made the data; "" for none."""
 
     path: Path
@@ -27,18 +27,18 @@ class ImageFile:
     def labels(self) -> tuple[str, ...]:
         """Its labels, where it may have several: "cat|dog"; none for "".
 
-        >>> ImageFile(Path("a.jpg"), "cat | dog").labels
+        >>> ListedFile(Path("a.jpg"), "cat | dog").labels
         ('cat', 'dog')
         """
         return tuple(name for name in (part.strip() for part in self.label.split(SEPARATOR)) if name)
 
 
-def list_images(source: Path) -> tuple[ImageFile, ...]:
+def list_images(source: Path) -> tuple[ListedFile, ...]:
     """All images of a folder with a subfolder a class, or of a CSV file (see `list_files`)."""
     return list_files(source, SUFFIXES, "images")
 
 
-def list_files(source: Path, suffixes: Sequence[str], things: str) -> tuple[ImageFile, ...]:
+def list_files(source: Path, suffixes: Sequence[str], things: str) -> tuple[ListedFile, ...]:
     """All files of a folder with a subfolder a class, or of a CSV file with columns path, label and maybe split.
 
     Subfolders train/ and test/ (or val/) that hold the class folders are taken as the splits. Paths in a CSV file are
@@ -70,7 +70,7 @@ def list_files(source: Path, suffixes: Sequence[str], things: str) -> tuple[Imag
     return images
 
 
-def _in_splits(folder: Path, suffixes: Sequence[str]) -> list[ImageFile]:
+def _in_splits(folder: Path, suffixes: Sequence[str]) -> list[ListedFile]:
     """Files of folder/train and folder/test; none when it has not both."""
     found = {child.name.lower(): child for child in _folders(folder)}
     train, test = _first(found, TRAIN_NAMES), _first(found, TEST_NAMES)
@@ -83,9 +83,9 @@ def _first(found: dict[str, Path], names: Iterable[str]) -> Path | None:
     return next((found[name] for name in names if name in found), None)
 
 
-def _in_classes(folder: Path, split: str, suffixes: Sequence[str]) -> list[ImageFile]:
+def _in_classes(folder: Path, split: str, suffixes: Sequence[str]) -> list[ListedFile]:
     return [
-        ImageFile(path, child.name, split)
+        ListedFile(path, child.name, split)
         for child in _folders(folder)
         for path in sorted(child.rglob("*"))
         if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith(".")
@@ -96,7 +96,7 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
 
 
-def _in_table(table: Path, things: str) -> list[ImageFile]:
+def _in_table(table: Path, things: str) -> list[ListedFile]:
     try:
         with open(table, newline="", encoding="utf-8-sig") as stream:
             rows = [[cell.strip() for cell in row] for row in csv.reader(stream) if any(row)]
@@ -110,7 +110,7 @@ def _in_table(table: Path, things: str) -> list[ImageFile]:
         raise DataCorrupt(f"data must have a path and a label in each row. Received: {table}, with {body[short]}.")
     _require_splits(table, body, at.get("split"))
     images = [
-        ImageFile(
+        ListedFile(
             table.parent / row[at["path"]], row[at["label"]], _split(row[at["split"] :][:1] if "split" in at else [])
         )
         for row in body

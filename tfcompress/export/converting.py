@@ -15,10 +15,9 @@ from ..backend.conversion import ConverterDied, ConverterRefused, ConverterSetti
 from ..backend.tensorflow import keras, saving_utils, tf
 from ..core.errors import ConversionFailed, InvalidValue
 from ..core.examples.nests import fitted
-from ..core.examples.source import batches_of, taken
+from ..core.examples.source import batches_of
 from ..core.remarks import remark
-from ..core.tasks.presets import Classification
-from ..core.types import Artifact, Data
+from ..core.types import Artifact
 from ..data.dataset import as_data
 from ..measuring.measure import leaf_layers, plain_name
 from ..measuring.outputs import gives_dict, input_specs, input_tensors, output_specs
@@ -42,7 +41,7 @@ from .rewrites.unstack_concat import unstacked_by_split
 from .strided_pointwise import with_strides_before
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 NO_OPERATION = "no operation"
 NO_CAUSE = (
@@ -302,67 +301,6 @@ def write(
     sizes = (len(content), zipped_bytes(content), digest)
     layers = tuple(plain_name(layer) for layer in leaf_layers(model))
     return Artifact(path, mode, *sizes, names, output_specs(model), needs_reset, states, layers)
-
-
-def to_calibrate(data: Any, exporter: object) -> Data:
-    """`data`, or what `dataset` makes data of, to calibrate with. Raises `InvalidValue` where there is none."""
-    name = f"{type(exporter).__name__}.convert"
-    if data is None:
-        raise InvalidValue(f"{name} needs data to calibrate with. Received: None. Give some, or use Float32().")
-    return as_data(data, f"{name}.data")
-
-
-def representative_dataset(
-    model: Any, data: Data, num_examples: int, seed: int, labels: np.ndarray | None = None
-) -> Iterator[Any]:
-    """Examples of the training split to calibrate with, one at a time, drawn at random; of a stream the first ones.
-
-    With `labels` each class has equally many, as far as there are. Several inputs go by name: the file has an order of
-    its own.
-
-    Raises:
-      InvalidValue: when the examples do not fit the model's inputs.
-    """
-    specs = input_specs(model)
-    drawn = taken(data.train, num_examples, lambda count, most: chosen_examples(count, most, seed, labels))
-    for number in range(len(drawn)):
-        arrays = fitted(data.model_inputs(drawn.batch([number])[0]), specs)
-        yield arrays if len(arrays) == 1 else dict(zip([spec.name for spec in specs], arrays, strict=True))
-
-
-def class_labels(data: Data) -> np.ndarray | None:
-    """The class of each training example, (N,); None where targets are no classes, or not in memory."""
-    import numpy as np
-
-    if data.task is not None and not isinstance(data.task, Classification):
-        return None
-    targets = getattr(data.train, "targets", None)
-    if not isinstance(targets, np.ndarray) or targets.dtype.kind not in "iu" or targets.size != len(targets):
-        return None
-    return targets.reshape(-1)
-
-
-def chosen_examples(num_all: int, num_examples: int, seed: int, labels: np.ndarray | None = None) -> np.ndarray:
-    """The numbers of the examples drawn, shape (at most num_examples,): at random, or with `labels` as many of each.
-
-    The classes then take turns, so that none is more than one ahead while all have examples left.
-
-    >>> import numpy as np
-    >>> labels = np.array([0] * 90 + [1] * 10)
-    >>> np.bincount(labels[chosen_examples(100, 8, seed=0, labels=labels)]).tolist()
-    [4, 4]
-    """
-    import numpy as np
-
-    order = np.random.default_rng(seed).permutation(num_all)
-    if labels is not None:
-        shuffled = labels[order]
-        turn = np.empty(num_all, int)  # how many of its class were drawn before it
-        for label in np.unique(shuffled):
-            of_class = np.flatnonzero(shuffled == label)
-            turn[of_class] = np.arange(len(of_class))
-        order = order[np.argsort(turn, kind="stable")]
-    return order[:num_examples]
 
 
 def _reason(error: Exception) -> str:

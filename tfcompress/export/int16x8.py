@@ -11,7 +11,8 @@ from ..backend.conversion import ConverterSettings
 from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import ConversionFailed, expect
 from ..core.types import Artifact
-from .converting import convert, representative_dataset, to_calibrate
+from .calibration import representative_dataset, to_calibrate
+from .converting import convert
 from .rewrites.recurrent import mode_suffix
 
 

@@ -14,7 +14,8 @@ from ..backend.tensorflow import is_quantization_aware
 from ..core.errors import InvalidValue, expect
 from ..core.remarks import remark
 from ..core.types import Artifact, Data
-from .converting import chosen_examples, class_labels, convert, representative_dataset, to_calibrate, write
+from .calibration import chosen_examples, class_labels, representative_dataset, to_calibrate
+from .converting import convert, write
 from .rewrites.int4_rows import with_int4_rows
 from .rewrites.recurrent import expect_form, mode_suffix
 

@@ -23,7 +23,8 @@ from ..measuring import tflite
 from ..measuring.layer_map import LayerOp, layer_ops
 from ..measuring.measure import leaf_layers
 from ..measuring.outputs import input_specs
-from .converting import convert, representative_dataset, to_calibrate, write
+from .calibration import representative_dataset, to_calibrate
+from .converting import convert, write
 from .loop_ranges import ranges_of
 from .rewrites.recurrent import mode_suffix, recurrent_layers
 

@@ -88,7 +88,7 @@ class Report:
         kind = _kinds(self)[0]
         before = self.stages[0].metrics[kind.name]
         worst = max(self._headline_metrics(), key=lambda each: kind.drop(before, each[1]), default=None)
-        if worst is None or kind.drop(before, worst[1]) <= 0:
+        if worst is None or kind.drop(before, worst[1]) <= 0 or kind.text(worst[1]) == kind.text(before):
             return ""
         file, found = worst
         return (

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InvalidValue
-from .proposals import PROPOSALS, Told, new_choice
+from .proposals import PROPOSALS, Observation, new_choice
 from .space import Between, Space
 
 OPTUNA, RANDOM, BAYESIAN = "optuna", "random", "bayesian"
@@ -35,7 +35,7 @@ def run_engine(
     num_trials: int,
     seed: int,
     folder: Path,
-    history: Callable[[], Sequence[Told]],
+    history: Callable[[], Sequence[Observation]],
     run_trial: Callable[[Mapping[str, Any]], float | None],
 ) -> None:
     """Runs trials until there are `num_trials`, or everything was tried.
@@ -81,7 +81,9 @@ def run_engine(
             raise
 
 
-def _oracle(kt: Any, name: str, space: Space, num_trials: int, seed: int, history: Callable[[], Sequence[Told]]) -> Any:
+def _oracle(
+    kt: Any, name: str, space: Space, num_trials: int, seed: int, history: Callable[[], Sequence[Observation]]
+) -> Any:
     if name not in ORACLES:
         raise InvalidValue(f"oracle must be one of {', '.join(ORACLES)}. Received: {name!r}. Use {OPTUNA}.")
     usual = {

@@ -19,7 +19,7 @@ RETRIES = 50  # until a choice is one that was not tried before
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
+class Observation:
     """A finished trial, as far as a proposal looks at it."""
 
     settings: Mapping[str, Any]
@@ -27,10 +27,10 @@ class Told:
     excess: tuple[float, ...] = ()
 
 
-Propose = Callable[[Space, Sequence[Told], int, int], "dict[str, Any]"]
+Propose = Callable[[Space, Sequence[Observation], int, int], "dict[str, Any]"]
 
 
-def propose_random(space: Space, history: Sequence[Told], number: int, seed: int) -> dict[str, Any]:
+def propose_random(space: Space, history: Sequence[Observation], number: int, seed: int) -> dict[str, Any]:
     """Each setting at random.
 
     >>> from tfcompress.core.settings import Settings
@@ -42,7 +42,7 @@ def propose_random(space: Space, history: Sequence[Told], number: int, seed: int
     return {name: found.at(drawn.random()) for name, found in space.ranges.items()}
 
 
-def propose_by_optuna(space: Space, history: Sequence[Told], number: int, seed: int) -> dict[str, Any]:
+def propose_by_optuna(space: Space, history: Sequence[Observation], number: int, seed: int) -> dict[str, Any]:
     """What Optuna's multi-objective TPE sampler proposes, with the bounds as its constraints.
 
     The study is made anew from the history each time, and the sampler's seed is of the trial's number: a search that
@@ -63,29 +63,29 @@ def propose_by_optuna(space: Space, history: Sequence[Told], number: int, seed: 
     return {name: _plain(space, name, asked[name]) for name in space.ranges}
 
 
-def study_of(space: Space, history: Sequence[Told], sampler: Any = None) -> Any:
+def study_of(space: Space, history: Sequence[Observation], sampler: Any = None) -> Any:
     """An Optuna study of finished trials, in memory."""
     import optuna
 
-    count = max((len(told.values) for told in history if told.values is not None), default=1)
+    count = max((len(observed.values) for observed in history if observed.values is not None), default=1)
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         study = optuna.create_study(directions=["minimize"] * count, sampler=sampler)
-        study.add_trials([_trial(told, _distributions(space)) for told in history])
+        study.add_trials([_trial(observed, _distributions(space)) for observed in history])
     finally:
         optuna.logging.set_verbosity(before)
     return study
 
 
 def new_choice(
-    propose: Propose, space: Space, history: Sequence[Told], number: int, seed: int
+    propose: Propose, space: Space, history: Sequence[Observation], number: int, seed: int
 ) -> dict[str, Any] | None:
     """A choice that was not tried before; None where everything, or nearly so, was.
 
     The first trial is the recipe as it is.
     """
-    tried = {space.key(told.settings) for told in history}
+    tried = {space.key(observed.settings) for observed in history}
     if space.key(space.start) not in tried:
         return space.start
     if space.num_points is not None and len(tried) >= space.num_points:
@@ -115,14 +115,14 @@ def _distributions(space: Space) -> dict[str, Any]:
     return found
 
 
-def _trial(told: Told, distributions: Mapping[str, Any]) -> Any:
+def _trial(observed: Observation, distributions: Mapping[str, Any]) -> Any:
     from optuna.trial import TrialState, create_trial
 
-    given = {"params": dict(told.settings), "distributions": dict(distributions)}
-    if told.values is None:
+    given = {"params": dict(observed.settings), "distributions": dict(distributions)}
+    if observed.values is None:
         return create_trial(state=TrialState.FAIL, **given)
-    constraints = {str(place): value for place, value in enumerate(told.excess)}
-    return create_trial(values=list(told.values), constraints=constraints, **given)
+    constraints = {str(place): value for place, value in enumerate(observed.excess)}
+    return create_trial(values=list(observed.values), constraints=constraints, **given)
 
 
 def _plain(space: Space, name: str, value: Any) -> Any:

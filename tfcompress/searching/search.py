@@ -28,7 +28,7 @@ from .found.importance import importance
 from .found.outcome import Outcome
 from .journal import DONE, NAME, Journal, TrialRecord
 from .least import Least, least_bytes, require_possible
-from .proposals import Told
+from .proposals import Observation
 from .scored import scored
 from .space import Space
 from .trials import REFERENCE, TRIALS, Subject, Trials, check_of
@@ -201,7 +201,7 @@ class _Search:
             f"{text_of('raw_bytes', self.least.raw_bytes)} raw, computed of the untrained model"
         )
 
-    def _history(self) -> list[Told]:
+    def _history(self) -> list[Observation]:
         """The finished trials, as a proposal looks at them."""
         bounds = self._bounds()
         found = []
@@ -209,7 +209,7 @@ class _Search:
             has_all = trial.status == DONE and all(name in trial.figures for name in self.budget.compared)
             values = tuple(trial.figures[name] for name in self.budget.compared) if has_all else None
             excess = self.budget.excess(trial.figures, bounds).values()
-            found.append(Told(trial.settings, values, tuple(min(FAR, each) for each in excess)))
+            found.append(Observation(trial.settings, values, tuple(min(FAR, each) for each in excess)))
         return found
 
     def _bounds(self) -> Mapping[str, float]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.export.with_metadata import notes_of
+from tfcompress.export.metadata.with_metadata import notes_of
 from tfcompress.inspecting.tflite.metadata import notes_lines, printable
 from tfcompress.inspecting.tflite.reading import read_tflite
 from tfcompress.inspecting.tflite.tflite_file import look_at

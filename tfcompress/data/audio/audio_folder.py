@@ -12,7 +12,7 @@ from ...core.examples.notes import Notes
 from ...core.examples.source import Indices
 from ...core.types import Data
 from ..kept_rows import KeptRows
-from ..listing import ImageFile, list_files
+from ..listing import ListedFile, list_files
 from ..splitting import split_by_label
 from .log_mel import LogMel, notes_of_words
 from .recording import SUFFIXES, read_recording
@@ -147,7 +147,7 @@ class AudioFolder(Data):
         return np.stack([test.clip(number) for number in range(min(num_examples, len(test)))])
 
     @cached_property
-    def _files(self) -> tuple[ImageFile, ...]:
+    def _files(self) -> tuple[ListedFile, ...]:
         return list_files(Path(self.source).expanduser(), SUFFIXES, "recordings")
 
     @cached_property

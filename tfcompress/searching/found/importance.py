@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 from ..journal import DONE, TrialRecord
-from ..proposals import Told, study_of
+from ..proposals import Observation, study_of
 from ..space import Space
 
 FEWEST_TRIALS = 6
@@ -28,7 +28,7 @@ def importance(
 
     found = {}
     for name in figures:
-        told = [Told(trial.settings, (trial.figures[name],)) for trial in done]
+        told = [Observation(trial.settings, (trial.figures[name],)) for trial in done]
         if len({each.values for each in told}) < 2:  # a figure that never changes depends on nothing
             continue
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""The Pareto set as a picture: the headline metric against each cost that was compared."""
+"""The Pareto set as a plot: the headline metric against each cost that was compared."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .outcome import Outcome
 
 
 def draw(outcome: Outcome, path: Path) -> None:
-    """Writes a picture, in the format that its name ends in: .png, .svg or .pdf.
+    """Writes a plot, in the format that its name ends in: .png, .svg or .pdf.
 
     Args:
       outcome: of a search; trials without a file are left out.
-      path: of the picture.
+      path: of the plot.
 
     Raises:
       MissingExtra: when matplotlib is not installed.

@@ -14,9 +14,9 @@ from tfcompress.backend.tensorflow import set_seed
 from tfcompress.core.errors import ConversionFailed
 from tfcompress.core.examples.notes import Notes, TensorNotes
 from tfcompress.core.examples.source import Split
+from tfcompress.export.metadata.with_metadata import notes_of
 from tfcompress.export.sounds.joining import joined
 from tfcompress.export.sounds.mel_network import mel_network
-from tfcompress.export.with_metadata import notes_of
 from tfcompress.measuring.file_run import FileRun
 from tfcompress.measuring.notes.in_file import notes_in
 from tfcompress.measuring.tflite import read

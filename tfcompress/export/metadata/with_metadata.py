@@ -9,13 +9,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..core.contracts import DataWithNotes, DataWithSounds
-from ..core.describe import describe
-from ..core.errors import expect
-from ..core.examples.notes import Notes, TensorNotes
-from ..core.types import Artifact, Data, Exporter
-from ..measuring.notes.in_file import FileNotes, with_notes
-from ..measuring.tflite import zipped_bytes
+from ...core.contracts import DataWithNotes, DataWithSounds
+from ...core.describe import describe
+from ...core.errors import expect
+from ...core.examples.notes import Notes, TensorNotes
+from ...core.types import Artifact, Data, Exporter
+from ...measuring.notes.in_file import FileNotes, with_notes
+from ...measuring.tflite import zipped_bytes
 from .usage import readme
 
 
@@ -65,7 +65,7 @@ class WithMetadata:
         content = with_notes(plain, about)
         beside = []
         if self.from_sound:
-            from .sounds.from_sound import write_from_sound
+            from ..sounds.from_sound import write_from_sound
 
             beside.append(path.with_name(f"{path.stem}-from-sound.tflite"))
             of_sound = write_from_sound(plain, data, beside[0])
@@ -80,7 +80,7 @@ class WithMetadata:
         )
 
     def _about(self, model: Any, data: Data, name: str) -> FileNotes:
-        from .. import __version__
+        from ... import __version__
 
         made_from = {"recipe": self.recipe, "settings": describe(self.settings)}
         digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

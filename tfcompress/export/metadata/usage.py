@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..core.examples.notes import TensorNotes
-from ..measuring.file_run import FileRun
-from ..measuring.notes.in_file import FileNotes, labels_file, vocabulary_file
-from ..measuring.tensors import TensorType
+from ...core.examples.notes import TensorNotes
+from ...measuring.file_run import FileRun
+from ...measuring.notes.in_file import FileNotes, labels_file, vocabulary_file
+from ...measuring.tensors import TensorType
 
 SHOWN = 12  # names of classes on the page
 
