@@ -41,7 +41,7 @@ def row(name: str) -> dict[str, Any]:
     from tfcompress.backend.tensorflow import keras, start_quietly
     from tfcompress.core.remarks import collecting
     from tfcompress.core.tasks.metrics import closeness
-    from tfcompress.export.float_operations import float_operations
+    from tfcompress.export.written.float_operations import float_operations
     from tfcompress.layers.twins import keras3
     from tfcompress.measuring.departure import first_departure
     from tfcompress.measuring.file_run import FileRun
@@ -52,12 +52,11 @@ def row(name: str) -> dict[str, Any]:
     keras3().utils.set_random_seed(0)
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    original, images = _alive(
-        getattr(keras3().applications, name)(
-            weights=None, input_shape=(size, size, 3), classes=CLASSES, classifier_activation=None
-        ),
-        rng,
+    original = getattr(keras3().applications, name)(
+        weights=None, input_shape=(size, size, 3), classes=CLASSES, classifier_activation=None
     )
+    model = tfc.load_model(original)
+    images = _alive(model, rng)
     # What is learned is how bright an image is: a network that has learned nothing gives nearly the same for all.
     labels = np.argsort(np.argsort(images.mean((1, 2, 3)))) * CLASSES // NUM_IMAGES
     data = tfc.dataset((images, labels), (images[:16], labels[:16]))
@@ -70,7 +69,7 @@ def row(name: str) -> dict[str, Any]:
     fit = tfc.fit(train, steps=STEPS)
     try:
         with collecting() as said:
-            pruned = tfc.PruneLowMagnitude(0.5).apply(tfc.load_model(original), fit)
+            pruned = tfc.PruneLowMagnitude(0.5).apply(model, fit)
             aware = tfc.QuantizeAware().apply(pruned, fit)
         left = (sentence.partition(" stays in float") for sentence in said)
         found["stays_in_float"] = [layer for layer, words, _ in left if words]
@@ -90,16 +89,16 @@ def row(name: str) -> dict[str, Any]:
     return {**found, "seconds": round(time.monotonic() - started)}
 
 
-def _alive(model: Any, rng: np.random.Generator) -> tuple[Any, np.ndarray]:
-    """The Keras 3 model with weights that make its outputs depend on its input, and the images that it is run on.
+def _alive(model: Any, rng: np.random.Generator) -> np.ndarray:
+    """Gives the model weights that make its outputs depend on its input; returns the images that it is run on.
 
     Weights are moved as benchmarks/loading_applications.py does it; batch normalization takes the averages of the
     images, and follows those of a pruned network within a few steps.
     """
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
-    import loading_applications
-
-    loading_applications.disturb(model, rng)
+    for weight in model.trainable_weights:
+        values = weight.numpy()
+        noise = 0.1 * rng.standard_normal(values.shape).astype(values.dtype)
+        weight.assign(values * 2**0.5 + noise * values.std() if values.std() else values + noise)
     images = _images(model, rng)
     normalizations = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
     for layer in normalizations:
@@ -107,7 +106,7 @@ def _alive(model: Any, rng: np.random.Generator) -> tuple[Any, np.ndarray]:
     model(images[:BATCH], training=True)
     for layer in normalizations:
         layer.momentum = MOMENTUM
-    return model, images
+    return images
 
 
 def _images(model: Any, rng: np.random.Generator) -> np.ndarray:
@@ -154,8 +153,9 @@ PREFACE = """# Fourteen networks, pruned, quantization-aware, int8
 
     python benchmarks/applications.py --out applications.jsonl --write
 
-Each architecture of keras.applications without trained weights, its weights disturbed until outputs depend on the input
-(as in [loading.md](loading.md)), ten classes, {{steps}} steps of pruning to 50 % and {{steps}} of quantization-aware
+Each architecture of keras.applications, built by Keras 3 without trained weights, comes in through `load_model`. Its
+weights are disturbed until outputs depend on the input
+(as in [loading.md](loading.md)); ten classes, {{steps}} steps of pruning to 50 % and {{steps}} of quantization-aware
 training on images made here. dB: centred SQNR of the int8 file against the quantization-aware model over 32 images; at
 least 15 are wanted, and a row below names the layer where they are first lost. What is learned is the brightness of an
 image, as a network that has learned nothing gives nearly the same for all; these are no accuracies.

@@ -2,9 +2,9 @@
 
 A seed gives a functional model of tf_keras: one to three inputs of images, sequences, vectors or whole numbers, three
 to nine layers and operations, one to three outputs. Each mode's file is then run by ai_edge_litert itself on inputs
-that neither calibration nor the exporter's own comparison (export/agreement.py) has seen. A file that is not Keras's
-model, and of which nothing was said, is a *silent* difference; the command fails for one, for a crash, and for more
-than 5 % refusals. A line of FILE is a seed and a mode; those that are there already are not made again.
+that neither calibration nor the exporter's own comparison (export/written/agreement.py) has seen. A file that is not
+Keras's model, and of which nothing was said, is a *silent* difference; the command fails for one, for a crash, and for
+more than 5 % refusals. A line of FILE is a seed and a mode; those that are there already are not made again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
 """A small network trained on digits, and its pruned and quantization-aware selves, made once a session."""
 
+import contextlib
 import gc
+import io
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,30 @@ def remarks():
 
     with collecting() as said:
         yield said
+
+
+@pytest.fixture(scope="session")
+def recipe_command():
+    """`python -m tfcompress.recipe` in this process: what it does, without seconds of TensorFlow's import for each.
+
+    Called with its arguments, and `cwd`, the folder it runs in; gives what `subprocess.run` does.
+    """
+    from rich.console import Console
+
+    from tfcompress.cli import terminal
+    from tfcompress.cli.recipe import main
+
+    def run(*arguments, cwd):
+        command, out, err = ["python", "-m", "tfcompress.recipe", *map(str, arguments)], io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(cwd)
+            # The console of messages has a descriptor of its own, which no redirection reaches.
+            patch.setattr(terminal, "MESSAGES", Console(file=err, highlight=False, soft_wrap=True))
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main(command[3:], " ".join(command[:3]))
+        return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -90,9 +90,11 @@ def test_the_model_is_smaller_and_gives_what_its_file_gives(small, model):
 def test_what_is_saved_is_whole(small, tmp_path):
     folder = small.save(tmp_path / "mine")
     assert sorted(path.name for path in folder.iterdir()) == [
+        "card.md",
         "model-original-float32.tflite",
         "model-quantize_aware-int8.tflite",
         "model.keras",
+        "report.html",
         "report.json",
         "report.md",
     ]

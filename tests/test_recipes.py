@@ -15,7 +15,11 @@ from tfcompress.cli import recipe_file
 from tfcompress.running.folder.whole import check_folder
 
 HERE = Path(__file__).parent
-OF_FILES = {"keyword_spotting", "audio_folder", "text_intents", "text_csv", "text_slots", "forecast_csv", "anomaly_csv"}
+VISION = ["segmentation_folder", "detection_voc"]
+OF_FILES = {
+    *("keyword_spotting", "audio_folder", "text_intents", "text_csv", "text_slots", "forecast_csv", "anomaly_csv"),
+    *VISION,
+}
 JOB = """
 import tfcompress as tfc
 
@@ -84,6 +88,7 @@ def files(tmp_path_factory):
             before, _, last = text.rpartition(" ")
             found.setdefault(label, []).append({"data": [{"text": f"{before} "}, {"text": last, "entity": "end"}]})
         (folder / f"{part}.json").write_text(json.dumps(found))
+    _pictures(folder, draw)
     series = np.sin(np.arange(2400) / 10) + draw.normal(0, 0.05, 2400)
     series[1800:2000] = 0.2
     rows = (f"{value:.4f},{int(1800 <= step < 2000)}\n" for step, value in enumerate(series))
@@ -94,9 +99,39 @@ def files(tmp_path_factory):
         "text_intents": ["data=texts.csv", "length=8", "embedding=16", "filters=16", "teacher_epochs=1"],
         "text_csv": ["data=texts.csv", "length=8", "embedding=16", "filters=16", "embedding_bits=4"],
         "text_slots": [f"data={folder}", "length=8", "embedding=16", "filters=16"],
+        "segmentation_folder": ["data=cells", "size=32x32", "channels=1", "width=4", "levels=2", "shift=2"],
+        "detection_voc": [
+            "data=cells",
+            "size=32x32",
+            "channels=1",
+            "width=8",
+            "strides=8",
+            "per_cell=2",
+            "epochs=16",
+            "batch_size=4",
+        ],
         "forecast_csv": ["data=series.csv", "window=16", "columns=value"],
         "anomaly_csv": ["data=series.csv", "window=64", "step=2"],
     }, folder
+
+
+def _pictures(folder, draw):
+    """Pictures with one bright square or two, masks of them, and their boxes as VOC has them."""
+    from PIL import Image
+
+    for number in range(40):
+        pixels, mask = draw.integers(0, 60, (32, 32), "uint8"), np.zeros((32, 32), "uint8")
+        boxes = []
+        for top, left in draw.integers(0, 20, (1 + number % 2, 2)):
+            sides = f"<xmin>{left + 1}</xmin><ymin>{top + 1}</ymin><xmax>{left + 12}</xmax><ymax>{top + 12}</ymax>"
+            boxes.append(f"<object><name>cell</name><bndbox>{sides}</bndbox></object>")
+            pixels[top : top + 12, left : left + 12] += np.uint8(120)
+            mask[top : top + 12, left : left + 12] = 255
+        for place, values in (("images", pixels), ("masks", mask)):
+            (folder / "cells" / place).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values).save(folder / "cells" / place / f"{number}.png")
+        (folder / "cells" / "Annotations").mkdir(exist_ok=True)
+        (folder / "cells" / "Annotations" / f"{number}.xml").write_text(f"<annotation>{''.join(boxes)}</annotation>")
 
 
 @pytest.fixture
@@ -130,11 +165,10 @@ QUICK = {"digits"}  # image_folder is run whole below
     "name",
     [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in sorted(recipe_file.built_in())],
 )
-def test_smoke(name, settings, tmp_path):
+def test_smoke(name, settings, recipe_command, tmp_path):
     if not has_data(name):
         pytest.skip(f"{name} not run: CIFAR-10 is not in TFDS_DATA_DIR ({os.environ.get('TFDS_DATA_DIR')})")
-    command = [sys.executable, "-m", "tfcompress.recipe", name, *settings, "--smoke", "--out", str(tmp_path / "run")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    done = recipe_command(name, *settings, "--smoke", "--out", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["verdict"] == "pass"
@@ -154,7 +188,9 @@ def test_smoke(name, settings, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["keyword_spotting", "audio_folder", "text_csv", "text_slots", "forecast_csv"])
+@pytest.mark.parametrize(
+    "name", ["keyword_spotting", "audio_folder", "text_csv", "text_slots", "forecast_csv", *VISION]
+)
 def test_a_killed_run_goes_on_where_it_was(name, settings, tmp_path):
     """kill -9 in the second stage, then the same command: the first is not repeated, and the report is whole."""
     command = [sys.executable, "-m", "tfcompress.recipe", name, *settings, "--smoke", "--out", str(tmp_path / "run")]
@@ -184,9 +220,8 @@ def planned(name, settings):
 
 
 @pytest.mark.parametrize("name", sorted(recipe_file.built_in()))
-def test_plan_says_what_it_would_do_and_makes_nothing(name, settings, tmp_path):
-    command = [sys.executable, "-m", "tfcompress.recipe", name, *settings, "--plan"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+def test_plan_says_what_it_would_do_and_makes_nothing(name, settings, recipe_command, tmp_path):
+    done = recipe_command(name, *settings, "--plan", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert ("Prune" in done.stdout or name == "cifar10_teacher") and "steps" in done.stdout
     assert not list(tmp_path.iterdir())
@@ -220,11 +255,10 @@ def test_recipes_lie_where_they_can_be_read():
     assert all((HERE.parent / "recipes" / f"{name}.py").exists() for name in recipe_file.built_in())
 
 
-def test_an_own_model_is_compressed_and_nearly_as_good(own, tmp_path):
-    command = [sys.executable, "-m", "tfcompress.recipe", "image_folder", "--epochs", "6", "--out", str(tmp_path)]
-    command += ["--set", f"model={own / 'my.keras'}", "--set", f"data={own / 'photos'}", "--set", "final_sparsity=0.3"]
-    no_gpu = {**os.environ, "TFCOMPRESS_SOFTWARE_GPU": "/nowhere"}  # a software GPU takes longer than all the rest
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=no_gpu)
+def test_an_own_model_is_compressed_and_nearly_as_good(own, recipe_command, tmp_path, monkeypatch):
+    given = ["--set", f"model={own / 'my.keras'}", "--set", f"data={own / 'photos'}", "--set", "final_sparsity=0.3"]
+    monkeypatch.setenv("TFCOMPRESS_SOFTWARE_GPU", "/nowhere")  # a software GPU takes longer than all the rest
+    done = recipe_command("image_folder", "--epochs", "6", "--out", ".", *given, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads((tmp_path / "report.json").read_text())
     accuracy = {stage["name"]: stage["metrics"]["accuracy"] for stage in report["stages"]}
@@ -248,12 +282,10 @@ def test_an_own_model_is_compressed_and_nearly_as_good(own, tmp_path):
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
-def test_what_is_wrong_with_an_own_model_is_one_line(own, changes, code, words, tmp_path):
+def test_what_is_wrong_with_an_own_model_is_one_line(own, changes, code, words, recipe_command, tmp_path):
     given = {"model": own / "my.keras", "data": own / "photos", **changes}
-    command = [sys.executable, "-m", "tfcompress.recipe", "image_folder", "--out", str(tmp_path / "run")]
-    for name, value in given.items():
-        command += ["--set", f"{name}={value}"] if value is not None else []
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    settings = [part for name, value in given.items() if value is not None for part in ("--set", f"{name}={value}")]
+    done = recipe_command("image_folder", "--out", "run", *settings, cwd=tmp_path)
     *before, last = done.stderr.splitlines()
     assert done.returncode == code, done.stderr
     assert last.startswith("tfcompress: ") and words in last

@@ -17,7 +17,7 @@ def recurrent(monkeypatch):
 
 @pytest.fixture
 def small(recurrent, monkeypatch):
-    for name, value in {"STEPS": 5, "CHANNELS": 4, "UNITS": 8, "COMPARED": 16, "LATER": 20}.items():
+    for name, value in {"STEPS": 5, "CHANNELS": 4, "UNITS": 8, "COMPARED": 8, "LATER": 12}.items():
         monkeypatch.setattr(recurrent, name, value)
     return recurrent
 

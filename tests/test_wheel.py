@@ -45,6 +45,11 @@ def test_holds_the_trained_models_and_no_run_of_this_checkout(unpacked):
     assert {path.suffix for path in (unpacked / "tfcompress" / "saved_models").rglob("*.*")} == {".tfcp", ".json"}
 
 
+def test_holds_what_a_page_is_made_of(unpacked):
+    held = {path.name for path in (unpacked / "tfcompress" / "reporting" / "assets").iterdir()}
+    assert held == {"page.css", "page.js", "plot.js.gz", "licenses.txt"}
+
+
 def test_finds_its_recipes_from_another_folder(unpacked, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(unpacked)}
     where = [sys.executable, "-c", "import tfcompress; print(tfcompress.__file__)"]

@@ -1,5 +1,6 @@
 # Written by scripts/stubs from the table in __init__.py: change the table, and run the script.
 
+from .advising.advisor import advise
 from .api import Compressed
 from .api import compress
 from .api import search
@@ -27,6 +28,7 @@ from .core.tasks.presets import Segmentation
 from .core.tasks.task import Metric
 from .core.tasks.task import Task
 from .core.tasks.task import Tolerance
+from .core.types import Advice
 from .core.types import Agreement
 from .core.types import Artifact
 from .core.types import CalibratedTransform
@@ -57,6 +59,15 @@ from .data.text.tagged_texts import TaggedTexts
 from .data.text.text_table import TextTable
 from .data.text.tfds_texts import TfdsTexts
 from .data.tfds import Tfds
+from .data.vision.anchors import Anchors
+from .data.vision.decoding import Detections
+from .data.vision.decoding import decode_detections
+from .data.vision.detection_folder import DetectionFolder
+from .data.vision.detection_task import Detection
+from .data.vision.segmentation_folder import SegmentationFolder
+from .delegates.boards.for_target import ForTarget
+from .delegates.boards.microcontroller import Microcontroller
+from .delegates.boards.vela import Vela
 from .delegates.cpu import CpuBuiltin
 from .delegates.cpu import CpuCompiledModel
 from .delegates.cpu import CpuReference
@@ -70,6 +81,8 @@ from .distillation.losses.outputs import SoftTargets
 from .distillation.refit import Refit
 from .distillation.refit import reconstruct
 from .distillation.teacher_cache.cache import TeacherCache
+from .export.apps.for_app import ForApp
+from .export.apps.in_form import InForm
 from .export.dynamic_range import DynamicRange
 from .export.float16 import Float16
 from .export.float32 import Float32
@@ -91,12 +104,15 @@ from .fitting.augmentation.mixup import Mixup
 from .fitting.augmentation.shifted_crop import ShiftedCrop
 from .fitting.augmentation.spec_augment import SpecAugment
 from .fitting.augmentation.time_shift import TimeShift
+from .fitting.augmentation.with_targets import WithBoxes
+from .fitting.augmentation.with_targets import WithMasks
 from .fitting.augmentation.word_dropout import WordDropout
 from .fitting.evaluate_only import EvaluateOnly
 from .fitting.evaluate_only import Unchanged
 from .fitting.function import fit
 from .measuring.measure import Measurement
 from .measuring.measure import measure
+from .measuring.targets.target import Target
 from .models.ds_cnn import ds_cnn
 from .models.fast_resnet import fast_resnet
 from .models.lookup import split_lookup
@@ -107,9 +123,12 @@ from .models.series_cnn import series_cnn
 from .models.simple_cnn import simple_cnn
 from .models.speech_sequences import speech_conv1d
 from .models.speech_sequences import speech_gru
+from .models.ssd import ssd
+from .models.suppression import with_suppression
 from .models.text_cnn import text_cnn
 from .models.text_cnn import text_tagger
 from .models.text_transformer import text_transformer
+from .models.u_net import u_net
 from .models_io.compiled.compiled_task import compiled_task
 from .models_io.loading.custom import custom_objects_from
 from .models_io.loading.door import LoadReport
@@ -168,8 +187,10 @@ from .searching.space import one_of
 __version__: str
 __all__ = [
     "AdaptiveRounding",
+    "Advice",
     "Affine",
     "Agreement",
+    "Anchors",
     "Anomalies",
     "Artifact",
     "AudioFolder",
@@ -197,6 +218,9 @@ __all__ = [
     "Cutout",
     "Data",
     "DataUnavailable",
+    "Detection",
+    "DetectionFolder",
+    "Detections",
     "Digits",
     "DistilledFit",
     "Distiller",
@@ -211,10 +235,13 @@ __all__ = [
     "Float16",
     "Float32",
     "FoldBatchNorm",
+    "ForApp",
+    "ForTarget",
     "Forecasts",
     "GpuDelegate",
     "HeldOut",
     "ImageFolder",
+    "InForm",
     "Int16x8",
     "Int8",
     "InvalidValue",
@@ -227,6 +254,7 @@ __all__ = [
     "Measurement",
     "MelStretch",
     "Metric",
+    "Microcontroller",
     "MixedPrecision",
     "Mixup",
     "ModelFile",
@@ -256,6 +284,7 @@ __all__ = [
     "Regression",
     "Regularized",
     "Segmentation",
+    "SegmentationFolder",
     "Sensitivity",
     "Settings",
     "ShiftedCrop",
@@ -270,6 +299,7 @@ __all__ = [
     "StepDecay",
     "Stream",
     "TaggedTexts",
+    "Target",
     "Task",
     "TeacherCache",
     "Technique",
@@ -286,8 +316,12 @@ __all__ = [
     "Unchanged",
     "UnreadableModel",
     "UnsupportedModel",
+    "Vela",
+    "WithBoxes",
+    "WithMasks",
     "WithMetadata",
     "WordDropout",
+    "advise",
     "allocate_bits",
     "autoencoder",
     "between",
@@ -296,6 +330,7 @@ __all__ = [
     "criteria",
     "custom_objects_from",
     "dataset",
+    "decode_detections",
     "distilled",
     "ds_cnn",
     "fast_resnet",
@@ -327,8 +362,11 @@ __all__ = [
     "speech_conv1d",
     "speech_gru",
     "split_lookup",
+    "ssd",
     "text_cnn",
     "text_tagger",
     "text_transformer",
     "to_keras3",
+    "u_net",
+    "with_suppression",
 ]

@@ -11,6 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .advising.of_runs.run_advice import with_advice
+from .backend.noise import LOG, noise_to
+from .backend.tensorflow import import_quietly
+from .core.contracts import trusts_code
 from .core.disk import output_errors
 from .core.errors import InvalidValue, UnknownSetting
 from .core.progress import Printed, Progress, Silent
@@ -21,11 +25,15 @@ from .core.types import INT8_RANGES, Check, Data, Exporter, Fit, Recipe, Stage, 
 from .distillation.distilled import distilled
 from .fitting import CosineDecay, KerasFit
 from .fitting.evaluate_only import Unchanged
-from .running.report import Report, write
+from .measuring.targets.target import Target
+from .reporting.finishing import write_reports
+from .reporting.notebook import ReportWithPage
+from .running.report import Report
 from .running.run import require_order, run
 from .running.store import Store
 from .searching.budget import Budget
 from .searching.found.outcome import Outcome
+from .targeting import as_target, checks_for, expect_taken, exporters_for, for_target, recipe_for
 
 ORIGINAL = "original"  # the stage of the model that comes in
 LEARNING_RATE = 5e-4  # of Adam at the start of each training: the model is a trained one, which a large step undoes
@@ -36,7 +44,7 @@ class Compressed:
     """What `compress` gives.
 
     Attributes:
-      report: the measured figures; prints as a table, and notebooks show it.
+      report: the measured figures; prints as a table, and notebooks show its page (report.html in `folder`).
       folder: of the run: models of all stages, files, checks and the report. Without `out` it lasts as long as this.
       last: the name of the last stage.
     """
@@ -60,7 +68,7 @@ class Compressed:
         return {file.variant: self.folder / file.path for file in self.report.files}
 
     def save(self, folder: str | Path) -> Path:
-        """Writes model.keras, the .tflite files and the report into `folder`, which is made; gives its path.
+        """Writes model.keras, the .tflite files, the report and card.md into `folder`, which is made; gives its path.
 
         Raises:
           OutputNotWritable, OutputFull: when it cannot be written.
@@ -69,7 +77,7 @@ class Compressed:
         with output_errors(target):
             target.mkdir(parents=True, exist_ok=True)
             (model,) = self.folder.glob(f"*-{self.last}/model.*")
-            for path in (model, *self.files.values(), *self.folder.glob("report.*")):
+            for path in (model, *self.files.values(), *self.folder.glob("report.*"), *self.folder.glob("card.md")):
                 shutil.copyfile(path, target / path.name)
         return target
 
@@ -93,6 +101,7 @@ def compress(
     distil: bool = False,
     teacher: Any = None,
     max_drop: float | str | None = None,
+    target: Target | str | None = None,
     learning_rate: float = LEARNING_RATE,
     seed: int = 0,
     out: str | Path | None = None,
@@ -122,6 +131,9 @@ def compress(
       max_drop: how much worse than the model that comes in a file's headline metric may be: a number in the metric's
         own unit (0.02), or a share of it ("2%"). Beyond it the verdict is "fail". Defaults to None: what the task says,
         which may be nothing; the report then tells what was lost, and that the verdict does not look at it.
+      target: the device that files are for: "cpu", "gpu", "npu", "mcu", or a `Target`. It says which files are made,
+        where `exports` does not, and how they are checked, where `checks` does not; and what it does not take fails
+        (docs/targets.md). Defaults to None: float32 and static int8, on CPU and GPU.
       learning_rate: of Adam at the start of each training; it falls to 0 as a cosine. Defaults to 5e-4, small, as the
         model is a trained one.
       seed: of the order of examples and of all else that is drawn. Defaults to 0.
@@ -152,9 +164,15 @@ def compress(
     from .models_io.loading.door import load_model
 
     expect_data(data)
+    import_quietly()
     _expect_all(techniques, "techniques", Technique, "[PruneChannels(0.3), QuantizeAware()]")
     _expect_all(exports or (), "exports", Exporter, "[Float32(), Int8()]")
     _expect_all(checks or (), "checks", Check, "[CpuXnnpack()]")
+    if target is not None:
+        device = as_target(target)
+        expect_taken(exports or (), device)
+        exports = exporters_for(device) if exports is None else [for_target(each, device) for each in exports]
+        checks = checks_for(device) if checks is None else checks
     arrived = load_model(model)
     asked = task_for(arrived, data, task)
     if max_drop is not None:
@@ -170,6 +188,8 @@ def compress(
         ),
     ]
     recipe = Recipe(data, tuple(stages), _exports(stages, exports), _checks(checks), seed, asked)
+    if target is not None and stages[-1].name != ORIGINAL:
+        recipe = dataclasses.replace(recipe, exports=recipe_for(recipe, target).exports)
     require_order(recipe)
     return _run(recipe, model, out, verbose, name, command)
 
@@ -383,6 +403,8 @@ def usual_techniques(
 def _run(
     recipe: Recipe, original: Any, out: str | Path | None, verbose: int | Progress, name: str, command: str
 ) -> Compressed:
+    from .publishing.card import write_card
+
     if out == "":
         raise InvalidValue("compress.out must name a folder. Received: ''. Leave it out, or use out='runs/mine'.")
     sweep()
@@ -391,16 +413,21 @@ def _run(
     try:
         progress: Progress = (Printed() if verbose else Silent()) if isinstance(verbose, int) else verbose
         store.open(command=command)
-        report = run(recipe, store, name, "A trained model, compressed", command=command, progress=progress)
-        if report is None:
-            raise InvalidValue("compress runs in one process. Received: one of several workers. Use tfcompress recipe.")
-        write(report, store)
+        with noise_to(store.root / LOG):
+            report = run(recipe, store, name, "A trained model, compressed", command=command, progress=progress)
+            if report is None:
+                raise InvalidValue(
+                    "compress runs in one process. Received: one of several workers. Use tfcompress recipe."
+                )
+            report = with_advice(report, recipe, store.root, progress)
+            write_card(report, recipe.data, store, recipe.task)
+            write_reports(report, store, not trusts_code(recipe))
         is_finished = True
     finally:
         store.close(is_finished)
         if out is None and not is_finished:
             _remove(folder)
-    found = Compressed(report, folder, recipe.stages[-1].name, original)
+    found = Compressed(ReportWithPage.of(report, folder), folder, recipe.stages[-1].name, original)
     if out is None:
         weakref.finalize(found, _remove, folder)
     return found

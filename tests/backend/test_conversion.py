@@ -11,10 +11,9 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend import conversion
-from tfcompress.backend.conversion import ConverterDied, ConverterRefused, ConverterSettings, converted
+from tfcompress.backend.conversion import ConverterDied, ConverterRefused, ConverterSettings, converted, served_by
 from tfcompress.backend.tensorflow import keras, tf
 from tfcompress.export import converting
-from tfcompress.export.converting import _with_one_function
 from tfcompress.models_io.copying import copy_model
 
 INT8 = ConverterSettings(optimize=True, ops=("TFLITE_BUILTINS_INT8",), io_type="int8")
@@ -57,12 +56,12 @@ def by_one_process(carrier, settings, calibration):
 )
 def test_the_bytes_are_those_of_one_process(settings):
     calibration = examples() if settings is INT8 else None
-    carrier = _with_one_function(network())
+    carrier = served_by(network())
     assert converted(carrier, settings, calibration) == by_one_process(carrier, settings, settings is INT8)
 
 
 def test_of_a_quantization_aware_model_too(aware):
-    carrier = _with_one_function(copy_model(aware, batch_size=1))
+    carrier = served_by(copy_model(aware, batch_size=1))
     settings = ConverterSettings(optimize=True, io_type="int8")
     converter = tf.lite.TFLiteConverter.from_keras_model(carrier)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -75,11 +74,11 @@ def test_of_a_quantization_aware_model_too(aware):
 def test_what_the_converter_says_comes_back():
     inputs = keras.Input((3,), batch_size=1)
     with pytest.raises(ConverterRefused, match="'tf.Erfinv' op is neither a custom op nor a flex op"):
-        converted(_with_one_function(keras.Model(inputs, tf.math.erfinv(inputs))), ConverterSettings())
+        converted(served_by(keras.Model(inputs, tf.math.erfinv(inputs))), ConverterSettings())
 
 
 def test_the_child_is_kept_and_a_killed_one_is_replaced():
-    carrier = _with_one_function(network())
+    carrier = served_by(network())
     first = converted(carrier, ConverterSettings())
     process = conversion._CHILD._process
     assert converted(carrier, ConverterSettings()) == first
@@ -91,7 +90,7 @@ def test_the_child_is_kept_and_a_killed_one_is_replaced():
 
 
 def test_a_later_conversion_is_quick():
-    carrier = _with_one_function(network())
+    carrier = served_by(network())
     converted(carrier, ConverterSettings())
     begin = time.monotonic()
     converted(carrier, ConverterSettings())
@@ -142,5 +141,5 @@ def test_how_it_died_is_said(program, said, impostor, monkeypatch):
     limit = 0.5 if "sleep" in program else 60
     monkeypatch.setattr(conversion, "TIME_LIMIT_S", limit)
     with pytest.raises(ConverterDied, match=said):
-        converted(_with_one_function(network()), ConverterSettings())
+        converted(served_by(network()), ConverterSettings())
     assert child._process is None

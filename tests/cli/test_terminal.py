@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tfcompress.cli import terminal
 from tfcompress.core.tasks.task import ACCURACY
-from tfcompress.core.types import Finding, Latency
+from tfcompress.core.types import Advice, Finding, Latency
 from tfcompress.measuring.measure import Measurement
 from tfcompress.running.records import FileRecord, StageRecord
 from tfcompress.running.report import Report, headings
@@ -110,3 +110,37 @@ def test_messages_are_printed_as_they_are(messages):
     stream = messages(False)
     terminal.TerminalProgress().say("a [b] 12 " + "x" * 100)
     assert stream.getvalue().replace("\n", "") == "a [b] 12 " + "x" * 100
+
+
+def test_at_most_three_pieces_of_advice_stand_before_the_verdict(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(terminal, "RESULTS", Console(file=stream, width=80, highlight=False))
+    advice = tuple(Advice("x", f"Sentence {number}.") for number in range(4))
+    terminal.print_report(dataclasses.replace(report(PASSED), advice=advice), Path("runs/x"))
+    lines = stream.getvalue().splitlines()
+    assert lines[-4:-1] == ["Advice: Sentence 0.", "Advice: Sentence 1.", "Advice: Sentence 2."]
+
+
+@pytest.mark.parametrize(("is_terminal", "without_colour", "escapes"), [(True, False, True), (True, True, False)])
+def test_there_is_no_colour_where_nobody_wants_it(monkeypatch, is_terminal, without_colour, escapes):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if without_colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=is_terminal, color_system="standard", width=80, highlight=False)
+    console.print("text", style="red")
+    assert ("\x1b[31m" in stream.getvalue()) == escapes
+
+
+def test_without_a_terminal_the_table_has_no_escape_codes(printed):
+    assert "\x1b" not in printed(80, PASSED)
+
+
+def test_a_long_name_leaves_the_table_in_80_columns(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(terminal, "RESULTS", Console(file=stream, width=80, highlight=False))
+    long = report(PASSED)
+    files = tuple(dataclasses.replace(each, mode="int8_per_tensor_float_io_unrolled_int4") for each in long.files)
+    terminal.print_report(dataclasses.replace(long, files=files), Path("runs/x"))
+    table = stream.getvalue().split("baseline int8_per_tensor_float_io_unrolled_int4 against")[0]
+    assert max(map(len, table.splitlines())) <= 80

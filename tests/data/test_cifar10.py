@@ -182,3 +182,8 @@ def test_num_train_is_known_before_anything_is_read(asked, num_train):
 def test_less_than_one_example_is_refused():
     with pytest.raises(InvalidValue, match="^Cifar10.num_examples must be at least 1. Received: 0."):
         Cifar10(num_examples=0)
+
+
+def test_classes_have_the_names_of_the_data_set():
+    (listed,) = prepared_folder().glob("cifar10/*/label.labels.txt")
+    assert Cifar10.class_names == tuple(listed.read_text().split())

@@ -175,3 +175,31 @@ def truncated(folder, cnn) -> Artifact:
     path = folder / "truncated.tflite"
     path.write_bytes(cnn.artifact.path.read_bytes()[:1000])
     return artifact(path)
+
+
+@pytest.fixture(scope="session")
+def impostors(folder, cnn) -> dict[str, Artifact]:
+    """Files that are not `cnn`'s, though they have its inputs and outputs."""
+    made = {}
+    for name, change in {
+        "weights of zero": lambda weights: [np.zeros_like(weight) for weight in weights],
+        "another model": lambda weights: [np.roll(weight, 1) for weight in weights],
+        "swapped outputs": lambda weights: [*weights[:-2], weights[-2][:, ::-1], weights[-1][::-1]],
+    }.items():
+        model = _cnn()
+        model.set_weights(change(model.get_weights()))
+        made[name] = _convert(model, folder / f"{name}.tflite", RandomData()).artifact
+    return made
+
+
+@pytest.fixture(scope="session")
+def lacking_two(folder) -> Exported:
+    """A file with two operations that microcontrollers' interpreter lacks."""
+
+    def layers(x):
+        x = keras.layers.Dense(5)(keras.layers.Flatten()(x))
+        hot = keras.layers.Lambda(lambda y: tf.one_hot(tf.argmax(y, -1), 5), name="hot")(x)
+        return keras.layers.Lambda(lambda y: tf.pow(tf.abs(y), 1.5), name="power")(x) + hot
+
+    made = _convert(keras.Model(*_image(layers)), folder / "lacking.tflite", RandomData())
+    return dataclasses.replace(made, artifact=dataclasses.replace(made.artifact, layers=("hot", "power")))

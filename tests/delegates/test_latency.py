@@ -36,6 +36,11 @@ def test_median_and_nearest_rank_p90_by_hand():
     assert found.median_ms == pytest.approx(5.5)
     assert found.p90_ms == pytest.approx(9)
     assert (found.num_runs, found.num_threads) == (10, 4)
+    assert len(found.quantiles_ms) == 21
+    assert found.quantiles_ms[0] == pytest.approx(1)
+    assert found.quantiles_ms[10] == pytest.approx(5)
+    assert found.quantiles_ms[18] == pytest.approx(9) == found.p90_ms
+    assert found.quantiles_ms[20] == pytest.approx(10)
 
 
 def test_one_time_is_its_own_median_and_p90():

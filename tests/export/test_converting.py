@@ -142,7 +142,7 @@ def test_stratified_examples_are_as_many_of_each_class_as_there_are():
 def test_the_one_function_gives_the_bytes_that_the_whole_model_gives(which, exporter, request, digits, export, tmp_path,
                                                                      monkeypatch):  # fmt: skip
     model = request.getfixturevalue(which)
-    monkeypatch.setattr(converting, "_with_one_function", lambda model, *others: model)
+    monkeypatch.setattr(converting, "served_by", lambda model, *others: model)
     whole = exporter.convert(model, digits, tmp_path / "whole.tflite")
     assert whole.sha256 == export(model, exporter)[0].sha256
 
@@ -150,8 +150,8 @@ def test_the_one_function_gives_the_bytes_that_the_whole_model_gives(which, expo
 def test_a_model_that_holds_more_than_variables_is_converted_whole():
     inputs = keras.Input((3,), dtype="int64")
     found = keras.layers.IntegerLookup(vocabulary=[3, 5])(inputs)
-    assert type(converting._with_one_function(keras.Model(inputs, found * 2))).__name__ == "Functional"
-    assert type(converting._with_one_function(keras.Model(inputs, inputs * 2))).__name__ == "Module"
+    assert type(converting.served_by(keras.Model(inputs, found * 2))).__name__ == "Functional"
+    assert type(converting.served_by(keras.Model(inputs, inputs * 2))).__name__ == "Module"
 
 
 def test_several_inputs_keep_their_names(digits, tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from tfcompress.backend.tensorflow import keras, tf, tfmot
-from tfcompress.measuring.outputs import gives_probabilities
+from tfcompress.measuring.outputs import gives_probabilities, output_specs
 
 
 def dense_softmax():
@@ -43,3 +43,18 @@ def test_a_softmax_at_the_end_is_seen_however_it_is_written(build):
 )
 def test_what_is_no_probability_is_not(build):
     assert not gives_probabilities(build())
+
+
+class Around(keras.layers.Wrapper):
+    """As tfmot's wrapper does after it is loaded: what it holds is called, and not as a layer of the graph."""
+
+    def call(self, inputs):
+        return self.layer.call(inputs)
+
+
+@pytest.mark.parametrize(("activation", "expected"), [("softmax", "softmax"), (None, "")])
+def test_an_activation_is_seen_past_a_wrapped_layer_that_only_moves_numbers(activation, expected):
+    inputs = keras.Input((4,))
+    outputs = Around(keras.layers.Reshape((3, 1)))(keras.layers.Dense(3, activation=activation)(inputs))
+    (spec,) = output_specs(keras.Model(inputs, outputs))
+    assert spec.activation == expected

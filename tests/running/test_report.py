@@ -4,11 +4,21 @@ import json
 import pytest
 
 from tfcompress.core.tasks.task import ACCURACY, MetricKind
-from tfcompress.core.types import SPARSITY, Agreement, Finding, Latency, Promise, Refusal
+from tfcompress.core.types import SPARSITY, Advice, Agreement, Finding, Latency, Promise, Refusal
 from tfcompress.measuring.measure import Measurement
 from tfcompress.measuring.promises import Verdict
 from tfcompress.running.records import FileRecord, StageRecord, findings_from_json, stage_from_json
-from tfcompress.running.report import Report, _share, headings, headline, markdown_table, rows, to_markdown, write
+from tfcompress.running.report import (
+    Report,
+    _share,
+    headings,
+    headline,
+    markdown_table,
+    report_from_json,
+    rows,
+    to_markdown,
+    write,
+)
 from tfcompress.running.store import Store
 
 LATENCY = Latency(0.25, 0.5, 1000, 1)
@@ -284,3 +294,36 @@ def test_it_prints_as_a_table_and_notebooks_show_one():
     assert lines[2].startswith("pruned int8")
     assert "Verdict: pass" in lines
     assert "<td>pruned int8</td>" in found._repr_html_()
+
+
+ADVICE = tuple(Advice(f"cause {n}", f"Sentence {n}.", "conv", "3 dB", "do this") for n in range(4))
+
+
+def test_advice_is_in_both_reports_and_three_pieces_are_under_the_table(tmp_path):
+    advised = dataclasses.replace(report([file()]), advice=ADVICE)
+    assert "## What to do next" in to_markdown(advised)
+    assert "- Sentence 3. Worth: 3 dB. Next: do this." in to_markdown(advised)
+    assert "Advice: Sentence 2." in str(advised) and "Sentence 3." not in str(advised)
+    store = Store(tmp_path)
+    store.open()
+    write(advised, store)
+    store.close()
+    value = json.loads((tmp_path / "report.json").read_text())
+    assert value["advice"][0] == {
+        **{"cause": "cause 0", "sentence": "Sentence 0.", "layer": "conv", "worth": "3 dB", "follow": "do this"}
+    }
+    assert report_from_json(value).advice == ADVICE
+
+
+def test_without_advice_there_is_no_such_heading():
+    assert "What to do next" not in to_markdown(report([file()]))
+
+
+def test_a_report_of_a_version_without_advice_is_read(tmp_path):
+    store = Store(tmp_path)
+    store.open()
+    write(report([file()]), store)
+    store.close()
+    value = json.loads((tmp_path / "report.json").read_text())
+    del value["advice"]
+    assert report_from_json(value).advice == ()

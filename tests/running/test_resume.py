@@ -36,7 +36,15 @@ def wait_for(process, folder, pattern, seconds=120):
 
 
 @pytest.fixture(scope="module")
-def killed_twice(tmp_path_factory):
+def again(recipe_command):
+    """The command in this process: that it goes on where another ended is not a matter of its own."""
+    return lambda folder, value=0.5: recipe_command(
+        *(RECIPE, "--set", f"final_sparsity={value}", "--out", folder), cwd=folder.parent
+    )
+
+
+@pytest.fixture(scope="module")
+def killed_twice(tmp_path_factory, again):
     """A run that was killed in its last stage and while a file was checked, and started again; and its messages."""
     folder = tmp_path_factory.mktemp("resume") / "run"
     for moment in (r"(?m)^pruned \.\.\.", "check pruned int8 on cpu-builtin"):
@@ -45,8 +53,7 @@ def killed_twice(tmp_path_factory):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert not (folder / "report.json").exists()
-    last = subprocess.run([*COMMAND, "--out", str(folder)], capture_output=True, text=True, timeout=300)
-    return folder, last
+    return folder, again(folder)
 
 
 def test_ends_with_a_full_report(killed_twice):
@@ -84,21 +91,20 @@ def test_a_finished_run_is_answered_without_tensorflow(killed_twice, tmp_path):
         (tmp_path / package / "__init__.py").write_text("raise SystemExit(f'{__name__} was imported')")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     poisoned = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(tfcompress.__file__).parents[1])])}
-    again = subprocess.run([*COMMAND, "--out", str(folder)], capture_output=True, text=True, timeout=60, env=poisoned)
-    assert again.returncode == 0, again.stderr
-    assert again.stdout == last.stdout
-    assert all(f"{stage}: finished by an earlier run" in again.stderr for stage in STAGES)
+    done = subprocess.run([*COMMAND, "--out", str(folder)], capture_output=True, text=True, timeout=60, env=poisoned)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == last.stdout
+    assert all(f"{stage}: finished by an earlier run" in done.stderr for stage in STAGES)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_a_changed_setting_is_noticed_and_runs_only_what_depends_on_it(killed_twice):
+def test_a_changed_setting_is_noticed_and_runs_only_what_depends_on_it(killed_twice, again):
     folder, _ = killed_twice
-    changed = [*COMMAND[:-1], "final_sparsity=0.25", "--out", str(folder)]
-    again = subprocess.run(changed, capture_output=True, text=True, timeout=300)
-    assert again.returncode == 0, again.stderr
-    assert "final_sparsity 0.5 -> 0.25" in again.stderr
-    assert "baseline: finished by an earlier run" in again.stderr
-    assert "pruned: finished by an earlier run" not in again.stderr
+    changed = again(folder, 0.25)
+    assert changed.returncode == 0, changed.stderr
+    assert "final_sparsity 0.5 -> 0.25" in changed.stderr
+    assert "baseline: finished by an earlier run" in changed.stderr
+    assert "pruned: finished by an earlier run" not in changed.stderr
     kept = sorted(path.parent.name for path in (folder / "earlier").rglob("stage.json"))
     assert kept == ["2-pruned"]
 

@@ -3,8 +3,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import OutputFull, TemporaryFull
 from tfcompress.core.examples.source import Split
+from tfcompress.core.remarks import collecting
 from tfcompress.running import space
 
 MODEL = SimpleNamespace(count_params=lambda: 1_000_000, outputs=[np.empty((1, 10)), np.empty((1, 5, 2))])
@@ -42,3 +44,43 @@ def test_a_disk_that_cannot_hold_the_run_is_told_before_it_begins(monkeypatch, t
 def test_without_checks_no_inputs_are_written(monkeypatch, tmp_path):
     with_free(monkeypatch, here=4_200_000, temporary=0)
     space.require_space(tmp_path / "run", SimpleNamespace(**{**vars(RECIPE), "checks": ()}), MODEL)
+
+
+TOO_LARGE = "a step of 50 examples needs 2 MB of memory at least, and 2 MB are free. Use a smaller batch_size."
+
+
+def conv():
+    return keras.Sequential([keras.Input((100, 100, 1)), keras.layers.Conv2D(2, 3), keras.layers.ReLU()])
+
+
+@pytest.mark.parametrize(
+    # 20 weights twice, and 10,000 numbers into the convolution for each of 50 examples, of four bytes each
+    ("free", "said"),
+    [
+        (2_000_160, []),
+        (
+            2_000_159,
+            ["a step of 50 examples needs 2 MB of memory at least, and 2 MB are free. Use a smaller batch_size."],
+        ),
+    ],
+)
+def test_a_step_that_memory_cannot_hold_is_told(monkeypatch, free, said):
+    monkeypatch.setattr(space, "free_memory", lambda: free)
+    with collecting() as found:
+        space.say_memory(conv(), distilled(SimpleNamespace(batch_size=50)))
+    assert found == said
+
+
+def distilled(fit):
+    return SimpleNamespace(fit=fit, __call__=None)
+
+
+def test_of_a_fit_without_a_batch_size_nothing_is_said(monkeypatch):
+    monkeypatch.setattr(space, "free_memory", lambda: 0)
+    with collecting() as found:
+        space.say_memory(conv(), SimpleNamespace(steps=3))
+    assert found == []
+
+
+def test_free_memory_is_some_of_the_machine_s():
+    assert 0 < space.free_memory() < 2**50

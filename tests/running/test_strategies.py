@@ -57,12 +57,12 @@ def end(folder, processes, seconds=600):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    return run_on(tmp_path_factory.mktemp("alone"), "none")
+    return run_on(tmp_path_factory.mktemp("alone"), "none", NO_FILES="1")  # its weights are compared, and no more
 
 
 @pytest.fixture(scope="module")
 def all_alone(tmp_path_factory):
-    return run_on(tmp_path_factory.mktemp("all_alone"), "none", ALL_STAGES="1")
+    return run_on(tmp_path_factory.mktemp("all_alone"), "none", ALL_STAGES="1", NO_FILES="1")
 
 
 def run_on(folder, strategy, **environment):

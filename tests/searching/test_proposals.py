@@ -111,3 +111,4 @@ except OSError as error:
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.splitlines()[-4:] == ["optuna well", "random well", "bayesian well", "disk full"], done.stderr
+    assert "Traceback" not in done.stderr

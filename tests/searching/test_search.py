@@ -63,13 +63,20 @@ def typed(*arguments, **options):
     return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=600, **options)
 
 
+def outcome_of(stdout):
+    """The outcome among the events on stdout, each of which is a line of JSON."""
+    events = [json.loads(line) for line in stdout.splitlines()]
+    (outcome,) = [event for event in events if event["event"] == "outcome"]
+    return outcome
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """A finished search of three trials, in a folder of its own."""
     folder = tmp_path_factory.mktemp("search")
     done = typed("--max-kb", "20", "--trials", "3", "--out", "run", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
-    return folder, json.loads(done.stdout)
+    return folder, outcome_of(done.stdout)
 
 
 @pytest.mark.slow
@@ -109,7 +116,7 @@ def test_the_same_command_repeats_nothing_and_another_bound_judges_anew(found):
     before = (folder / "run" / "journal.jsonl").read_text().count('"trial"')
     done = typed("--max-kb", "1.5", "--trials", "3", "--out", "run", "--json", cwd=folder)
     assert done.returncode == 62, done.stderr
-    assert [trial["sha256"] for trial in json.loads(done.stdout)["trials"]] == [
+    assert [trial["sha256"] for trial in outcome_of(done.stdout)["trials"]] == [
         trial["sha256"] for trial in outcome["trials"]
     ]
     assert (folder / "run" / "journal.jsonl").read_text().count('"trial"') == before
@@ -128,7 +135,7 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(found, tmp_path):
     killed.wait()
     again = typed("--max-kb", "20", "--trials", "3", "--out", "run", "--json", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    told = [[trial["number"], trial["settings"], trial["sha256"]] for trial in json.loads(again.stdout)["trials"]]
+    told = [[trial["number"], trial["settings"], trial["sha256"]] for trial in outcome_of(again.stdout)["trials"]]
     assert told == [[trial["number"], trial["settings"], trial["sha256"]] for trial in outcome["trials"]]
 
 
@@ -143,7 +150,7 @@ def test_ctrl_c_ends_with_the_outcome_so_far(tmp_path):
     os.kill(ended.pid, signal.SIGINT)
     said, _ = ended.communicate(timeout=60)
     assert ended.returncode == 130
-    outcome = json.loads(said)
+    outcome = outcome_of(said)
     assert outcome["why_ended"] == "interrupted" and outcome["best"]["number"] == 1
     assert outcome["reference"]["test"] is None
 
@@ -153,7 +160,7 @@ def test_the_time_is_kept(tmp_path):
     begin = time.monotonic()
     done = typed("--max-kb", "20", "--trials", "99", "--hours", "0.012", "--out", "run", "--json", cwd=tmp_path)
     assert time.monotonic() - begin < 0.012 * 3600 + 25  # start-up, and what follows the last trial
-    assert json.loads(done.stdout)["why_ended"] == "the time is up"
+    assert outcome_of(done.stdout)["why_ended"] == "the time is up"
 
 
 @pytest.mark.slow

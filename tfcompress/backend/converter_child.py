@@ -8,6 +8,7 @@ A line in is a folder, a line out says what became of it, as JSON. It ends when 
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -29,6 +30,8 @@ def main() -> int:
     os.dup2(2, 1)  # native code prints to stdout
     _limit_memory()
     with without_keras_3():
+        _ = tf.lite  # imported now, before anything is asked
+        gc.freeze()  # the converter collects garbage in each conversion: of TensorFlow's modules there will be none
         for line in sys.stdin:
             answers.write(json.dumps(_convert(Path(line.rstrip("\n")))) + "\n")
             answers.flush()
@@ -65,7 +68,10 @@ def _run(path: Path) -> None:
 
 def _converter(folder: Path, job: dict[str, Any]) -> Any:
     settings = job["settings"]
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / SAVED_MODEL), signature_keys=["serving_default"])
+    # What TFLiteConverter.from_saved_model makes, once it has loaded the model to see whether the signature is there.
+    lite = importlib.import_module(tf.lite.TFLiteConverter.__module__)
+    where, signatures = str(folder / SAVED_MODEL), [tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY]
+    converter = lite.TFLiteSavedModelConverterV2(where, {tf.saved_model.SERVING}, signatures)
     home = tf.lite.TFLiteConverter.__module__.rpartition(".")[0]
     kinds = importlib.import_module(f"{home}.conversion_metadata_schema_py_generated").ModelType
     converter._metadata.environment.modelType = kinds.KERAS_MODEL  # one byte of the file: where the model came from

@@ -76,6 +76,13 @@ def _leave_as_written(package: str) -> None:
         config.CONVERSION_RULES = (config.DoNotConvert(package), *config.CONVERSION_RULES)
 
 
+def import_quietly() -> None:
+    """Imports TensorFlow, where nobody has yet, and keeps what native code prints at that off the terminal."""
+    if "tensorflow" not in sys.modules:
+        with captured_stderr():
+            tf.config.list_physical_devices()
+
+
 def start_quietly() -> None:
     """Imports TensorFlow and what goes with it, and keeps what native code prints at start-up off the terminal.
 

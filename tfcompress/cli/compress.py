@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..api import LEARNING_RATE, compress, usual_techniques
 from ..core.errors import InvalidRecipe, TfcompressError, UnreadableModel, Usage
+from ..measuring.targets.target import PRESETS
 from .errors import exit_code_of
 from .recipe import INTERRUPTED, raise_verdict, run_folder
 from .recipe_file import import_file
+from .saying import EVENTS_HELP, Speaker, add_options, log_curves, speaking
 
 if TYPE_CHECKING:
     from ..core.tasks.task import Task
@@ -61,7 +63,7 @@ def main(arguments: list[str], prog: str = "tfcompress compress") -> int:
         parser.print_help(sys.stderr)
         return Usage.exit_code
     command = shlex.join([*prog.split(), *arguments])
-    return exit_code_of(lambda: _run(options, command), options.debug, INTERRUPTED)
+    return exit_code_of(lambda: _spoken(options, command), options.debug, INTERRUPTED)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -82,10 +84,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--quantize-aware", action="store_true", help="train with int8's rounding")
     add("--distil", action="store_true", help="let the model that comes in teach each training")
     add("--max-drop", metavar="D", type=_drop, help="fail when a file loses more of its metric: 0.02, or 2%% of it")
+    add("--target", choices=tuple(PRESETS), help="the device that files are for, which says what is made and checked")
     add("--epochs", metavar="N", type=int, default=1, help="of each training (default: 1)")
     add("--learning-rate", metavar="R", type=float, default=LEARNING_RATE, help="of Adam (default: %(default)g)")
     add("--seed", metavar="N", type=int, default=0, help="of every random number (default: 0)")
     add("--out", metavar="DIR", type=run_folder, help="the run folder (default: saved_models/ and the name of JOB)")
+    add_options(parser, EVENTS_HELP)
     add("--custom", metavar="FILE", help="a Python file with the own layers of a model's file")
     add("--trust", action="store_true", help="let code in a model's file (Lambda layers) run")
     add("--debug", action="store_true", help="show the traceback of an error")
@@ -100,7 +104,12 @@ def _drop(text: str) -> float | str:
         raise argparse.ArgumentTypeError(f'must be a number, or a share as "2%". Received: {text!r}.') from None
 
 
-def _run(options: argparse.Namespace, command: str) -> int:
+def _spoken(options: argparse.Namespace, command: str) -> int:
+    with speaking(options) as speaker:
+        return _run(options, command, speaker)
+
+
+def _run(options: argparse.Namespace, command: str, speaker: Speaker) -> int:
     job = options.job
     if not job.exists():
         raise UnreadableModel(
@@ -109,7 +118,6 @@ def _run(options: argparse.Namespace, command: str) -> int:
     is_python = job.suffix == ".py"
     _require_examples(options, is_python)
     from ..backend.tensorflow import start_quietly
-    from .terminal import TerminalProgress, print_report
 
     start_quietly()
     module = import_file(job, "a job") if is_python else None
@@ -124,14 +132,16 @@ def _run(options: argparse.Namespace, command: str) -> int:
         task=_task(options.task) or _called(module, "task", None),
         distil=options.distil,
         max_drop=options.max_drop,
+        target=options.target,
         learning_rate=options.learning_rate,
         seed=options.seed,
         out=folder,
-        verbose=TerminalProgress(),
+        verbose=speaker.progress,
         name=job.stem,
         command=command,
     )
-    print_report(small.report, folder)
+    log_curves(small.report, options.tensorboard)
+    speaker.report(small.report, folder)
     raise_verdict(small.report)
     return 0
 

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.search_path import without_current_folder
 from ..core.errors import ConversionFailed, UnreadableModel, Usage
-from ..inspecting.errors.comparison import SETTINGS, compare, comparison
+from ..inspecting.errors.comparison import SETTINGS, compare_on, comparison, measured
 from ..inspecting.kind import is_tflite
 from .errors import exit_code_of
 
 if TYPE_CHECKING:
+    from ..core.progress import Progress
     from ..inspecting.errors.error_values import Errors
     from ..inspecting.values import KerasFile, TfliteFile
 
@@ -167,16 +168,33 @@ def _compare(path: Path, options: argparse.Namespace) -> Errors:
     _refuse({"--tensors": options.tensors, "--gpu": options.gpu}, "do not go with --against", path)
     wanted = comparison(options.against, *(getattr(options, name) for name in SETTINGS))
     from ..backend.tensorflow import start_quietly
-    from ..core.progress import Silent
 
     with _working(f"reading {path.name}"):
         start_quietly()
         model = _bring_in(path, options).model
+    from ..advising.advisor import NO_ADVICE, advice_on, why_none
+
+    on = measured(model, wanted)
+    errors = compare_on(model, str(path), wanted, on, _progress())
+    if wanted.file is None:
+        return errors
+    try:
+        with _working("looking for what to do next"):
+            return dataclasses.replace(errors, advice=advice_on(model, on, wanted.file))
+    except NO_ADVICE as error:
+        print(f"tfcompress: {why_none(error)}", file=sys.stderr)
+        return errors
+
+
+def _progress() -> Progress:
+    """Bars on a terminal."""
+    from ..core.progress import Silent
+
     if not sys.stderr.isatty():
-        return compare(model, str(path), wanted, Silent())
+        return Silent()
     from .terminal import TerminalProgress
 
-    return compare(model, str(path), wanted, TerminalProgress())
+    return TerminalProgress()
 
 
 def _with_gpu(file: KerasFile, model: Any, against_cpu: bool) -> KerasFile:

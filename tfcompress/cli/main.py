@@ -15,7 +15,12 @@ COMMANDS = {
     "recipe": ("compress a model by a recipe, check the exported files, write a report", "tfcompress.cli.recipe"),
     "compress": ("compress a trained model of your own by the techniques you name", "tfcompress.cli.compress"),
     "search": ("find the recipe that keeps a budget of bytes, accuracy or time", "tfcompress.cli.search"),
+    "report": ("make the page of a finished run, or of several beside each other", "tfcompress.cli.report"),
     "verify": ("look whether a run folder is what its run wrote", "tfcompress.cli.verify"),
+    "export": (
+        "write a .tflite as C source for microcontrollers",
+        "tfcompress.cli.export",
+    ),
     "inspect": ("show what is in a Keras model or a .tflite, and what could be made of it", "tfcompress.cli.inspect"),
 }
 DESCRIPTION = (
@@ -27,7 +32,9 @@ examples:
   tfcompress recipe my_recipe.py --plan    what a recipe of your own would do
   tfcompress compress job.py --prune-channels 0.3 --quantize-aware
   tfcompress search digits --max-kb 12 --max-drop 1 --trials 8
+  tfcompress report runs/a runs/b          both on one page, with their common Pareto front
   tfcompress verify saved_models/digits    whether every file is what the run wrote
+  tfcompress export model.tflite --c       as C source, with its arena and the operations to register
   tfcompress inspect model.tflite --gpu    its operations, and what the GPU delegate says to them
   tfcompress recipe --help                 the options and exit codes of a command
 

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import NotJudged, Usage, VerdictFailed
+from ..measuring.targets.target import PRESETS
 from ..running.strategy import NONE, Strategy, parse_strategy
+from ..targeting import recipe_for
 from . import recipe_file
 from .errors import exit_code_of
+from .saying import EVENTS_HELP, Speaker, add_options, log_curves, require_one, speaking
 
 if TYPE_CHECKING:
     from ..core.progress import Progress
@@ -37,6 +40,7 @@ examples:
   {prog} cifar10 --set final_sparsity=0.9 --out runs/sparse
   {prog} cifar10 --strategy mirrored     on all GPUs; mirrored:2 on two, or on two parts of a CPU
   {prog} path/to/my_recipe.py            a recipe of your own
+  {prog} digits --json | jq .event       events for programs
   {prog} cifar10 --help                  the settings of a recipe
 
 The same command again continues an interrupted run; a finished stage is not repeated while what makes it stays.
@@ -85,10 +89,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--smoke", action="store_true", help="use {num_examples} examples and {epochs} epochs".format(**SMOKE))
     add("--out", metavar="DIR", type=run_folder, help="the run folder (default: saved_models/NAME)")
     add("--data-dir", metavar="DIR", help="the folder of the prepared data set (default: TFDS_DATA_DIR, or tfds's own)")
+    add(
+        "--target", choices=tuple(PRESETS), help="the device that files are for: its files and checks, not the recipe's"
+    )
     add("--epochs", metavar="N", help="epochs of the first training; the other stages scale with it")
     add("--seed", metavar="N", help="seed of every random number")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting of the recipe; may be repeated")
     add("--strategy", metavar="S", default="none", help=STRATEGY)
+    add_options(parser, EVENTS_HELP)
     add("--fresh", action="store_true", help="start over; earlier results are moved to earlier/ in the run folder")
     add("--debug", action="store_true", help="show the traceback of an error")
     return parser
@@ -97,11 +105,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser, command: str) -> int:
     if options.list:
         for name, path in recipe_file.built_in().items():
-            print(f"{name:<18}{recipe_file.summary(path)}")
+            print(f"{name:<20}{recipe_file.summary(path)}")
         return 0
     if options.recipe is None:
         parser.print_help(None if options.help else sys.stderr)
         return 0 if options.help else Usage.exit_code
+    require_one(options)
     file = recipe_file.load(options.recipe)
     if options.help:
         print(f"{parser.format_help()}\n{file.name}: {file.settings_help()}", end="")
@@ -109,6 +118,8 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser, command: 
     strategy = parse_strategy(options.strategy)
     settings = file.settings(_assignments(options))
     recipe = file.recipe(settings)
+    if options.target:
+        recipe = recipe_for(recipe, options.target)
     from ..running.run import require_order
 
     require_order(recipe)
@@ -118,7 +129,8 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser, command: 
     folder = options.out or Path("saved_models") / (f"{file.name}-smoke" if options.smoke else file.name)
     if not strategy.is_chief:
         return _take_part(recipe, file, folder, strategy)
-    return _execute(recipe, file, settings, folder, options.fresh, strategy, command)
+    with speaking(options) as speaker:
+        return _execute(recipe, file, settings, folder, options, strategy, command, speaker)
 
 
 def _assignments(options: argparse.Namespace) -> dict[str, str]:
@@ -154,17 +166,18 @@ def _execute(
     file: recipe_file.RecipeFile,
     settings: Any,
     folder: Path,
-    fresh: bool,
+    options: argparse.Namespace,
     strategy: Strategy,
     command: str,
+    speaker: Speaker,
 ) -> int:
+    from ..core.contracts import trusts_code
     from ..core.describe import describe
-    from ..running.report import write
+    from ..reporting.finishing import write_reports
     from ..running.store import Store
-    from .terminal import TerminalProgress, print_report
 
-    store, progress = Store(folder), TerminalProgress()
-    store.open(fresh, command)
+    store, progress = Store(folder), speaker.progress
+    store.open(options.fresh, command)
     is_finished = False
     try:
         described = {field.name: describe(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
@@ -174,11 +187,12 @@ def _execute(
         report = _report(recipe, file, described, store, strategy, command, progress)
         if report is None:  # of several processes the chief alone has one
             return 0
-        write(report, store)
+        write_reports(report, store, not trusts_code(recipe))
         is_finished = True
     finally:
         store.close(is_finished)
-    print_report(report, folder)
+    log_curves(report, options.tensorboard)
+    speaker.report(report, folder)
     raise_verdict(report)
     return 0
 
@@ -193,7 +207,10 @@ def _report(
     progress: Progress,
 ) -> Report | None:
     """The report of an earlier run that would be repeated whole, or of this one."""
+    from ..advising.of_runs.run_advice import with_advice
+    from ..backend.noise import LOG, noise_to
     from ..backend.tensorflow import start_quietly
+    from ..publishing.card import write_card
     from ..running.finished import finished_report
     from ..running.run import keys_of, run
 
@@ -206,8 +223,14 @@ def _report(
                 progress.say(f"{stage.name}: finished by an earlier run, {stage.headline}")
             return report
     store.write_json("recipe.json", {"recipe": file.name, "settings": settings})
-    start_quietly()
-    return run(recipe, store, file.name, file.summary, settings, command, progress, strategy, keys)
+    with noise_to(store.root / LOG):
+        start_quietly()
+        found = run(recipe, store, file.name, file.summary, settings, command, progress, strategy, keys)
+        if found is None:
+            return None
+        found = with_advice(found, recipe, store.root, progress)
+        write_card(found, recipe.data, store, recipe.task)
+    return found
 
 
 def raise_verdict(report: Report) -> None:

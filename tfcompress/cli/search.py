@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import shlex
 import sys
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from ..core.settings import Settings
 from . import recipe_file
 from .errors import exit_code_of
 from .recipe import run_folder
+from .saying import EVENTS_HELP, Speaker, ToPrograms, add_options, require_one, speaking
 
 DESCRIPTION = """\
 Finds a recipe that keeps a budget: tries settings of a recipe, each in the range that stands beside it, or combinations
@@ -35,7 +35,7 @@ examples:
   {prog} cifar10 --max-kb 40 --max-drop 0.5 --max-ms 1.0 --trials 40 --hours 2
   {prog} job.py --minimise zipped_bytes --max-drop 2%% --out runs/search
   {prog} digits --max-kb 12 --plan       the space and the least possible bytes, and nothing more
-  {prog} digits --max-kb 12 --json       one JSON object on stdout
+  {prog} digits --max-kb 12 --json       events on stdout, of which the last is the outcome
 
 The same command again goes on with an interrupted search; more --trials or --hours go on with a finished one, and other
 bounds judge its trials anew. tfcompress recipe SEARCH/best.py makes the found file again, and runs all of its checks.
@@ -108,7 +108,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--plot", metavar="FILE", type=Path, help="draw the Pareto set: .png, .svg or .pdf (needs tfcompress[plots])")
     add("--plan", action="store_true", help="show the space and the least possible bytes, and stop")
     add("--fresh", action="store_true", help="start over; what is there is moved to earlier/")
-    add("--json", action="store_true", help="print the outcome as one JSON object and nothing else on stdout")
+    add_options(parser, f"{EVENTS_HELP}; the last one is the outcome")
     add("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
@@ -118,6 +118,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
     from ..searching.space import space_of
     from ..searching.trials import Subject
 
+    require_one(options)
     budget = _budget(options)
     if options.plot:
         require_extra("plots", "--plot")
@@ -130,30 +131,29 @@ def _run(options: argparse.Namespace, command: str) -> int:
     space = space_of(settings, searched, name)
     subject = Subject(name, file.summary, file.recipe, settings, Path(str(file.module.__file__)))
     root = options.out or Path("saved_models") / f"{name}-search"
-    from .terminal import TerminalProgress
-
     if options.plan:
         return _plan(subject, space, budget)
-    outcome = run_search(
-        subject,
-        space,
-        budget,
-        root,
-        num_trials=options.trials,
-        progress=TerminalProgress(),
-        hours=options.hours,
-        oracle=options.oracle,
-        share=options.validation_share,
-        seed=options.seed,
-        fresh=options.fresh,
-        command=command,
-        tell=lambda found: _tell(found, root, subject, space, options, command),
-    )
-    if outcome.best is None:
-        raise BudgetMissed(
-            f"A trial must keep the budget. Received: none of {len(outcome.trials)}. Give more --trials, or a wider "
-            f"bound; {root}/outcome.md has the nearest."
+    with speaking(options) as speaker:
+        outcome = run_search(
+            subject,
+            space,
+            budget,
+            root,
+            num_trials=options.trials,
+            progress=speaker.progress,
+            hours=options.hours,
+            oracle=options.oracle,
+            share=options.validation_share,
+            seed=options.seed,
+            fresh=options.fresh,
+            command=command,
+            tell=lambda found: _tell(found, root, subject, space, options, command, speaker),
         )
+        if outcome.best is None:
+            raise BudgetMissed(
+                f"A trial must keep the budget. Received: none of {len(outcome.trials)}. Give more --trials, or a "
+                f"wider bound; {root}/outcome.md has the nearest."
+            )
     return 0
 
 
@@ -234,7 +234,15 @@ def _plan(subject: Any, space: Any, budget: Any) -> int:
     return 0
 
 
-def _tell(outcome: Any, root: Path, subject: Any, space: Any, options: argparse.Namespace, command: str) -> None:
+def _tell(
+    outcome: Any,
+    root: Path,
+    subject: Any,
+    space: Any,
+    options: argparse.Namespace,
+    command: str,
+    speaker: Speaker,
+) -> None:
     """Prints the outcome, and writes the best recipe."""
     if options.plot:
         from ..searching.found.plot import draw
@@ -242,8 +250,12 @@ def _tell(outcome: Any, root: Path, subject: Any, space: Any, options: argparse.
         with output_errors(options.plot.parent):
             draw(outcome, options.plot)
     best = _write_best(outcome, root, subject, space, options.validation_share, command)
-    if options.json:
-        print(json.dumps({**outcome.as_json(), "best_recipe": best and str(best)}, indent=2))
+    if options.tensorboard is not None:
+        from ..publishing.tensorboard import log_trials
+
+        log_trials({trial.number: trial.figures for trial in outcome.trials}, options.tensorboard)
+    if isinstance(speaker, ToPrograms):
+        speaker.events.emit("outcome", **outcome.as_json(), best_recipe=best and str(best))
         return
     from .terminal import RESULTS
 

@@ -26,6 +26,7 @@ from ..running.report import Report, headings, headline, rows
 # A copy of the descriptor: bars go on while the chatter of native code is kept off stderr (backend/native.py).
 MESSAGES = Console(file=os.fdopen(os.dup(2), "w", encoding="utf-8"), highlight=False, soft_wrap=True)
 RESULTS = Console(highlight=False)
+ROOMY = 100  # columns, from which the bar may be long
 WIDE = 150  # columns that the whole table needs
 NARROW = {
     "variant": "variant",
@@ -49,7 +50,8 @@ class TerminalProgress:
     @contextlib.contextmanager
     def task(self, label: str, total: int | None) -> Iterator[Advance]:
         """Shows a bar (a spinner when `total` is not known) until the block ends."""
-        columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24)]
+        width = 24 if MESSAGES.width >= ROOMY else 8  # of 80 columns the metric needs its part
+        columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=width)]
         counted = [MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
         note = TextColumn("{task.fields[note]}", markup=False)
         shown = [*columns, *(counted if total else [TimeElapsedColumn()]), note]
@@ -70,6 +72,7 @@ def print_report(report: Report, folder: Path) -> None:
         *(f"Not run: {reason}" for reason in sorted(not_run)),
         *(f"Fails: {reason}" for reason in report.failures),
         *(f"Not judged: {reason}" for reason in report.not_judged),
+        *(f"Advice: {each.sentence}" for each in report.said),
         f"Verdict: {report.verdict}. Report: {folder}/report.md",
     )
     for line in filter(None, lines):
@@ -87,5 +90,15 @@ def _table(report: Report, wide: bool) -> Table:
         table.add_column(heading, justify="left" if whole[position] in LEFT else "right", no_wrap=True)
     for row in rows(report):
         cells = [row[position] for position in shown]
-        table.add_row(*(cells if wide else [cell.partition(" (")[0] for cell in cells]))
+        table.add_row(*(cells if wide else map(_short, cells)))
     return table
+
+
+def _short(cell: str) -> str:
+    """A cell of the narrow table: of several checks that did not pass, what they came to, each once.
+
+    >>> _short("pass (4 of 4)"), _short("builtin fail, reference fail, compiled refused"), _short("28,110")
+    ('pass', 'fail, refused', '28,110')
+    """
+    parts = cell.partition(" (")[0].split(", ")
+    return ", ".join(dict.fromkeys(part.partition(" ")[2] if len(parts) > 1 else part for part in parts))

@@ -5,11 +5,11 @@ A class of one's own offers one of these by having its members; it needs no base
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from .examples.notes import Notes
-from .types import Data, Fit
+from .types import Data, Fit, Recipe
 
 if TYPE_CHECKING:
     from .tasks.task import Task
@@ -48,6 +48,14 @@ class DataWithSounds(Protocol):
 
 
 @runtime_checkable
+class DataWithTestClips(Protocol):
+    """Data whose inputs are made of clips of sound that can be heard (`SpokenDigits`, `AudioFolder`)."""
+
+    def test_clips(self, numbers: Sequence[int]) -> Any:
+        """The clips of these examples of the test split, (N, num_samples) in [-1, 1]."""
+
+
+@runtime_checkable
 class FitWithTask(Protocol):
     """A fit that knows what is asked of the model that it trains (`KerasFit`)."""
 
@@ -71,6 +79,15 @@ class FitAroundFit(Protocol):
     @property
     def fit(self) -> Fit:
         """The fit inside."""
+
+
+@runtime_checkable
+class FitInBatches(Protocol):
+    """A fit that says how many examples a step takes."""
+
+    @property
+    def batch_size(self) -> int:
+        """Examples in a step."""
 
 
 @runtime_checkable
@@ -202,6 +219,12 @@ class Versioned(Protocol):
     @property
     def version(self) -> str | int | float:
         """Another one whenever the object does something else."""
+
+
+def trusts_code(recipe: Recipe) -> bool:
+    """Whether code in the models of a recipe may run: the user trusts the file that it starts from."""
+    starts = (stage.start for stage in recipe.stages)
+    return any(isinstance(start, TrustedStart) and start.trust for start in starts)
 
 
 def layers_of_fit(fit: Fit | None) -> Iterator[Fit]:

@@ -12,6 +12,7 @@ _TFDS = {
     "importlib_resources": "importlib_resources",  # tensorflow-datasets imports it, and does not ask for it
     "requests": "requests",
 }
+BOARDS = ("mcu", "npu")  # extras that "all" leaves out, as there are wheels for some versions of Python alone
 PACKAGES = {
     "digits": {"sklearn": "scikit-learn"},
     "tfds": _TFDS,
@@ -19,6 +20,9 @@ PACKAGES = {
     "audio": {"soundfile": "soundfile"},
     "plots": {"matplotlib": "matplotlib"},
     "edge": {"litert_quantizer": "litert-quantizer"},
+    "detection": {"pycocotools": "pycocotools"},
+    "mcu": {"tflite_micro": "tflite-micro"},
+    "npu": {"ethosu": "ethos-u-vela"},
     "search": {"keras_tuner": "keras-tuner", "optuna": "optuna", "sklearn": "scikit-learn"},
 }
 

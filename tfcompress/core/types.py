@@ -1,4 +1,4 @@
-"""The nouns of the project: data, fit, technique, stage, artifact, check, finding, recipe.
+"""The nouns of the project: data, fit, technique, stage, artifact, check, finding, advice, recipe.
 
 Values are frozen dataclasses, so that their settings can be printed, compared and stored; what does the work is a
 protocol, so that a user's own class needs no base class of ours. Nothing here imports TensorFlow.
@@ -118,6 +118,14 @@ class Augmentation(Protocol):
 
 
 @runtime_checkable
+class AugmentationOfTargets(Augmentation, Protocol):
+    """An augmentation that moves what is in an image, and the targets that say where it is: masks, boxes."""
+
+    def moved_targets(self, targets: Any, key: Any, indices: Any) -> Any:
+        """Targets (batch, ...) changed as the same `key` and `indices` change the inputs."""
+
+
+@runtime_checkable
 class Mixing(Protocol):
     """An augmentation that makes one training example of two, and their labels' shares with them."""
 
@@ -233,6 +241,9 @@ class Artifact:
     needs_reset: bool = False  # whether it keeps states in variables, which an app must reset before each call
     states: tuple[tuple[str, str], ...] = ()  # inputs that take what outputs gave in the call before, in pairs by name
     layers: tuple[str, ...] = ()  # the Keras model's, by which an operation is named; empty where they are not known
+    is_raw: bool = False  # whether it takes inputs as they are stored, and has the data's scale and offset inside
+    activation: str = ""  # "softmax" or "sigmoid" that was added behind the model's output
+    beside: tuple[str, ...] = ()  # names of what was written into the same folder: a page, a file that takes sound
 
 
 @runtime_checkable
@@ -255,6 +266,7 @@ class Latency:
     p90_ms: float
     num_runs: int
     num_threads: int
+    quantiles_ms: tuple[float, ...] = ()  # the least, those of each twentieth of the runs, and the most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -296,8 +308,35 @@ class Finding:
     num_ops: int | None = None  # operations in the file
     num_delegated_ops: int | None = None  # of these, run by the delegate that is asked about
     refusals: tuple[Refusal, ...] = ()
+    arena_bytes: int | None = None  # the least tensor arena, on a microcontroller
     # (N, ...) by name, mapped from disk; not stored
     outputs: Mapping[str, np.ndarray] | None = dataclasses.field(default=None, repr=False, compare=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Advice:
+    """A fault that was measured, and what mends it.
+
+    Attributes:
+      cause: what kind of fault it is, in a few words: "outlier channel".
+      sentence: what was seen, with its figures, and what mends it.
+      layer: of the Keras model; None where it is about the whole.
+      worth: what following it brings, as far as a measurement says, with how it is known; None where none does.
+      follow: what to type.
+
+    >>> str(Advice("pooling", "The pooling 'pool' uses 9 of 256 levels.", "pool", "18 -> 34 dB", "use MEAN"))
+    "The pooling 'pool' uses 9 of 256 levels. Worth: 18 -> 34 dB. Next: use MEAN."
+    """
+
+    cause: str
+    sentence: str
+    layer: str | None = None
+    worth: str | None = None
+    follow: str = ""
+
+    def __str__(self) -> str:
+        worth = f" Worth: {self.worth}." if self.worth else ""
+        return f"{self.sentence}{worth}{f' Next: {self.follow}.' if self.follow else ''}"
 
 
 @runtime_checkable

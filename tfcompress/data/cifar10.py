@@ -40,6 +40,7 @@ class Cifar10(Data):
     data_dir: str | None = None
     num_examples: int | None = None
 
+    class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     num_classes = 10
     input_shape = (32, 32, 3)
     scale = 1 / 255

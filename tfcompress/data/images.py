@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 UNREADABLE = (OSError, ValueError, SyntaxError, Warning)  # what Pillow raises over damaged files, PNGs the third
+_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)  # of EXIF: those that exchange width and height
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by number of channels
 
 
@@ -43,7 +44,7 @@ def read_images(paths: Sequence[Path], shape: tuple[int, int, int], resize: str 
         try:
             pixels[position] = _read(paths[position], shape, resize)
         except UNREADABLE as error:
-            damaged[paths[position]] = _reason(error)
+            damaged[paths[position]] = reason_of(error)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and resizing leave Python's lock to others
         list(pool.map(read, range(len(paths))))
@@ -116,23 +117,54 @@ def _decoded(
         pixels = _read(paths[number], shape, resize)
     except UNREADABLE as error:
         raise DataCorrupt(
-            f"data must hold images that can be decoded. Received: {paths[number]}, which cannot ({_reason(error)}). "
+            f"data must hold images that can be decoded. Received: {paths[number]}, which cannot ({reason_of(error)}). "
             "Mend it or take it out."
         ) from error
     return pixels[..., ::-1] if reverses_channels else pixels
 
 
-def _read(path: Path, shape: tuple[int, int, int], resize: str) -> np.ndarray:
+def read_upright(path: Path, as_stored: bool = False) -> Image:
+    """An image file, turned upright, in bytes; `as_stored`: in whatever numbers it has. Raises one of `UNREADABLE`."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
-            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
-                raise Image.DecompressionBombError(f"it has {image.width:,}x{image.height:,} pixels")
+            require_size(image)
             is_png = image.format == "PNG"
-            return sized(_in_bytes(ImageOps.exif_transpose(image), is_png), shape, resize)
+            turned = ImageOps.exif_transpose(image)
+            return turned if as_stored else _in_bytes(turned, is_png)
     except Image.DecompressionBombError as error:  # a few bytes that unpack to gigabytes
         raise ValueError(f"{error}, more than {Image.MAX_IMAGE_PIXELS:,}: make it smaller") from error
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height of an image file when it is upright, by its header alone. Raises `DataCorrupt`."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            require_size(image)
+            width, height = image.size
+            turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
+    except (*UNREADABLE, Image.DecompressionBombError) as error:
+        limit = f": at most {Image.MAX_IMAGE_PIXELS:,} are read" if "pixels" in str(error) else ""
+        raise DataCorrupt(
+            f"data must hold images that can be read. Received: {path}, which cannot ({reason_of(error)}{limit}). Mend "
+            "it, make it smaller, or take it out."
+        ) from error
+    return (height, width) if turned else (width, height)
+
+
+def require_size(image: Image) -> None:
+    """Raises Pillow's `DecompressionBombError` for more pixels than `PIL.Image.MAX_IMAGE_PIXELS`."""
+    from PIL import Image
+
+    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise Image.DecompressionBombError(f"it has {image.width:,}x{image.height:,} pixels")
+
+
+def _read(path: Path, shape: tuple[int, int, int], resize: str) -> np.ndarray:
+    return sized(read_upright(path), shape, resize)
 
 
 def _in_bytes(image: Image, is_png: bool) -> Image:
@@ -158,5 +190,6 @@ def _in_bytes(image: Image, is_png: bool) -> Image:
     return images.fromarray(np.rint(values * (255.0 / white)).astype("uint8"))
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What Pillow says of a file, in one line."""
     return " ".join(str(error).split())

@@ -17,6 +17,19 @@ class Scaling:
     offset: float | tuple[float, ...] = 0.0
     reverses_channels: bool = False
 
+    @property
+    def mean_and_deviation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The same as (x - mean) / deviation, as notes have it.
+
+        >>> Scaling(0.5, -1.0).mean_and_deviation
+        ((2.0,), (2.0,))
+        """
+        scales, offsets = (each if isinstance(each, tuple) else (each,) for each in (self.scale, self.offset))
+        count = max(len(scales), len(offsets))
+        scales, offsets = (each * count if len(each) == 1 else each for each in (scales, offsets))
+        means = tuple(-offset / scale + 0.0 for scale, offset in zip(scales, offsets, strict=True))
+        return means, tuple(1 / scale for scale in scales)
+
 
 # "torch" and "caffe" are keras.applications' own names for what those models were trained on.
 SCALINGS = {

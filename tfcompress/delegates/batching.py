@@ -18,7 +18,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from ..measuring.tensors import Encoder, TensorType, dequantize
-from .runtimes import CompiledRuntime, CpuRuntime, FromZero
+from .runtimes import CpuRuntime, FromZero, Runtime
 
 MOST_EXAMPLES = 64
 MOST_INPUT_BYTES = 4 * 2**20  # activations are some ten times the input; together they should stay near the caches
@@ -27,9 +27,6 @@ MOST_AGAIN = 8  # examples that are run a second time, of a file that takes one 
 
 # Batched kernels may add in another order. More than this share of the largest output is another output, not rounding.
 ROUNDING = 1e-4
-
-
-Runtime = CpuRuntime | CompiledRuntime | FromZero
 
 
 @dataclasses.dataclass(frozen=True)

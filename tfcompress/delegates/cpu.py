@@ -67,6 +67,7 @@ class _Cpu:
             *(str(artifact.path.resolve()), self.kernels, data.scale, data.offset, self.num_threads),
             resets=resets,
             states=artifact.states,
+            is_raw=artifact.is_raw,
         )
         seen = worker.observe(job, data.test_on_disk, artifact.inputs, self.time_limit_s)
         kernels = "CompiledModel" if self._compiled else f"{self.kernels} kernels"

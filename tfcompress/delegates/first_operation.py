@@ -26,11 +26,11 @@ from ..backend.search_path import for_children
 from ..core.examples.spool import Spool
 from ..core.tasks.metrics import closeness
 from ..measuring.layer_map import layer_in
-from ..measuring.tensors import Encoder, dequantize
+from ..measuring.tensors import dequantize
 from . import cutting, worker
 
 if TYPE_CHECKING:
-    from . import batching
+    from . import runtimes
 
 NUM_EXAMPLES = 8
 FLOAT_DB = 40.0  # below it a float tensor is another one
@@ -187,9 +187,9 @@ def _sqnr_db(expected: np.ndarray, found: np.ndarray) -> float:
     return decibels
 
 
-def _outputs(runtime: batching.Runtime, job: worker.Job) -> list[np.ndarray]:
+def _outputs(runtime: runtimes.Runtime, job: worker.Job) -> list[np.ndarray]:
     stored = [array[:NUM_EXAMPLES] for array in worker.arranged(job, runtime.inputs, may_lack=True)]
-    encoders = [Encoder(job.scale, job.offset, kind) for kind in runtime.inputs]
+    encoders = [worker.encoder(job, kind) for kind in runtime.inputs]
     rows = []
     for number in range(len(stored[0])):
         tensors = [encode(array[number : number + 1]) for encode, array in zip(encoders, stored, strict=True)]

@@ -115,4 +115,4 @@ def first_wrong(artifact: Artifact, data: Data, time_limit_s: float) -> FirstOpe
 
 def _job(artifact: Artifact, data: Data, candidate: driver.Driver) -> worker.Job:
     path, rule = str(artifact.path.resolve()), (data.scale, data.offset)
-    return worker.Job(path, "gpu", *rule, preload=candidate.preload, states=artifact.states)
+    return worker.Job(path, "gpu", *rule, preload=candidate.preload, states=artifact.states, is_raw=artifact.is_raw)

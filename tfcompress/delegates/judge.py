@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import InvalidValue, expect
-from ..core.examples.nests import Nest, by_name
-from ..core.tasks.metrics import closeness, parts, share_equal
+from ..core.examples.nests import Nest, by_name, mapped
+from ..core.tasks.metrics import activated, closeness, logits_of, parts, share_equal
 from ..core.tasks.task import VALUES, BoundTask, Output, Task
 from ..core.types import Agreement, Artifact, Data, Finding
 from ..measuring.evaluation import evaluate, targets_of
@@ -78,18 +79,31 @@ def finding(
         return Finding(status="fail", reason=seen.failure, **figures)
     try:
         outputs = named_outputs(seen, [output.name for output in task.outputs])
-        compared = {run: _compared(task, outputs, others) for run, others in against.items()}
+        like_file, others_of = task, against
+        if artifact.activation:  # outputs of the model have none yet; the CPU's are of the file itself
+            like_file = dataclasses.replace(task, outputs=tuple(map(_as_probabilities, task.outputs)))
+            others_of = {run: _activated(run, others, artifact.activation) for run, others in against.items()}
+        compared = {run: _compared(like_file, outputs, others) for run, others in others_of.items()}
     except ValueError as error:
         return Finding(status="fail", reason=str(error), **figures)
     figures |= {"num_examples": len(data.test), "agreement": compared, "outputs": outputs}
     bad = _not_finite(outputs)
     if bad:
         return Finding(status="fail", reason=bad, **figures)
-    figures["metrics"] = evaluate(task, outputs, targets_of(data, task)) if task.metrics else {}
+    asked = {name: logits_of(values, artifact.activation) for name, values in outputs.items()}
+    figures["metrics"] = evaluate(task, asked, targets_of(data, task)) if task.metrics else {}
     reason = _kept_state(seen) or _too_far(compared, task, artifact.mode)
     blind = _nothing_to_compare(compared)
     status = "fail" if reason else "not run" if blind else "pass"
     return Finding(status=status, reason=reason or blind, **figures)
+
+
+def _as_probabilities(output: Output) -> Output:
+    return dataclasses.replace(output, from_logits=False)
+
+
+def _activated(run: str, outputs: Nest, activation: str) -> Nest:
+    return outputs if run == "cpu" else mapped(lambda each: activated(each, activation), outputs)
 
 
 def _kept_state(seen: Seen) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -23,6 +23,27 @@ KERNELS = {
 
 # What CompiledModel's Python moves under its own name (ai_edge_litert 2.3.0); of other types it moves the bytes.
 MOVED = ("float32", "int8", "int32")
+
+
+class Runtime(Protocol):
+    """A loaded file: the types of its inputs and outputs, and calls with them."""
+
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+
+    @property
+    def num_ops(self) -> int:
+        """How many operations the file's main graph holds."""
+
+    @property
+    def num_delegated_ops(self) -> int | None:
+        """How many of them a delegate has taken over; None where nobody says."""
+
+    def run(self, tensors: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """One call, as an app makes it."""
+
+    def run_again(self) -> None:
+        """The last run once more."""
 
 
 class CpuRuntime:
@@ -159,7 +180,7 @@ class FromZero:
       states: names of the states' inputs and outputs, in pairs.
     """
 
-    def __init__(self, runtime: CpuRuntime | CompiledRuntime, states: Sequence[tuple[str, str]]):
+    def __init__(self, runtime: Runtime, states: Sequence[tuple[str, str]]):
         self._runtime, given, made = runtime, dict(states), {made for _, made in states}
         self._given = [kind if kind.name in given else None for kind in runtime.inputs]
         self._wanted = [kind.name not in made for kind in runtime.outputs]

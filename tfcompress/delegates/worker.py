@@ -10,6 +10,7 @@ import ctypes
 import dataclasses
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +25,10 @@ from ..core.examples.nests import by_name, leaves
 from ..core.examples.spool import Spool
 from ..core.temporaries import in_temporary_folder
 from ..core.types import Latency
-from ..measuring.tensors import TensorType
+from ..measuring.tensors import Encoder, TensorType
 from . import latency, memory
+
+ONE_CALL = "running it at batch 1"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Job:
     """
 
     model: str
-    runtime: str  # "xnnpack", "builtin", "reference", "compiled" or "gpu"
+    runtime: str  # "xnnpack", "builtin", "reference", "compiled", "gpu" or "micro"
     scale: float | tuple[float, ...] = 1.0  # the data's own: stored * scale + offset
     offset: float | tuple[float, ...] = 0.0
     num_threads: int = 1  # of the latency; the pass over all examples uses every core
@@ -46,6 +49,8 @@ class Job:
     inputs: tuple[tuple[str, str], ...] = ()
     resets: bool = False  # whether the interpreter's variables are reset before each call
     states: tuple[tuple[str, str], ...] = ()  # inputs that are zeros in each call, and the outputs that go with them
+    is_raw: bool = False  # whether the file itself has scale and offset
+    one_call_s: int = 0  # seconds, after which the first call kills the child; 0: it may take as long as all others
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Seen:
     pass_s: float | None = None  # all examples: choosing and proving the batch, encoding, running, decoding
     again: float | None = None  # the largest difference between two calls with one example, beside the largest output
     output_names: tuple[str, ...] = ()  # as the file's signature has them
+    arena_bytes: int | None = None  # the least tensor arena, of a microcontroller's runtime
+    lacks: tuple[str, ...] = ()  # operations that a microcontroller's runtime has not
     outputs: tuple[np.ndarray, ...] | None = dataclasses.field(default=None, repr=False, compare=False)
     log: str = dataclasses.field(default="", repr=False)
 
@@ -100,8 +107,9 @@ def observe(
             return Seen(failure=f"the child process {end.death}", log=end.log)
         fields = json.loads((folder / "seen.json").read_text())
         if fields.get("latency"):
-            fields["latency"] = Latency(**fields["latency"])
-        fields["output_names"] = tuple(fields["output_names"])
+            quantiles = tuple(fields["latency"]["quantiles_ms"])
+            fields["latency"] = Latency(**{**fields["latency"], "quantiles_ms": quantiles})
+        fields |= {name: tuple(fields[name]) for name in ("output_names", "lacks")}
         outputs = None
         if not fields["failure"]:  # a mapped file lasts until it is let go, though its name is gone with the folder
             paths = (folder / f"outputs-{number}.npy" for number in range(len(fields["output_names"])))
@@ -129,7 +137,8 @@ def main(folder: Path) -> None:
     try:
         seen = _look(job, folder)
     except (ValueError, RuntimeError, OSError) as error:
-        seen = Seen(failure=child.last_words(str(error)) or type(error).__name__)
+        lacks = _lacks(job)
+        seen = Seen(failure=child.last_words(str(error)) or type(error).__name__, lacks=lacks)
     result = dataclasses.asdict(dataclasses.replace(seen, outputs=None))
     (folder / "seen.json").write_text(json.dumps({k: v for k, v in result.items() if k not in ("outputs", "log")}))
     # The result is on disk: a driver that crashes while it is taken down has nothing left to spoil.
@@ -139,8 +148,8 @@ def main(folder: Path) -> None:
 
 def _look(job: Job, folder: Path) -> Seen:
     # Late imports: a broken native library then fails as a result of this job, with its reason.
-    from ..measuring.tensors import Encoder
     from . import batching, runtimes
+    from .boards.micro_runtime import MicroRuntime, least_arena
 
     for library in job.preload:
         ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
@@ -149,9 +158,11 @@ def _look(job: Job, folder: Path) -> Seen:
     before = memory.start_of_peak()
     compiled = {"gpu": "gpu", "compiled": "cpu"}.get(job.runtime)
 
-    def loaded(num_threads: int = 1) -> batching.Runtime:
-        found: runtimes.CpuRuntime | runtimes.CompiledRuntime
-        if compiled:
+    def loaded(num_threads: int = 1) -> runtimes.Runtime:
+        found: runtimes.Runtime
+        if job.runtime == "micro":
+            found = MicroRuntime(path, job.resets)
+        elif compiled:
             found = runtimes.CompiledRuntime(path, compiled, num_threads)
         else:
             found = runtimes.CpuRuntime(path, job.runtime, num_threads, resets=job.resets)
@@ -159,11 +170,14 @@ def _look(job: Job, folder: Path) -> Seen:
 
     runtime = loaded(job.num_threads)
 
-    _begin("running it at batch 1")
+    _begin(ONE_CALL)
     stored = arranged(job, runtime.inputs)  # mapped: the examples are no memory of the model's
-    encoders = [Encoder(job.scale, job.offset, kind) for kind in runtime.inputs]
+    encoders = [encoder(job, kind) for kind in runtime.inputs]
     examples = batching.Examples(stored, encoders)
+    signal.alarm(job.one_call_s)  # a loop may never end; what it was doing is in the log
     runtime.run(examples.tensors(0, 1))
+    signal.alarm(0)
+    arena = least_arena(path) if job.runtime == "micro" else None
     peak = memory.peak_bytes() - before  # before the many measured times, which need memory of their own
     measured = latency.measure(runtime.run_again, job.num_threads) if job.with_latency else None
 
@@ -171,8 +185,8 @@ def _look(job: Job, folder: Path) -> Seen:
     begin = time.perf_counter()
     num_workers, batch_size = batching.num_usable_cores(), 1
     outputs = batching.Outputs(folder, runtime.outputs, len(examples))
-    load: Callable[[], batching.Runtime]
-    if job.runtime == "gpu":
+    load: Callable[[], runtimes.Runtime]
+    if job.runtime in ("gpu", "micro"):
         num_workers, load = 1, lambda: runtime
     elif compiled:
         load = loaded
@@ -185,7 +199,29 @@ def _look(job: Job, folder: Path) -> Seen:
     return Seen(
         *("", runtime.num_ops, runtime.num_delegated_ops, measured, peak, batch_size, num_workers, pass_s, again),
         output_names=names,
+        arena_bytes=arena,
     )
+
+
+def _lacks(job: Job) -> tuple[str, ...]:
+    """The operations of the file that a microcontroller's runtime lacks, where that is what was asked for."""
+    if job.runtime != "micro":
+        return ()
+    from ..measuring.tflite import UnreadableFile
+    from .boards.lacking import lacking
+
+    _begin("asking which operations are missing")
+    try:
+        return lacking(Path(job.model))
+    except (UnreadableFile, OSError):
+        return ()  # what is wrong with it has been said
+
+
+def encoder(job: Job, kind: TensorType) -> Encoder:
+    """How a stored input becomes the tensor of a file: as it is, where the file itself has scale and offset."""
+    if job.is_raw:
+        return Encoder(1.0, 0.0, dataclasses.replace(kind, scale=0.0, zero_point=0))
+    return Encoder(job.scale, job.offset, kind)
 
 
 def arranged(job: Job, kinds: Sequence[TensorType], may_lack: bool = False) -> list[np.ndarray]:

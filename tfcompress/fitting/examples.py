@@ -14,7 +14,7 @@ from ..core.errors import InvalidValue
 from ..core.examples.nests import by_name, leaves, mapped
 from ..core.examples.source import Source, Stream
 from ..core.tasks.task import CLASSES, BoundTask, Output
-from ..core.types import Augmentation, Data, Mixing
+from ..core.types import Augmentation, AugmentationOfTargets, Data, Mixing
 from ..measuring.outputs import gives_dict, input_specs, output_specs
 
 
@@ -68,6 +68,8 @@ class Views:
         changes: tuple[Any, ...] = self.augment[:-1] if self.mixing else self.augment
         for change in changes:
             stored = change(stored, (self.seed, view), indices)
+            if isinstance(change, AugmentationOfTargets) and rest:
+                rest = [change.moved_targets(rest[0], (self.seed, view), indices), *rest[1:]]
         if self.data.is_scaled:
             stored = mapped(lambda x: tf.cast(x, tf.float32) * self.data.scale + self.data.offset, stored)
         return (stored, *rest)

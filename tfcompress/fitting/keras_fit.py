@@ -22,6 +22,7 @@ from .averaging import WeightsAverage
 from .checkpoint import checkpoint_of
 from .dropout import dropout_of
 from .examples import Views, arrangement, as_noted, shared_batches, stream_batches, training_pipeline
+from .first_step import make_variables
 from .learning_rates import CosineDecay, OneCycle, StepDecay
 from .losses import default_metrics, shares_loss
 from .objective import objective_of
@@ -42,8 +43,8 @@ class KerasFit:
       learning_rate: a number, or a schedule over this training. Defaults to `CosineDecay(0.05)`.
       momentum: of SGD, in [0, 1). Defaults to 0.9.
       seed: of the order of examples, and of augmentation. Defaults to 0.
-      augment: changes of the inputs, one after another (`Flip`, `ShiftedCrop`, `Cutout`); the last may be `Mixup`.
-        Defaults to none.
+      augment: changes of the inputs, one after another (`Flip`, `ShiftedCrop`, `Cutout`; for masks and boxes in
+        `WithMasks` and `WithBoxes`); the last may be `Mixup`. Defaults to none.
       views: how many augmented views of an example there are; epochs go through them in turn, so that a teacher's
         logits can be kept. Defaults to 0: each epoch has its own.
       label_smoothing: share of each label that is spread evenly over all classes, in [0, 1). Defaults to 0.
@@ -191,8 +192,10 @@ class KerasFit:
         checkpoint = checkpoint_of(model, self.epochs, callbacks) if is_in_order else None
         done = checkpoint.restore() if checkpoint else 0
         with as_noted(views.failures):
+            batches = self._batches(model, task, views, done)
+            make_variables(model, batches)
             history = model.fit(
-                self._batches(model, task, views, done),
+                batches,
                 epochs=self.epochs,
                 initial_epoch=done,
                 steps_per_epoch=self.steps_per_epoch,

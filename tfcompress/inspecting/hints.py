@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from ..measuring.operation_table import OperationTable, table
 from .text import names_text
@@ -39,13 +39,7 @@ def of_tflite(operators: Iterable[OperatorRow], known: OperationTable | None = N
 
 def of_layers(layers: Iterable[LayerRow], known: OperationTable | None = None) -> tuple[str, ...]:
     """Of a Keras model: the layers that have operations in float in an int8 file."""
-    known = known or table()
-    left = known.float_layers("int8")
-    by_class: dict[str, set[str]] = {}
-    for label, operations in left.items():
-        by_class.setdefault(label.partition(",")[0], set()).update(operations)
-    surely = {kind for kind in by_class if _all_float(kind, left, known.rows["layers"])}
-    found = {row.name: by_class[row.type] for row in layers if row.type in surely}
+    found = (known or table()).surely_float({row.name: row.type for row in layers}, "int8")
     if not found:
         return ()
     names = sorted({op for each in found.values() for op in each})
@@ -53,12 +47,6 @@ def of_layers(layers: Iterable[LayerRow], known: OperationTable | None = None) -
         f"in an int8 file {names_text(list(found))} will be float, all or in part: TFLite has no int8 form of "
         f"{names_text(names)} (docs/operations.md)",
     )
-
-
-def _all_float(kind: str, left: Mapping[str, object], labels: Collection[str]) -> bool:
-    """Whether every way of calling the layer that was tried has operations in float."""
-    tried = [label for label in labels if label.partition(",")[0] == kind]
-    return all(label in left for label in tried)
 
 
 def _grouped(said: str, refused: Mapping[str, str], known: OperationTable) -> list[str]:

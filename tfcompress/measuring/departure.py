@@ -51,18 +51,8 @@ def first_departure(
     Returns:
       None where no layer can be named.
     """
-    layers = {_plain(layer.name): layer for layer in model.layers if _gives_one_tensor(layer)}
     run = FileRun(content, keeps_all=True, forgets=True)
-    found: dict[str, tuple[str, int]] = {}
-    ends = in_order(run.output_indices(), [spec.name for spec in output_specs(model)])
-    makers = [_plain(tensor.node.layer.name) for tensor in model.outputs]
-    last = dict(zip(ends.values(), makers, strict=True))
-    for op, name, index in run.operations():
-        layer = _named_first(name, layers) or last.get(index)
-        layer = layer if layer in layers else None
-        if layer:
-            found.pop(layer, None)  # the last one counts, and where it stands
-            found[layer] = op, index
+    layers, found = layer_tensors(run, model)
     sizes = [math.prod(axis or 1 for axis in layers[name].output.shape[1:]) for name in found]
     count = min(len(next(iter(examples.values()))), MOST_NUMBERS // max(1, sum(sizes)))
     if count < 2:
@@ -83,6 +73,31 @@ def first_departure(
             return Departure(name, op, decibels, before, before_db)
         before, before_db = name, decibels
     return None
+
+
+def layer_tensors(run: FileRun, model: Any) -> tuple[dict[str, Any], dict[str, tuple[str, int]]]:
+    """What the layers of `model` give, as the file has it: the last operation that a layer's name is the first part of.
+
+    Args:
+      run: of the file.
+      model: a functional tf_keras model.
+
+    Returns:
+      The layers that give one tensor, by name; and of those that the file names, the operation and the number of its
+      tensor, in the file's order. An output of the file is the layer's that gives the model's.
+    """
+    layers = {_plain(layer.name): layer for layer in model.layers if _gives_one_tensor(layer)}
+    found: dict[str, tuple[str, int]] = {}
+    ends = in_order(run.output_indices(), [spec.name for spec in output_specs(model)])
+    makers = [_plain(tensor.node.layer.name) for tensor in model.outputs]
+    last = dict(zip(ends.values(), makers, strict=True))
+    for op, name, index in run.operations():
+        layer = _named_first(name, layers) or last.get(index)
+        layer = layer if layer in layers else None
+        if layer:
+            found.pop(layer, None)  # the last one counts, and where it stands
+            found[layer] = op, index
+    return layers, found
 
 
 def _gives_one_tensor(layer: Any) -> bool:

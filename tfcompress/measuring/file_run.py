@@ -96,6 +96,32 @@ class FileRun:
         firsts = [(str(each["op_name"]), int(each["outputs"][0])) for each in operations if len(each["outputs"])]
         return [(op, names[index], index) for op, index in firsts if index in names]
 
+    def kinds(self) -> dict[int, TensorType]:
+        """The types of all tensors by number; of one with a scale for each channel the scale is 0."""
+        details = self._interpreter.get_tensor_details()
+        return {int(each["index"]): TensorType.of(each, str(each["name"])) for each in details}
+
+    def operators(self) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+        """The operations of the main graph: the name of each, the numbers of what it takes (-1 for none) and gives."""
+        operations = self._interpreter._get_ops_details()
+        return [(str(each["op_name"]), _numbers(each["inputs"]), _numbers(each["outputs"])) for each in operations]
+
+    def int8_constant(self, index: int) -> tuple[np.ndarray, int] | None:
+        """A constant of int8 as real numbers, and how many scales it has; None for one of another type."""
+        import numpy as np
+
+        details = {int(each["index"]): each for each in self._interpreter.get_tensor_details()}[index]
+        settings = details["quantization_parameters"]
+        if details["dtype"] is not np.int8 or not len(settings["scales"]):
+            return None
+        values = self._interpreter.get_tensor(index)
+        shape = [1] * values.ndim
+        if len(settings["scales"]) > 1:
+            shape[settings["quantized_dimension"]] = -1
+        scales, points = (np.asarray(settings[name]).reshape(shape) for name in ("scales", "zero_points"))
+        real: np.ndarray = (values.astype("float32") - points.astype("float32")) * scales
+        return real, len(settings["scales"])
+
     def _runs(self, examples: Mapping[str, np.ndarray]) -> Iterator[None]:
         import numpy as np
 
@@ -134,6 +160,10 @@ class FileRun:
     def _read(self, details: Mapping[str, Any]) -> np.ndarray:
         values = self._interpreter.get_tensor(details["index"])
         return dequantize(values, TensorType.of(details)) if TensorType.of(details).scale else values
+
+
+def _numbers(indices: Sequence[Any]) -> tuple[int, ...]:
+    return tuple(int(index) for index in indices)
 
 
 def _without_batch(values: np.ndarray) -> np.ndarray:

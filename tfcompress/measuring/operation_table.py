@@ -100,6 +100,29 @@ class OperationTable:
                 found[layer] = operations
         return found
 
+    def surely_float(self, layers: Mapping[str, str], mode: str) -> dict[str, tuple[str, ...]]:
+        """The layers of a Keras model that will have operations in float in an integer mode, and these operations.
+
+        Those alone whose class had them in every way of calling it that was tried.
+
+        Args:
+          layers: the class of each, by name.
+          mode: of the table.
+
+        >>> table().surely_float({"flat": "Conv2D", "deep": "Conv3D"}, "int8")
+        {'deep': ('CONV_3D',)}
+        """
+        left = self.float_layers(mode)
+        tried: dict[str, list[str]] = {}
+        for label in self.rows["layers"]:
+            tried.setdefault(label.partition(",")[0], []).append(label)
+        operations = {
+            kind: tuple(sorted({op for label in labels for op in left[label]}))
+            for kind, labels in tried.items()
+            if all(label in left for label in labels)
+        }
+        return {name: operations[kind] for name, kind in layers.items() if kind in operations}
+
     def _cells(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
         for layer, modes in self.rows["layers"].items():
             for mode, cell in modes.items():

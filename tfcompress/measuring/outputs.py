@@ -84,13 +84,15 @@ def plain_names(names: Sequence[str]) -> list[str]:
 
 def activation_of(tensor: Any) -> str:
     """What the layer that makes a tensor ends in: "softmax", "sigmoid" or "", past what only moves numbers."""
-    layer, _, index = tensor._keras_history
+    outer, node, index = tensor._keras_history
+    layer = outer
     while isinstance(layer, keras.layers.Wrapper):
         layer = layer.layer
     if isinstance(layer, keras.Model):
         return activation_of(layer.outputs[index])
     if type(layer).__name__ in _MOVING:
-        return activation_of(layer.inbound_nodes[tensor._keras_history.node_index].keras_inputs[0])
+        # What a wrapper holds may never have been called as a layer, and then knows no input.
+        return activation_of(outer.inbound_nodes[node].keras_inputs[0])
     if isinstance(layer, keras.layers.Softmax):
         return SOFTMAX
     name = str(getattr(_activation(layer), "__name__", ""))

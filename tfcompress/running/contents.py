@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from .examples.kept import kept_files
 from .folder.manifest import NAME, REPORTS, Manifest, read_manifest, stamped
 from .folder.seals import sealed
 from .records import FileRecord, StageRecord
@@ -23,6 +24,7 @@ def owned_files(stages: Sequence[StageRecord], files: Sequence[FileRecord]) -> d
         base = f"checks/{PurePosixPath(file.path).stem}"
         owned |= {file.path: file.sha256, f"{base}.json": None}
         owned |= {f"{base}/{name}": sha for name, sha in file.arrays.items()}
+        owned |= {f"{PurePosixPath(file.path).parent}/{name}": sha for name, sha in file.beside.items()}
     return owned
 
 
@@ -40,7 +42,7 @@ def write_manifest(
       files: of the run.
       about: the manifest's `request`, `data`, `about` and `seconds`.
     """
-    owned = {**owned_files(stages, files), **dict.fromkeys(REPORTS)}
+    owned = {**owned_files(stages, files), **kept_files(store), **dict.fromkeys(REPORTS)}
     there = {name: sha or store.digest(name) for name, sha in owned.items() if (store.root / name).is_file()}
     made = {
         stage.name: {"key": stage.key, "model": stage.model, "made_from": stage.models, "num_cores": stage.num_cores}

@@ -24,19 +24,21 @@ from .stage import RunContext
 if TYPE_CHECKING:
     import numpy as np
 
+TFLITE = "tflite"  # the folder of the exported files
+
 
 def make_file(context: RunContext, stage: StageRecord, exporter: Exporter) -> FileRecord:
     """Exports a finished stage's model and checks the file. Raises `ConversionFailed`."""
     base = f"{context.name}-{stage.name}-{exporter.mode}"
     key = stage.key and _key(context, f"export {stage.name} {exporter.mode}", [stage.key, stage.model, exporter])
     saved = context.store.read_json(f"checks/{base}.json") or {}
-    artifact, remarks = _artifact(context, stage, exporter, f"tflite/{base}.tflite", key, saved)
+    artifact, remarks = _artifact(context, stage, exporter, f"{TFLITE}/{base}.tflite", key, saved)
     contents = tflite.read(artifact.path)
     same_file = saved.get("sha256") == artifact.sha256
     record = FileRecord(
         stage=stage.name,
         mode=exporter.mode,
-        path=f"tflite/{base}.tflite",
+        path=f"{TFLITE}/{base}.tflite",
         key=key,
         sha256=artifact.sha256,
         raw_bytes=artifact.raw_bytes,
@@ -49,6 +51,9 @@ def make_file(context: RunContext, stage: StageRecord, exporter: Exporter) -> Fi
         outputs=artifact.outputs,
         needs_reset=artifact.needs_reset,
         states=artifact.states,
+        is_raw=artifact.is_raw,
+        activation=artifact.activation,
+        beside={name: context.store.digest(f"{TFLITE}/{name}") for name in artifact.beside},
     )
     known = findings_from_json(saved) if same_file else {}
     arrays = _whole_arrays(context, saved, base) if same_file else {}
@@ -99,13 +104,17 @@ def _artifact(
 ) -> tuple[Artifact, tuple[str, ...]]:
     """The file, and what was remarked while it was written."""
     target = context.store.root / path
-    if key is not None and saved.get("key") == key and context.store.digest(path) == saved["sha256"]:
+    is_whole = key is not None and saved.get("key") == key and context.store.digest(path) == saved["sha256"]
+    if is_whole and not context.store.not_as_written(TFLITE, saved.get("beside") or {}):
         specs = tuple(OutputSpec(each["name"], tuple(each["shape"]), each["activation"]) for each in saved["outputs"])
         sizes = (saved["raw_bytes"], saved["zipped_bytes"], saved["sha256"])
         states = tuple((given, made) for given, made in saved.get("states", ()))
         found = Artifact(
             target, exporter.mode, *sizes, tuple(saved["inputs"]), specs, bool(saved.get("needs_reset")), states
         )
+        activation = str(saved.get("activation", ""))
+        beside = tuple(saved.get("beside") or ())
+        found = dataclasses.replace(found, is_raw=bool(saved.get("is_raw")), activation=activation, beside=beside)
         return found, tuple(saved["remarks"])
     context.store.retire(f"checks/{target.stem}.json")  # says of the file what will not be so any more
     context.store.retire(path)

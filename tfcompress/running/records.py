@@ -74,6 +74,9 @@ class FileRecord:
     arrays: Mapping[str, str] = dataclasses.field(default_factory=dict)  # SHA-256 of the first check's kept outputs
     needs_reset: bool = False  # whether an app must reset its variables before each call
     states: tuple[tuple[str, str], ...] = ()  # inputs that take what outputs gave in the call before, in pairs by name
+    is_raw: bool = False  # whether it takes inputs as they are stored
+    activation: str = ""  # that was added behind the model's output
+    beside: Mapping[str, str] = dataclasses.field(default_factory=dict)  # SHA-256 of what the exporter wrote beside it
 
     @property
     def variant(self) -> str:
@@ -87,8 +90,15 @@ class FileRecord:
 
     @property
     def is_judged(self) -> bool:
-        """Whether a check that ran the file could judge it, or none was asked to."""
-        asked = [finding.status for name, finding in self.findings.items() if name != KERNELS]
+        """Whether a check that ran the file could judge it, or none was asked to.
+
+        One that passes and looked at no example ran nothing: it compared kernels, or estimated.
+        """
+        asked = [
+            finding.status
+            for name, finding in self.findings.items()
+            if name != KERNELS and (finding.num_examples or finding.status != "pass")
+        ]
         return not asked or any(status != "not run" for status in asked)
 
 
@@ -152,10 +162,14 @@ def _finding(value: Mapping[str, Any]) -> Finding:
                 run: {output: Agreement(**item) for output, item in by_output.items()}
                 for run, by_output in value["agreement"].items()
             },
-            "latency": Latency(**value["latency"]) if value["latency"] else None,
+            "latency": _latency(value["latency"]) if value["latency"] else None,
             "refusals": tuple(Refusal(**item) for item in value["refusals"]),
         }
     )
+
+
+def _latency(value: Mapping[str, Any]) -> Latency:
+    return Latency(**{**value, "quantiles_ms": tuple(value.get("quantiles_ms", ()))})
 
 
 def to_json(value: Any) -> Any:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..core.tasks.task import MetricKind, drop_allowed
-from ..core.types import CHANNELS, CLUSTERS, LEVELS, Agreement, Finding
+from ..core.types import CHANNELS, CLUSTERS, LEVELS, Advice, Agreement, Finding
 from .contents import write_manifest
 from .records import FileRecord, StageRecord, file_from_json, stage_from_json, to_json
 from .store import Store
 
+SAID = 3  # pieces of advice under the table; report.md and report.json have all
+OFFER = "next budget"  # the cause of advice that is an offer, and no fault
 SIZES = ("raw bytes", "zipped bytes", "parameters", "MACs", "sparsity")
 
 
@@ -33,6 +35,7 @@ class Report:
     max_drop: float | str | None = None  # of the headline metric, of a file against the first stage
     request: str | None = None  # a name for everything that was asked for
     data_key: str | None = None  # a name for what the data was
+    advice: tuple[Advice, ...] = ()  # what to do next, the most telling first
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -107,11 +110,17 @@ class Report:
         return "fail" if self.failures else "not judged" if self.not_judged else "pass"
 
     @property
+    def said(self) -> tuple[Advice, ...]:
+        """The advice that stands under the table: at most three faults."""
+        return tuple(each for each in self.advice if each.cause != OFFER)[:SAID]
+
+    @property
     def _notes(self) -> tuple[str, ...]:
         """What is said under the table: what was gained, the verdict, and its reasons."""
         return (
             *filter(None, (headline(self), self.without_limit, f"Verdict: {self.verdict}")),
             *(*self.failures, *self.not_judged),
+            *(f"Advice: {each.sentence}" for each in self.said),
         )
 
     def __str__(self) -> str:
@@ -135,11 +144,25 @@ def headings(report: Report) -> tuple[str, ...]:
     return ("variant", f"{name}, Keras", f"{name}, TFLite", *SIZES, "latency, ms (p90)", "CPU", "GPU")
 
 
-def write(report: Report, store: Store) -> None:
-    """Writes report.json and report.md into the run folder, and its manifest, which makes it a finished one."""
-    value = {"verdict": report.verdict, "failures": list(report.failures), **to_json(report)}
+def write(
+    report: Report,
+    store: Store,
+    more: Mapping[str, Any] | None = None,
+    page: Callable[[Mapping[str, Any]], str] | None = None,
+) -> None:
+    """Writes the reports into the run folder, and its manifest, which makes it a finished one.
+
+    Args:
+      report: of the run.
+      store: its folder.
+      more: what else report.json says. Defaults to None: nothing.
+      page: makes report.html of what report.json says. Defaults to None: none is written.
+    """
+    value = {"verdict": report.verdict, "failures": list(report.failures), **to_json(report), **(more or {})}
     store.write_json("report.json", value)
     store.write_text("report.md", to_markdown(report))
+    if page is not None:
+        store.write_text("report.html", page(value))
     about = {
         **{"recipe": report.recipe, "command": report.command, "settings": report.settings},
         **{"versions": report.versions, "machine": report.machine, "verdict": report.verdict},
@@ -151,7 +174,8 @@ def write(report: Report, store: Store) -> None:
 def report_from_json(value: Any) -> Report | None:
     """The report that was written as `value`; None for what `write` did not write."""
     try:
-        fields = {field.name: value[field.name] for field in dataclasses.fields(Report)}
+        fields = {field.name: value[field.name] for field in _always_there()}
+        fields["advice"] = tuple(Advice(**each) for each in value.get("advice", ()))
     except (KeyError, TypeError):
         return None
     stages = tuple(map(stage_from_json, fields["stages"]))
@@ -159,6 +183,11 @@ def report_from_json(value: Any) -> Report | None:
     if None in stages or None in files:
         return None
     return Report(**{**fields, "stages": stages, "files": files})
+
+
+def _always_there() -> list[dataclasses.Field[Any]]:
+    """The fields that reports of all versions have."""
+    return [field for field in dataclasses.fields(Report) if field.name != "advice"]
 
 
 def rows(report: Report) -> list[tuple[str, ...]]:
@@ -244,6 +273,7 @@ def to_markdown(report: Report) -> str:
         _legend(report),
         *_reasons("## Why the verdict is fail", report.failures),
         *_reasons("## What could not be judged", report.not_judged),
+        *_reasons("## What to do next", [str(each) for each in report.advice]),
         "## Checks",
         *(_checks(file, _kinds(report)) for file in report.files),
         "## Settings",

@@ -11,6 +11,7 @@ from ..core.errors import InvalidRecipe
 from ..core.progress import Logged, Progress
 from ..core.types import FOR_GOOD, Recipe, Stage, Technique
 from .contents import owned_files
+from .examples.keeping import keep_examples
 from .file import make_file
 from .keys import StageKey, request_key, stage_keys
 from .report import Report
@@ -80,7 +81,8 @@ def _finish(context: RunContext, title: str, settings: Mapping[str, Any] | None,
         for record in context.records.values()
         for exporter in recipe.exports.get(record.name, ())
     ]
-    moved = context.store.retire_others(owned_files(tuple(context.records.values()), files))
+    kept = keep_examples(context, files)
+    moved = context.store.retire_others({**owned_files(tuple(context.records.values()), files), **kept})
     if moved:
         context.progress.say(f"moved to earlier/, as no part of this run: {', '.join(moved)}")
     return Report(

@@ -1,16 +1,24 @@
-"""Whether the disks have room for a run, looked at before hours of training end for the lack of it."""
+"""Whether disks and memory have room for a run, looked at before hours of training end for the lack of it."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
+import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..core.contracts import FitInBatches, layers_of_fit
 from ..core.errors import OutputFull, TemporaryFull
 from ..core.examples.nests import leaves
 from ..core.examples.spool import Spool
-from ..core.types import Data, Recipe
+from ..core.remarks import remark
+from ..core.types import Data, Fit, Recipe
+from ..measuring.measure import leaf_layers
 
 FLOAT_BYTES = 4
 
@@ -48,6 +56,49 @@ def require_space(root: Path, recipe: Recipe, model: Any) -> None:
             f"{place} must have room for {_megabytes(inputs)} of test inputs, which checks read. Received: "
             f"{_megabytes(free)} free. Free some space, or name a folder on another disk in TMPDIR."
         )
+
+
+def say_memory(model: Any, fit: Fit | None) -> None:
+    """Warns of training that needs more memory than the machine has free.
+
+    What is counted is the least of it: the weights and their gradients, and what comes into each layer with weights, a
+    batch of it, which the gradient is computed from.
+
+    Args:
+      model: to be trained.
+      fit: how; nothing is said of one that does not say its `batch_size`.
+    """
+    sizes = [each.batch_size for each in layers_of_fit(fit) if isinstance(each, FitInBatches)]
+    if not sizes:
+        return
+    weights = sum(variable.shape.num_elements() for variable in model.weights)
+    kept = sum(
+        _size(tuple(shape)[1:]) for layer in leaf_layers(model) if layer.trainable_weights for shape in _into(layer)
+    )
+    least = FLOAT_BYTES * (2 * weights + sizes[0] * kept)
+    free = free_memory()
+    if least > free:
+        remark(
+            f"a step of {sizes[0]} examples needs {_megabytes(least)} of memory at least, and {_megabytes(free)} are "
+            "free. Use a smaller batch_size.",
+            level=logging.WARNING,
+        )
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take."""
+    pages = {name: os.sysconf(name) for name in ("SC_AVPHYS_PAGES", "SC_PAGE_SIZE")}
+    free = pages["SC_AVPHYS_PAGES"] * pages["SC_PAGE_SIZE"]
+    with contextlib.suppress(OSError):  # which counts what the system would give back: Linux alone
+        found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+        free = int(found[1]) * 1024 if found else free
+    return free
+
+
+def _into(layer: Any) -> Iterator[Any]:
+    """The shapes of what comes into a layer, where it has been called once."""
+    shapes = getattr(layer, "input_shape", None) if layer.inbound_nodes else None
+    yield from [shapes] if isinstance(shapes, tuple) else shapes or []
 
 
 def _shapes(model: Any) -> list[tuple[int | None, ...]]:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.archive import forget_dates
 from ..backend.tensorflow import keras, set_seed
-from ..core.contracts import TrustedStart, needs_of, resolved
+from ..core.contracts import needs_of, resolved, trusts_code
 from ..core.describe import describe, short
 from ..core.errors import Diverged, InvalidRecipe, PromiseBroken, WorkerLost
 from ..core.identity import NoIdentity, fingerprint
 from ..core.progress import Progress, resumable
-from ..core.remarks import collecting
+from ..core.remarks import collecting, remark
 from ..core.tasks.task import Task
 from ..core.types import CLUSTERS, LEVELS, CalibratedTransform, Data, Fit, Recipe, Stage, TrainedTransform, Transform
 from ..measuring.evaluation import bound, evaluate, kept_predictions, predict, require_examples, targets_of
@@ -25,9 +25,10 @@ from ..measuring.measure import kernels, measure
 from ..measuring.promises import Verdict, judge_model
 from ..models_io.copying import save_model
 from .folder.seals import digests, sealed
+from .foreseen import foreseen_float, require_operations
 from .keys import StageKey
 from .records import MODEL, StageRecord, stage_from_json, to_json
-from .space import require_space
+from .space import require_space, say_memory
 from .store import Store
 from .team import Team
 from .versions import machine
@@ -57,9 +58,7 @@ class RunContext:
         """A finished stage's model, read from its folder."""
         from ..models_io.loading.opening import open_saved  # which imports TensorFlow
 
-        starts = (each.start for each in self.recipe.stages)
-        trusted = any(isinstance(start, TrustedStart) and start.trust for start in starts)
-        return open_saved(self.store.root / self.folders[stage] / MODEL, safe_mode=not trusted)
+        return open_saved(self.store.root / self.folders[stage] / MODEL, safe_mode=not trusts_code(self.recipe))
 
     def models_of(self, stage: Stage, start: str | None) -> dict[str, str]:
         """The SHA-256 of the models that a stage is made from: of the one that it starts from, and its teachers'."""
@@ -204,8 +203,12 @@ def _train(context: RunContext, stage: Stage, start: str | None, folder: str) ->
         build: Any = stage.start  # a builder where there is no stage to begin from: `require_order` has seen to it
         model = context.model(start) if start else build()
         require_examples(model, context.recipe.data, bound(context.task, model))
+        if not start:
+            require_operations(context.recipe, stage.name, model)
+            remark(*foreseen_float(context.recipe, stage.name, model))
         if not context.records and context.team.is_chief:
             require_space(context.store.root, context.recipe, model)
+        say_memory(model, stage.fit)
         promises = (*(context.records[start].promises if start else ()), *stage.technique.promises(model))
         models = {name: context.model(name) for name in needs_of(stage.technique, stage.fit)}
         technique, fit = resolved(stage.technique, models), resolved(stage.fit, models)

@@ -54,6 +54,7 @@ def run_engine(
         import keras_tuner
         from keras_tuner.engine.base_tuner import BaseTuner
         from keras_tuner.errors import FailedTrialError
+        from keras_tuner.src import config  # 1.4.8: else it prints a traceback of each crash, which the journal has
 
     class Trials(BaseTuner):  # type: ignore[misc]
         """Runs a trial by giving its choice to `run_trial`."""
@@ -71,14 +72,18 @@ def run_engine(
             """Nothing: the run folder of the trial has all of it."""
 
     tuner = Trials(_oracle(keras_tuner, oracle, space, num_trials, seed, history), None, str(folder), oracle, True)
+    debug, config.DEBUG = config.DEBUG, False
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="keras_tuner")  # threading.currentThread
+        warnings.filterwarnings("ignore", module="sklearn")  # of few trials, that a fit has not converged
         try:
             tuner.search(verbose=0)
         except _Ended as ended:
             if ended.__cause__ is not None:
                 raise ended.__cause__ from None
             raise
+        finally:
+            config.DEBUG = debug
 
 
 def _oracle(

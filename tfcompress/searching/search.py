@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..backend.noise import LOG, noise_to
 from ..core.describe import describe
 from ..core.errors import InvalidValue
 from ..core.extras import require_extra
@@ -86,7 +87,8 @@ def run_search(
                 store.retire(name)
         journal = Journal(root / NAME, _about(subject, space, budget, share, seed, recipe))
         work = _Search(subject, space, budget, root, journal, progress, hours, num_trials, share, command)
-        outcome = work.go(oracle, seed, tell)
+        with noise_to(root / LOG):
+            outcome = work.go(oracle, seed, tell)
         is_finished = True
     finally:
         store.close(is_finished)

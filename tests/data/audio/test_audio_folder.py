@@ -31,6 +31,7 @@ def test_a_folder_of_classes(folder):
     spectrograms, labels = data.test.batch(range(4))
     assert spectrograms.shape == (4, *FORM.shape) and sorted(labels) == [0, 0, 1, 1]
     np.testing.assert_allclose(FORM.features(data.sample_clips(9)), spectrograms, atol=1e-5)
+    np.testing.assert_allclose(FORM.features(data.test_clips([1, 0])), data.test.batch([1, 0])[0], atol=1e-5)
     notes = data.notes()
     assert notes.of_output("logits").labels == ("high", "low")
     assert notes.of_input("x").settings["log_mel"]["sample_rate"] == 8000
@@ -90,6 +91,7 @@ def test_spoken_digits_by_the_official_split_or_by_speaker(archive):
     assert (held.num_train, len(held.test)) == (40, 20)
     assert len(tfc.SpokenDigits(archive, num_examples=7).train) == 7
     np.testing.assert_array_equal(data.features.features(data.sample_clips(12)), data.test.inputs)
+    np.testing.assert_array_equal(data.test_clips([3, 1]), data.sample_clips(4)[[3, 1]])
     with pytest.raises(tfc.InvalidValue, match="held_out must be a speaker.*'tom'. Use one of: ann, bob, eve"):
         tfc.SpokenDigits(archive, held_out="tom").require()
 

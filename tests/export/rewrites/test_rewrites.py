@@ -147,3 +147,30 @@ def test_the_causal_mask_of_keras_too(exporter, tmp_path):
 
 def test_a_float_files_mask_stays_what_it_is(tmp_path):
     assert decibels(padded(-1e9, True), with_lengths(64), tfc.Float32(), tmp_path) > 100
+
+
+def averages_that_are_joined():
+    """A part of a DenseNet, quantization-aware."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    pooled = L.AveragePooling2D(2)(L.Conv2D(4, 3, padding="same")(inputs))
+    joined = L.Concatenate()([pooled, L.Conv2D(4, 1)(L.ReLU()(L.BatchNormalization()(pooled)))])
+    model = keras.Model(inputs, L.Dense(3)(L.Flatten()(joined)))
+    images = numbers(32, 8, 8, 3)
+
+    def train(model, callbacks):
+        model.compile("adam", "mse")
+        model.fit(images, np.zeros((32, 3)), epochs=4, verbose=0, callbacks=callbacks)
+
+    return tfc.QuantizeAware().apply(model, tfc.fit(train, steps=4)), images
+
+
+def test_an_average_that_is_joined_has_the_scale_of_what_it_averages(tmp_path):
+    model, images = averages_that_are_joined()
+    assert decibels(model, [images], tfc.Int8(), tmp_path) > 25
+
+
+def test_the_converter_refuses_it_as_it_was(tmp_path, as_it_was):
+    model, images = averages_that_are_joined()
+    with pytest.raises(tfc.ConversionFailed, match="same scale constraint"):
+        decibels(model, [images], tfc.Int8(), tmp_path)

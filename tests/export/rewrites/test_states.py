@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
-from tfcompress.backend.tensorflow import keras
+from tfcompress.backend.tensorflow import keras, tf
 from tfcompress.core.tasks.metrics import closeness
 from tfcompress.measuring import tflite
 from tfcompress.measuring.file_run import FileRun
@@ -22,8 +22,9 @@ def stateful(layer):
 
 
 def by_keras(model):
+    call = tf.function(model)
     model.reset_states()
-    return np.concatenate([model(INPUTS[number : number + 1]).numpy() for number in range(len(INPUTS))])
+    return np.concatenate([call(INPUTS[number : number + 1]).numpy() for number in range(len(INPUTS))])
 
 
 @pytest.mark.parametrize(
@@ -58,10 +59,10 @@ def test_the_checks_begin_a_sequence_with_each_example(tmp_path):
 
 
 def from_zero(model):
-    rows = []
+    rows, call = [], tf.function(model)
     for number in range(len(INPUTS)):
         model.reset_states()
-        rows.append(model(INPUTS[number : number + 1]).numpy())
+        rows.append(call(INPUTS[number : number + 1]).numpy())
     return {"out": np.concatenate(rows)}
 
 

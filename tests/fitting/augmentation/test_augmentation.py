@@ -125,3 +125,46 @@ def test_training_sees_the_views(monkeypatch):
 def test_a_value_out_of_range_is_refused(make, words):
     with pytest.raises(InvalidValue, match=words):
         make()
+
+
+@pytest.mark.parametrize(
+    "change", [tfc.Flip(), tfc.Flip(vertical=True), tfc.ShiftedCrop(3)], ids=["flip", "vertical", "shift"]
+)
+@pytest.mark.parametrize("axes", [3, 4])
+def test_masks_move_as_their_pictures_do(change, axes):
+    masks = PICTURES[..., 0] if axes == 3 else PICTURES[..., :1]
+    both = tfc.WithMasks(change)
+    pixels = both(tf.constant(PICTURES), (0, 1), tf.constant(INDICES)).numpy()
+    moved = both.moved_targets(tf.constant(masks), (0, 1), tf.constant(INDICES)).numpy()
+    np.testing.assert_array_equal(moved, pixels[..., 0] if axes == 3 else pixels[..., :1])
+    assert (moved != masks).any()
+
+
+@pytest.mark.parametrize("vertical", [False, True])
+def test_boxes_move_as_their_pictures_do(vertical):
+    """A bright pixel lies in its box before and after."""
+    place = np.random.default_rng(1).integers(0, 8, (40, 2))
+    pictures = np.zeros((40, 8, 8, 1), "uint8")
+    pictures[INDICES, place[:, 0], place[:, 1]] = 1
+    boxes = np.concatenate([place[:, ::-1], place[:, ::-1] + 1, np.full((40, 1), 7)], 1)[:, None] / [8, 8, 8, 8, 1]
+    both = tfc.WithBoxes(tfc.Flip(vertical=vertical))
+    seen = both(tf.constant(pictures), (0, 0), tf.constant(INDICES)).numpy()
+    moved = both.moved_targets({"boxes": tf.constant(boxes, tf.float32)}, (0, 0), tf.constant(INDICES))["boxes"].numpy()
+    _, rows, columns, _ = np.nonzero(seen)
+    np.testing.assert_allclose(moved[:, 0, :4] * 8, np.stack([columns, rows, columns + 1, rows + 1], 1), atol=1e-5)
+    assert (moved[..., 4] == 7).all() and 8 <= (moved[:, 0, :4] != boxes[:, 0, :4]).any(1).sum() <= 40
+
+
+def test_what_says_nothing_of_masks_or_boxes_is_refused():
+    with pytest.raises(InvalidValue, match="WithMasks.change must move masks too"):
+        tfc.WithMasks(tfc.Cutout())
+    with pytest.raises(InvalidValue, match="WithBoxes.change must move boxes too"):
+        tfc.WithBoxes(tfc.ShiftedCrop())
+
+
+def test_views_move_targets_with_their_inputs():
+    data = tfc.dataset((PICTURES[:, :8], PICTURES[:, :8, :, 0]), (PICTURES[:1, :8], PICTURES[:1, :8, :, 0]))
+    views = Views(data, (tfc.WithMasks(tfc.ShiftedCrop(2)), tfc.WithMasks(tfc.Flip()), tfc.Cutout(2)), seed=0)
+    pixels, masks = (part.numpy() for part in views.examples(3, tf.constant(INDICES)))
+    kept = pixels[..., 0] > 0  # Cutout is of the picture alone
+    assert (pixels[..., 0] == masks)[kept].all() and (masks != PICTURES[:, :8, :, 0]).any() and not kept.all()

@@ -63,6 +63,12 @@ def test_a_folder_as_it_was_written_is_whole(made_run):
     assert found.manifest.stages["pruned"]["made_from"] == {"baseline": found.manifest.stages["baseline"]["model"]}
 
 
+def test_the_log_of_a_run_is_no_foreign_file(made_run):
+    root = made_run()
+    (root / "run.log").write_text("I0000 oneDNN is on")
+    assert (check_folder(root).verdict, check_folder(root).others) == ("whole", ())
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_file_is_named_and_no_other(made_run, name, damage):

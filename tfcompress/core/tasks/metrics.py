@@ -17,6 +17,9 @@ ROUNDING = 1e-12  # of the power of outputs: what is left of it without their me
 PART_NUMBERS = 1 << 22  # numbers of the larger array that are in memory at once
 
 
+SMALLEST_SHARE = 1e-7  # a probability, whose logarithm is taken
+
+
 def parts(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     """The arrays' rows, the same ones of each, as many at a time as memory should hold.
 
@@ -197,6 +200,40 @@ def closeness(exact: np.ndarray, given: np.ndarray) -> Closeness:
         return Closeness(-math.inf, float(noise == 0), largest)
     norms = math.sqrt(signal * approximation)
     return Closeness(_decibels(signal, noise), min(1.0, product / norms) if norms else float(noise == 0), largest)
+
+
+def activated(logits: np.ndarray, activation: str) -> np.ndarray:
+    """Softmax or sigmoid of logits (N, ..., C).
+
+    >>> import numpy as np
+    >>> activated(np.array([[0.0, 0.0]]), "softmax").tolist(), activated(np.array([[0.0]]), "sigmoid").tolist()
+    ([[0.5, 0.5]], [[0.5]])
+    """
+    import numpy as np
+
+    wide = np.asarray(logits, "float64")
+    if activation == "softmax":
+        found: np.ndarray = np.exp(wide - wide.max(-1, keepdims=True))
+        found /= found.sum(-1, keepdims=True)
+    else:
+        found = 1 / (1 + np.exp(-np.clip(wide, -700, 700)))
+    return found.astype("float32")
+
+
+def logits_of(outputs: np.ndarray, activation: str) -> np.ndarray:
+    """Logits of which `activation` makes these outputs, for metrics of a model's logits; outputs where there is none.
+
+    >>> import numpy as np
+    >>> logits_of(np.array([[0.5]]), "sigmoid").tolist()
+    [[0.0]]
+    """
+    import numpy as np
+
+    if not activation:
+        return outputs
+    sure = np.clip(np.asarray(outputs, "float64"), SMALLEST_SHARE, 1 - SMALLEST_SHARE)
+    found: np.ndarray = np.log(sure) if activation == "softmax" else np.log(sure / (1 - sure))
+    return found
 
 
 def _decibels(signal: float, noise: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,10 +142,14 @@ class AudioFolder(Data):
 
     def sample_clips(self, num_examples: int) -> np.ndarray:
         """The first recordings of the test split as clips, (N, num_samples)."""
+        return self.test_clips(range(min(num_examples, len(self.test))))
+
+    def test_clips(self, numbers: Sequence[int]) -> np.ndarray:
+        """These recordings of the test split as clips, (len(numbers), num_samples)."""
         import numpy as np
 
         test: Any = self.test
-        return np.stack([test.clip(number) for number in range(min(num_examples, len(test)))])
+        return np.stack([test.clip(number) for number in numbers])
 
     @cached_property
     def _files(self) -> tuple[ListedFile, ...]:

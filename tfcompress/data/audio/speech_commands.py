@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -74,8 +75,11 @@ class SpeechCommands(Data):
 
     def sample_clips(self, num_examples: int) -> Any:
         """The first recordings of the test split as clips, (N, num_samples)."""
-        sounds = dataclasses.replace(self._tfds, transform=self.features.sound)
-        return sounds.test.batch(range(min(num_examples, len(sounds.test))))[0]
+        return self.test_clips(range(min(num_examples, len(self.test))))
+
+    def test_clips(self, numbers: Sequence[int]) -> Any:
+        """These recordings of the test split as clips, (len(numbers), num_samples)."""
+        return dataclasses.replace(self._tfds, transform=self.features.sound).test.batch(numbers)[0]
 
     def identity(self) -> dict[str, Any] | None:
         """The settings and the prepared files; None while they are not there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,6 +108,10 @@ class SpokenDigits(Data):
     def sample_clips(self, num_examples: int) -> np.ndarray:
         """The first recordings of the test split as clips, (N, num_samples)."""
         return self.clips(self._parts[1][:num_examples])
+
+    def test_clips(self, numbers: Sequence[int]) -> np.ndarray:
+        """These recordings of the test split as clips, (len(numbers), num_samples)."""
+        return self.clips(self._parts[1][list(numbers)])
 
     @cached_property
     def _parts(self) -> tuple[np.ndarray, np.ndarray]:

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ...core.examples.notes import TensorNotes
+from ...core.examples.notes import Notes, TensorNotes
 from ...measuring.file_run import FileRun
 from ...measuring.notes.in_file import FileNotes, labels_file, vocabulary_file
 from ...measuring.tensors import TensorType
+from .by_target import targets_section
 
 SHOWN = 12  # names of classes on the page
 
 
-def readme(file: str, content: bytes, about: FileNotes, beside: Sequence[str] = ()) -> str:
+def readme(file: str, content: bytes, about: FileNotes, beside: Sequence[str] = (), needs_reset: bool = False) -> str:
     """The page of a file, in Markdown.
 
     Args:
       file: its name.
       content: of the file.
       about: what it says of itself.
-      beside: names of files that belong to it.
+      beside: names of files that belong to it. Defaults to none.
+      needs_reset: whether its variables must be reset before each sequence. Defaults to False.
     """
     run = FileRun(content)
     inputs, outputs = run.inputs, run.output_types
-    rows = [
-        *_rows("in", inputs, about.notes.of_input),
-        *_rows("out", outputs, about.notes.of_output),
-    ]
     recipe = f" with the recipe {about.recipe}" if about.recipe else ""
     parts = [
         f"# {file}",
         f"{about.description}. {len(content):,} bytes, made by tfcompress {about.version}{recipe}.",
-        "\n".join(("| | name | shape | type | what it is |", "|---|---|---|---|---|", *rows)),
+        tensor_table(run, about.notes),
     ]
     if any(kind.scale for kind in (*inputs.values(), *outputs.values())):
         parts.append("An int8 number q stands for scale (q - zero_point); the file has both, and the lines read them.")
@@ -49,7 +47,19 @@ def readme(file: str, content: bytes, about: FileNotes, beside: Sequence[str] = 
         for word, by_dtype in TYPES.items():
             written = written.replace(word, by_dtype.get(number, by_dtype["float32"]))
         parts.append(f"## {title}\n\n```{title.lower().replace('++', 'pp')}\n{written.strip()}\n```")
+    parts.append(targets_section(file, content, needs_reset))
     return "\n\n".join(parts) + "\n"
+
+
+def tensor_table(run: FileRun, notes: Notes) -> str:
+    """What goes into a file and what comes out of it, in Markdown."""
+    rows = [*_rows("in", run.inputs, notes.of_input), *_rows("out", run.output_types, notes.of_output)]
+    return "\n".join(("| | name | shape | type | what it is |", "|---|---|---|---|---|", *rows))
+
+
+def python_lines(file: str, run: FileRun, notes: Notes) -> str:
+    """Lines of Python that run a file of this name."""
+    return _python(file, run.inputs, run.output_types, FileNotes(file, "", "", "", "", notes))
 
 
 def _rows(which: str, kinds: Mapping[str, TensorType], notes: Callable[[str], TensorNotes]) -> list[str]:
@@ -65,6 +75,8 @@ def _all(inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], ab
 
 
 def _type(kind: TensorType) -> str:
+    if kind.dtype == "uint8":  # bytes as they are stored, whatever scale the file gives them
+        return "uint8"
     return f"{kind.dtype}, scale {kind.scale:.6g}, zero point {kind.zero_point}" if kind.scale else str(kind.dtype)
 
 
@@ -125,7 +137,7 @@ def _given(name: str, kind: TensorType, notes: TensorNotes, alone: bool) -> list
     if notes.scaling and not notes.sample_rate:
         made.append(f"x = (x - {_numbers(notes.scaling[0])}) / {_numbers(notes.scaling[1])}")
         made = [line.replace("([", "np.array([") for line in made]
-    if not kind.scale:
+    if not kind.scale or kind.dtype == "uint8":  # bytes are what is stored, whatever they stand for
         return [*made, f'given["{name}"] = x.astype("{kind.dtype}")']
     return [
         *made,

@@ -61,9 +61,11 @@ class WithMetadata:
         expect(sounds == self.from_sound, self, "from_sound", "is for data with clips of sound", "Use False.")
         artifact = self.exporter.convert(model, data, path)
         about = self._about(model, data, path.stem)
+        if artifact.is_raw:
+            about = dataclasses.replace(about, notes=raw(about.notes))
         plain = path.read_bytes()
         content = with_notes(plain, about)
-        beside = []
+        beside: list[Path] = []
         if self.from_sound:
             from ..sounds.from_sound import write_from_sound
 
@@ -71,9 +73,12 @@ class WithMetadata:
             of_sound = write_from_sound(plain, data, beside[0])
             _write(beside[0], with_notes(of_sound, _hearing(about, data.features)))
         _write(path, content)
-        _write(path.with_suffix(".md"), readme(path.name, content, about, [each.name for each in beside]).encode())
+        page = readme(path.name, content, about, [each.name for each in beside], artifact.needs_reset)
+        beside.append(path.with_suffix(".md"))
+        _write(beside[-1], page.encode())
         return dataclasses.replace(
             artifact,
+            beside=tuple(each.name for each in beside),
             raw_bytes=len(content),
             zipped_bytes=zipped_bytes(content),
             sha256=hashlib.sha256(content).hexdigest(),
@@ -107,6 +112,20 @@ def notes_of(data: Any) -> Notes:
     scaling = None if scale == 1.0 and offset == 0.0 else (mean, tuple(1 / a for a in scales))
     labels = tuple(getattr(data, "class_names", ()))
     return Notes({"": TensorNotes(data.title, scaling=scaling)}, {"": TensorNotes("outputs", labels)})
+
+
+def raw(notes: Notes) -> Notes:
+    """The same of a file that takes inputs as they are stored.
+
+    >>> raw(Notes({"": TensorNotes("photos", scaling=((0.0,), (255.0,)))}, {})).of_input("x").meaning
+    'photos, as stored: the file scales them itself'
+    """
+    words = "as stored: the file scales them itself"
+    inputs = {
+        name: dataclasses.replace(each, scaling=None, meaning=f"{each.meaning}, {words}")
+        for name, each in notes.inputs.items()
+    }
+    return dataclasses.replace(notes, inputs=inputs)
 
 
 def _hearing(about: FileNotes, features: Any) -> FileNotes:

@@ -56,6 +56,12 @@ def recurrent_layers(model: Any) -> list[str]:
     return [name for name, parts in _by_top_layer(model) if _loops(parts)]
 
 
+def can_be(model: Any, form: str) -> bool:
+    """Whether some recurrent layer of a model can have a form: "fused" is for some LSTMs alone."""
+    layers = list(_recurrent(model))
+    return any(map(_can_fuse, layers)) if form == "fused" else bool(layers)
+
+
 def in_form(copy: Any, form: str) -> Recurrent:
     """A copy of a model, of which nobody else has the layers, with its recurrent layers in `form`.
 

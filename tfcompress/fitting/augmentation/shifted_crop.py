@@ -41,3 +41,7 @@ class ShiftedCrop:
         down, right = (below(2 * self.most + 1, f"crop {way}", key, indices)[:, None] for way in ("down", "right"))
         rows = tf.gather(wide, down + tf.range(height), axis=1, batch_dims=1)
         return tf.gather(rows, right + tf.range(width), axis=2, batch_dims=1)
+
+    def of_masks(self, masks: Any, key: Any, indices: Any) -> Any:
+        """Masks (batch, height, width, 1) moved as their images are."""
+        return self(masks, key, indices)

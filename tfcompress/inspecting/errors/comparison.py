@@ -12,6 +12,7 @@ from ..kind import first_bytes, says_tflite
 
 if TYPE_CHECKING:
     from .error_values import Errors
+    from .measured_on import MeasuredOn
 
 NUM_EXAMPLES = 512
 SETTINGS = ("data", "scaling", "bits", "num_examples")  # as the command line has them, beside --against
@@ -81,13 +82,23 @@ def _is_tflite(path: Path) -> bool:
 
 def compare(model: Any, file: str, wanted: Comparison, progress: Any) -> Errors:
     """The `Errors` of a float Keras model that came from `file`."""
+    return compare_on(model, file, wanted, measured(model, wanted), progress)
+
+
+def measured(model: Any, wanted: Comparison) -> MeasuredOn:
+    """What it is to be measured on. Raises `UnreadableModel` for a .tflite that is damaged."""
     from ..tflite.reading import read_tflite
-    from .against import errors_against, errors_on
     from .measured_on import measured_on
 
     if wanted.file is not None:
         read_tflite(wanted.file)  # which says of a damaged file what is wrong with it
-    on = measured_on(wanted.data, model, wanted.num_examples, wanted.scaling or "0..1")
+    return measured_on(wanted.data, model, wanted.num_examples, wanted.scaling or "0..1")
+
+
+def compare_on(model: Any, file: str, wanted: Comparison, on: MeasuredOn, progress: Any) -> Errors:
+    """The same on examples that are there."""
+    from .against import errors_against, errors_on
+
     if wanted.file is not None:
         return errors_against(model, file, wanted.file, on, wanted.bits, progress)
     return errors_on(model, file, on, wanted.bits, progress)

@@ -20,7 +20,7 @@ def print_errors(errors: Errors, out: Console) -> None:
     head(out, beside, f"{errors.num_examples:,} examples ({errors.measured_on}){accuracy}")
     out.print()
     print_table(out, _columns(errors))
-    for line in _lines(errors):
+    for line in (*_lines(errors), *(f"Advice: {each}" for each in errors.advice)):
         print_wrapped(out, line)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from ...core.types import Advice
+
 FORMAT = 1  # of the JSON; it grows by keys alone
 
 
@@ -73,6 +75,7 @@ class Errors:
     accuracy: float | None  # the float model's; None without labels
     layers: tuple[LayerErrors, ...]
     predictions: FilePredictions | None
+    advice: tuple[Advice, ...] = ()  # what to do next, the most telling first
     kind: Literal["errors"] = "errors"
     format: int = FORMAT
 

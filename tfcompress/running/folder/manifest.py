@@ -12,9 +12,9 @@ from .seals import unsealed
 
 NAME = "manifest.json"
 FORMAT = 1
-REPORTS = ("report.json", "report.md")
+REPORTS = ("report.json", "report.md", "report.html", "card.md")
 SINGLE = (*REPORTS, "recipe.json")
-FOLDERS = ("tflite", "checks")
+FOLDERS = ("tflite", "checks", "examples")
 
 
 @dataclasses.dataclass(frozen=True)

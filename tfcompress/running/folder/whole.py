@@ -12,11 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...backend.noise import LOG
 from .lock import NAME as LOCK
 from .manifest import FOLDERS, NAME, REPORTS, SINGLE, Manifest, files_below, is_inside, read_manifest, stage_folders
 from .seals import digest, unsealed
 
 EARLIER, PARTIAL = "earlier", ".partial-"
+EXAMPLES = "examples/kept.json"  # what a run keeps of its test split
 TRAINING = ".training-"  # and a stage's folder: how far its training is
 UNFINISHED, DAMAGED, WHOLE = "unfinished", "damaged", "whole"
 
@@ -110,6 +112,14 @@ def _by_seals(root: Path, noted: list[Problem]) -> Checked:
         file = value.get("path")
         if isinstance(file, str) and is_inside(file):
             expected[file] = (str(value.get("sha256")), None)
+            folder = file.rpartition("/")[0]
+            expected |= {f"{folder}/{each}": (sha, None) for each, sha in _digests(value, "beside")}
+    if _exists(root / EXAMPLES):
+        folder = EXAMPLES.partition("/")[0]
+        value, problem = _unsealed(root, EXAMPLES)
+        noted += [problem] if problem else []
+        known |= set(files_below(root, folder)) if problem else {EXAMPLES}
+        expected |= {f"{folder}/{name}": (sha, None) for name, sha in _digests(value, "files")}
     found = _compared(root, expected)
     foreign = () if is_unfinished else _foreign(root, {*known, *expected})
     problems = (*noted, *found.problems, *foreign)
@@ -171,7 +181,7 @@ def _foreign(root: Path, known: Iterable[str]) -> Iterator[Problem]:
 
 
 def _others(root: Path, known: Iterable[str]) -> list[str]:
-    tops = {name.partition("/")[0] for name in known} | {*SINGLE, *FOLDERS, *stage_folders(root), EARLIER, LOCK}
+    tops = {name.partition("/")[0] for name in known} | {*SINGLE, *FOLDERS, *stage_folders(root), EARLIER, LOCK, LOG}
     try:
         names = sorted(os.listdir(root))
     except OSError:

@@ -5,7 +5,8 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, tf
-from tfcompress.export import agreement, converting
+from tfcompress.export import converting
+from tfcompress.export.written import agreement
 
 L = keras.layers
 

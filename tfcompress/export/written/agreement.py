@@ -13,21 +13,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..backend.conversion import ConverterDied, require_survival
-from ..backend.native import captured_stderr
-from ..backend.tensorflow import is_quantization_aware, keras, tf
-from ..core.errors import ConversionFailed
-from ..core.examples.nests import TensorSpec, fitted
-from ..core.examples.source import Stream, batches_of, head
-from ..core.remarks import remark
-from ..core.tasks.metrics import closeness
-from ..data.dataset import as_data
-from ..measuring import tflite
-from ..measuring.departure import first_departure
-from ..measuring.file_run import FileRun, in_order, num_examples
-from ..measuring.measure import leaf_layers
-from ..measuring.outputs import input_specs, output_specs
-from ..models_io.copying import copy_model
+from ...backend.conversion import ConverterDied, require_survival
+from ...backend.native import captured_stderr
+from ...backend.tensorflow import is_quantization_aware, keras, tf
+from ...core.errors import ConversionFailed
+from ...core.examples.nests import TensorSpec, fitted
+from ...core.examples.source import Stream, batches_of, head
+from ...core.remarks import remark
+from ...core.tasks.metrics import closeness
+from ...data.dataset import as_data
+from ...measuring import tflite
+from ...measuring.departure import first_departure
+from ...measuring.file_run import FileRun, in_order, num_examples
+from ...measuring.measure import leaf_layers
+from ...measuring.outputs import input_specs, output_specs
+from ...models_io.copying import copy_model
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..core.remarks import remark
-from ..measuring.operation_table import mode_in_table, table
-from ..measuring.tflite import op_name, text_of
+from ...core.remarks import remark
+from ...measuring.operation_table import mode_in_table, table
+from ...measuring.tflite import op_name, text_of
 
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "DENSIFY", "CAST")
 CONTROL = ("WHILE", "IF")  # what computes is in graphs of its own

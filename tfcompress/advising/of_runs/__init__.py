@@ -1,0 +1,1 @@
+"""What the figures of a run say beside those of a single file."""

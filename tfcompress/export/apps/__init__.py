@@ -1,0 +1,1 @@
+"""Files as an app wants them: raw bytes in, probabilities or plain numbers out."""

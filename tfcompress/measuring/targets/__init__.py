@@ -1,0 +1,1 @@
+"""What a file holds, operation by operation, and what each target takes of it."""
