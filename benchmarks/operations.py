@@ -199,6 +199,7 @@ def measured(name: str, modes: Sequence[str], folder: Path) -> list[dict[str, An
     """A row for each mode: the operations, and what each runtime makes of the file."""
     import tfcompress as tfc
     from tfcompress.inspecting.tflite.tflite_file import look_at
+    from tfcompress.measuring.operation_table import CONTROL
 
     kinds = (tfc.Float32, tfc.Float16, tfc.DynamicRange, tfc.Int8, tfc.Int16x8, tfc.MixedPrecision)
     exporters = {mode: kind() for mode, kind in zip(MODES, kinds, strict=True)}
@@ -228,7 +229,8 @@ def measured(name: str, modes: Sequence[str], folder: Path) -> list[dict[str, An
         operations: dict[str, str] = {}
         for each in file.operators:
             if each.arithmetic != "conversion" or mode == "float32":
-                kinds = {*operations.get(each.op, each.arithmetic).split(" and "), each.arithmetic}
+                kind = "control" if each.op in CONTROL else each.arithmetic
+                kinds = {*operations.get(each.op, kind).split(" and "), kind}
                 operations[each.op] = " and ".join(sorted(kinds))
         rows.append({**row, "bytes": file.raw_bytes, "operations": operations, "path": str(path)})
     seen = run_files([Path(row["path"]) for row in rows if "path" in row])

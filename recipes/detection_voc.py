@@ -1,4 +1,4 @@
-"""Your own pictures with boxes, as VOC's XML or COCO's JSON: a small SSD, halved, quantization-aware, int8."""
+"""Your own images with boxes, as VOC's XML or COCO's JSON: a small SSD, halved, quantization-aware, int8."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,16 +11,16 @@ import tfcompress as tfc
 class Settings(tfc.Settings):
     """`data` is needed: --set data=cells/, with cells/Annotations/NAME.xml and cells/JPEGImages/NAME.jpg."""
 
-    epochs: int = tfc.setting(40, "passes over the pictures in the baseline; the later stages take a half and a fifth")
+    epochs: int = tfc.setting(40, "passes over the images in the baseline; the later stages take a half and a fifth")
     data: str | None = tfc.setting(
         None, "pictures and annotations: a folder as PASCAL VOC has it, or a folder or JSON file as COCO has them"
     )
-    size: str = tfc.setting("192x256", "height x width of a picture for the network, divisible by the largest stride")
+    size: str = tfc.setting("192x256", "height x width of an image for the network, divisible by the largest stride")
     channels: int = tfc.setting(3, "of a picture: 1 for grey, 3, or 4 with transparency")
     classes: str | None = tfc.setting(None, "class names in the order of the outputs, as in cat,dog; None: sorted")
     strides: str = tfc.setting("8,16", "of the feature maps that have anchors: some of 4,8,16,32")
     per_cell: int = tfc.setting(3, "anchors at each place of each map; their sizes are those of the training boxes")
-    test_share: float = tfc.setting(0.2, "of the pictures, kept for the test split where the data names none")
+    test_share: float = tfc.setting(0.2, "of the images, kept for the test split where the data names none")
     width: int = tfc.setting(16, "channels of the first convolution", search=tfc.one_of(12, 16, 24))
     flips: str = tfc.setting("both", "which mirror images training sees: both, sideways, or none")
     macs_left: float = tfc.setting(0.5, "share of the baseline's multiply-accumulates that is left; in (0, 1)")
@@ -85,7 +85,7 @@ def network(data: tfc.DetectionFolder, settings: Settings) -> Any:
 
 
 def fit(data: tfc.DetectionFolder, settings: Settings, part: int, learning_rate: float) -> tfc.KerasFit:
-    """Training for a part of the epochs, on pictures that are mirrored together with their boxes."""
+    """Training for a part of the epochs, on images that are mirrored together with their boxes."""
     flips = {"both": (False, True), "sideways": (False,), "none": ()}[settings.flips]
     return tfc.KerasFit(
         data,

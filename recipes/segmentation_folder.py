@@ -1,4 +1,4 @@
-"""Your own pictures and masks: a small U-Net, half of its multiply-accumulates removed, quantization-aware, int8."""
+"""Your own images and masks: a small U-Net, half of its multiply-accumulates removed, quantization-aware, int8."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,21 +11,21 @@ import tfcompress as tfc
 class Settings(tfc.Settings):
     """`data` is needed: --set data=cells/, with cells/images/NAME.png and cells/masks/NAME.png."""
 
-    epochs: int = tfc.setting(36, "passes over the pictures in the baseline; the later stages take a half and a third")
+    epochs: int = tfc.setting(36, "passes over the images in the baseline; the later stages take a half and a third")
     data: str | None = tfc.setting(
         None, "pictures and masks: a folder with images/ and masks/, or a CSV file of image, mask and split"
     )
     size: str = tfc.setting("128x128", "height x width of an example, divisible by 2 ** levels")
     channels: int = tfc.setting(3, "of a picture: 1 for grey, 3, or 4 with transparency")
-    tiles: int = tfc.setting(1, "each picture is cut into tiles x tiles examples, so that small things stay visible")
+    tiles: int = tfc.setting(1, "each image is cut into tiles x tiles examples, so that small things stay visible")
     classes: str | None = tfc.setting(None, "names of the masks' indices in their order, as in sky,road; None: numbers")
     masks: str = tfc.setting("auto", "what masks hold: indices, binary (0 and 255), or auto: what they look like")
-    test_share: float = tfc.setting(0.2, "of the pictures, kept for the test split where the data names none")
+    test_share: float = tfc.setting(0.2, "of the images, kept for the test split where the data names none")
     width: int = tfc.setting(8, "channels of the first of the U-Net's levels", search=tfc.one_of(8, 12, 16))
     levels: int = tfc.setting(3, "how often the U-Net halves its picture")
     up: str = tfc.setting("transposed", "how it doubles it again: transposed convolutions, or nearest")
     flips: str = tfc.setting("both", "which mirror images training sees: both, sideways, or none")
-    shift: int = tfc.setting(8, "pixels by which training moves pictures at most; 0: none")
+    shift: int = tfc.setting(8, "pixels by which training moves images at most; 0: none")
     macs_left: float = tfc.setting(0.5, "share of the baseline's multiply-accumulates that is left; in (0, 1)")
     learning_rate: float = tfc.setting(0.003, "of Adam, at the start of the baseline; above 0")
     batch_size: int = tfc.setting(16, "examples in a step, at least 1")
@@ -86,7 +86,7 @@ def network(data: tfc.SegmentationFolder, settings: Settings) -> Any:
 
 
 def fit(data: tfc.SegmentationFolder, settings: Settings, part: int, learning_rate: float) -> tfc.KerasFit:
-    """Training for a part of the epochs, on pictures that are mirrored and moved together with their masks."""
+    """Training for a part of the epochs, on images that are mirrored and moved together with their masks."""
     flips = {"both": (False, True), "sideways": (False,), "none": ()}[settings.flips]
     moved = [tfc.WithMasks(tfc.Flip(vertical=vertical)) for vertical in flips]
     if settings.shift:

@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "targeting": {*MODELS, "export", "delegates"},
     "cli": {*MODELS, *ABOVE_RUNNING, "data", "running", "export", "delegates", "inspecting", "api", "targeting"},
     "api": {*MODELS, *METHODS, *ABOVE_RUNNING, "targeting", "fitting", "data", "export", "delegates", "running"},
+    "tuning": {*MODELS, "searching", "api"},
     "recipe": {"cli"},
     "inspect": {"cli"},
     "report": {"cli"},

@@ -20,7 +20,7 @@ SIZES = {"resnet8_cifar10": ((32, 32, 3), 10, 1.0), "mobilenet_vww": ((96, 96, 3
 
 @dataclasses.dataclass(frozen=True)
 class Blobs(Data):
-    """Smooth random pictures, labelled by the model itself, so that its answers are what training must keep."""
+    """Smooth random images, labelled by the model itself, so that its answers are what training must keep."""
 
     input_shape: tuple
     num_classes: int

@@ -168,7 +168,7 @@ def test_the_more_particular_option_wins(run, tmp_path, arguments, epochs):
 def test_an_output_folder_that_cannot_be_made_is_told(run, tmp_path):
     (tmp_path / "file").write_text("x")
     done = run("digits", "--out", tmp_path / "file" / "run")
-    assert_one_line(done, 30, f"{tmp_path}/file/run cannot be written", "--out DIR")
+    assert_one_line(done, 30, f"{tmp_path}/file/run cannot be written", "with --out")
 
 
 def test_missing_data_without_network_is_told_within_seconds(run, tmp_path):

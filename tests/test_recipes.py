@@ -42,7 +42,7 @@ def task():
 
 @pytest.fixture(scope="session")
 def own(trained, digits, tmp_path_factory):
-    """A user's own: a model that scales its pixels itself and ends in softmax, and pictures in folders of classes."""
+    """A user's own: a model that scales its pixels itself and ends in softmax, and images in folders of classes."""
     from PIL import Image
 
     import tfcompress as tfc

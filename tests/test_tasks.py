@@ -140,7 +140,7 @@ def test_mean_average_precision(module):
     perfect = {"heatmap": targets["heatmap"], "box": targets["box"][..., :4]}
     assert detection.mean_average_precision(targets, perfect) == 1.0
     half = {name: values.copy() for name, values in perfect.items()}
-    half["heatmap"][1] = 0  # the second picture's cells are not found
+    half["heatmap"][1] = 0  # the second image's cells are not found
     assert detection.mean_average_precision(targets, half) == 0.5
     small = {**perfect, "box": perfect["box"] - [0, 0, 1, 1]}  # every box a third as wide
     assert detection.mean_average_precision(targets, small) == 0.0

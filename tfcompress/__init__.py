@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 # Where each public name lives. A room of many rules has a name of its own, as in Keras: `tfc.criteria.L1`.
 _HOMES = {
     "api": "compress Compressed search",
+    "tuning": "compression_hypermodel",
     "advising.advisor": "advise",
     "core.examples.source": "Source Split Stream",
     "core.types": "Advice Agreement Artifact CalibratedTransform Check Data Exporter Finding Fit Latency Promise "

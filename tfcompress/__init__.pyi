@@ -183,6 +183,7 @@ from .searching.budget import Budget
 from .searching.found.outcome import Outcome
 from .searching.space import between
 from .searching.space import one_of
+from .tuning import compression_hypermodel
 
 __version__: str
 __all__ = [
@@ -327,6 +328,7 @@ __all__ = [
     "between",
     "compiled_task",
     "compress",
+    "compression_hypermodel",
     "criteria",
     "custom_objects_from",
     "dataset",

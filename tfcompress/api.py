@@ -16,9 +16,8 @@ from .backend.noise import LOG, noise_to
 from .backend.tensorflow import import_quietly
 from .core.contracts import trusts_code
 from .core.disk import output_errors
-from .core.errors import InvalidValue, UnknownSetting
+from .core.errors import InvalidValue
 from .core.progress import Printed, Progress, Silent
-from .core.settings import Settings
 from .core.tasks.task import Task
 from .core.temporaries import sweep, temporary_folder
 from .core.types import INT8_RANGES, Check, Data, Exporter, Fit, Recipe, Stage, Technique
@@ -28,8 +27,9 @@ from .fitting.evaluate_only import Unchanged
 from .measuring.targets.target import Target
 from .reporting.finishing import write_reports
 from .reporting.notebook import ReportWithPage
+from .running.order.following import require_order
 from .running.report import Report
-from .running.run import require_order, run
+from .running.run import run
 from .running.store import Store
 from .searching.budget import Budget
 from .searching.found.outcome import Outcome
@@ -202,9 +202,10 @@ def search(
     num_trials: int = 20,
     hours: float | None = None,
     task: Task | None = None,
-    oracle: str = "optuna",
+    oracle: Any = "optuna",
     validation_share: float = 0.2,
     seed: int = 0,
+    strategy: str | None = None,
     out: str | Path = "saved_models/model-search",
     verbose: int | Progress = 1,
     name: str = "model",
@@ -216,6 +217,9 @@ def search(
     (the recipe own_model). Trials are scored on validation examples: the data's own, or a share of the training
     examples, which no trial trains on. The test split is looked at once, at the end.
 
+    The same script in several processes, each with keras-tuner's environment variables, is one search: a chief, and
+    workers, whose outcome is what they see of the chief's (docs/search.md).
+
     Args:
       model: a trained model of `keras` or `tf_keras`, or the path of its file. It stays as it is.
       data: what `dataset` makes of your examples, or another `Data`.
@@ -223,9 +227,11 @@ def search(
       num_trials: all of them, at least 1; the same call again goes on where it was left. Defaults to 20.
       hours: of work, those of earlier calls too. Defaults to None: no limit.
       task: what is asked of the model. Defaults to None: what the data says, else what the model was compiled with.
-      oracle: what proposes: "optuna", "random" or "bayesian". Defaults to "optuna".
+      oracle: what proposes: "optuna", "random", "bayesian", "hyperband", or a keras_tuner.Oracle of your own, whose
+        objective is keras_tuner.Objective("score", "min"). Defaults to "optuna".
       validation_share: of the training examples, in (0, 0.9], where the data has no validation split. Defaults to 0.2.
       seed: of what is proposed and of the trainings. Defaults to 0.
+      strategy: under which trials train: "mirrored", or "mirrored:2". Defaults to None: one device.
       out: the folder of the search. Defaults to "saved_models/model-search".
       verbose: 1 prints a line for each piece of work, 0 nothing; or a `Progress` of your own. Defaults to 1.
       name: the files' names begin with it. Defaults to "model".
@@ -248,30 +254,17 @@ def search(
     ...
     tfcompress.core.errors.InvalidValue: epochs must be at least 1. Received: 0. Use --set epochs=1 or more.
     """
-    from .models_io.copying import copy_model
     from .models_io.loading.door import load_model
-    from .searching.general import general_module
+    from .searching.general import general_settings, general_subject
     from .searching.search import run_search
     from .searching.space import space_of
-    from .searching.trials import Subject
 
     expect_data(data, "search")
-    general = general_module()
-    known = {field.name for field in dataclasses.fields(general.Settings)}
-    wrong = sorted(set(settings) - known)
-    if wrong:
-        raise UnknownSetting(f"search has no setting {wrong[0]!r}. It has: {', '.join(sorted(known))}.")
-    base = general.Settings(seed=seed, **settings)
+    base = general_settings(settings, seed, "search")
     space = space_of(base, frozenset(settings), "search")
     arrived = load_model(model)
-    build, asked = functools.partial(copy_model, arrived), task_for(arrived, data, task)
-
-    def make(chosen: Settings) -> Recipe:
-        found: Recipe = general.compressed(chosen, build, data, asked)
-        return found
-
     return run_search(
-        Subject(name, "A trained model, compressed", make, base),
+        general_subject(arrived, data, task_for(arrived, data, task), name, base),
         space,
         budget,
         Path(out),
@@ -281,6 +274,7 @@ def search(
         oracle=oracle,
         share=validation_share,
         seed=seed,
+        strategy=strategy,
         command="tfcompress.search(...)",
     )
 

@@ -1,5 +1,6 @@
 """Limits of a child, and its end with its parent."""
 
+import os
 import subprocess
 import sys
 import time
@@ -22,21 +23,37 @@ def test_a_child_that_wants_more_memory_than_it_may_have_fails(tmp_path):
 
 
 @ON_LINUX
+def test_every_child_has_nine_tenths_of_the_machines_memory(tmp_path):
+    most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 9 // 10
+    code = "import resource, time; time.sleep(0.2)\nprint(*resource.getrlimit(resource.RLIMIT_DATA))"
+    soft, hard = run_limited([sys.executable, "-c", code], 60, tmp_path).log.split()
+    assert 0 < int(soft) <= most
+    below = f"import resource; resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, {hard}))\n"  # as with ulimit -d
+    ours = "from tfcompress.backend.child import limit_data\nlimit_data(0)\n"
+    for before, expected in (("", soft), (below, str(1 << 30))):
+        done = subprocess.run([sys.executable, "-c", before + ours + code], capture_output=True, text=True, check=True)
+        assert done.stdout.split() == [expected, hard]
+
+
+@ON_LINUX
 def test_a_child_has_a_limit_of_cpu_time(tmp_path):
     command = [sys.executable, "-c", "import resource, time; time.sleep(0.2)\n"
                "print(resource.getrlimit(resource.RLIMIT_CPU)[0])"]  # fmt: skip
     assert 60 < int(run_limited(command, 60, tmp_path).log) < 1e5
 
 
+SELF = "from tfcompress.backend.child import die_with_parent; die_with_parent();"
+READY = "import time; print('ready', flush=True); time.sleep(600)"
+
+
 @ON_LINUX
-def test_a_child_dies_with_its_parent():
-    child = (
-        "import time; from tfcompress.backend.child import die_with_parent;"
-        "die_with_parent(); print('ready', flush=True); time.sleep(600)"
-    )
+@pytest.mark.parametrize(
+    "more", [("-c", SELF + READY), ("-m", "tfcompress.backend.child", sys.executable, "-c", READY)]
+)
+def test_a_child_dies_with_its_parent(more):
     code = (
         "import subprocess, sys\n"
-        f"child = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE)\n"
+        f"child = subprocess.Popen([sys.executable, *{more!r}], stdout=subprocess.PIPE)\n"
         "child.stdout.readline()\nprint(child.pid, flush=True)\nchild.wait()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -190,6 +191,25 @@ assert keras_3.version().startswith("3.")
 )
 def test_legacy_keras_is_chosen_in_any_order_of_imports_and_keras_3_imported_by_nobody_else(code):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+FIRST_USE = """
+import tfcompress as tfc
+from tfcompress.backend.tensorflow import tf
+model = tfc.simple_cnn((8, 8, 1))  # the first use of TensorFlow, which also looks for GPUs
+model(tf.zeros((1, 8, 8, 1)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("level", "is_quiet"), [(None, True), pytest.param("0", False, marks=pytest.mark.slow)], ids=["usual", "all wanted"]
+)
+def test_a_script_prints_nothing_of_tensorflow_s_unless_the_user_wants_it(level, is_quiet):
+    env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    env |= {} if level is None else {"TF_CPP_MIN_LOG_LEVEL": level}
+    done = subprocess.run([sys.executable, "-c", FIRST_USE], capture_output=True, text=True, timeout=120, env=env)
+    assert done.returncode == 0
+    assert (done.stdout + done.stderr == "") == is_quiet, done.stderr
 
 
 def test_a_limit_of_address_space_is_told_before_tensorflow_aborts():

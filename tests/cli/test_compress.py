@@ -45,7 +45,7 @@ def folder(tmp_path, monkeypatch):
 def test_a_job_ends_with_files_and_a_report(folder, capsys):
     assert main(["job.py", "--sparsity", "0.5", "--distil", "--out", "small"]) == 0
     said = capsys.readouterr()
-    assert "Verdict: pass. Report: small/report.md" in said.out
+    assert "Verdict: pass. Report: small/report.html" in said.out
     names = [path.name for path in (folder / "small" / "tflite").iterdir()]
     assert sorted(names) == [
         "job-original-float32.tflite",

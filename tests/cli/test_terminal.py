@@ -1,5 +1,7 @@
 import dataclasses
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,7 +66,7 @@ def test_what_was_gained_and_the_verdict_and_where_the_report_lies_are_told(prin
     # 60,000 / 15,000 and 50,000 / 10,000
     gained = "baseline int8 against baseline float32: 4.0x smaller, 5.0x smaller zipped, accuracy +0.00 points"
     assert gained in lines
-    assert lines[-1] == "Verdict: pass. Report: runs/x/report.md"
+    assert lines[-1] == "Verdict: pass. Report: runs/x/report.html"
 
 
 def test_what_was_not_run_is_told_once_with_what_to_do(printed):
@@ -144,3 +146,11 @@ def test_a_long_name_leaves_the_table_in_80_columns(monkeypatch):
     terminal.print_report(dataclasses.replace(long, files=files), Path("runs/x"))
     table = stream.getvalue().split("baseline int8_per_tensor_float_io_unrolled_int4 against")[0]
     assert max(map(len, table.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("code", "warned"), [("", False), ("import atexit; atexit._clear()", True)])
+def test_the_copy_of_stderr_is_closed_at_the_end(code, warned):
+    script = f"from tfcompress.cli import terminal\nterminal.MESSAGES.print('heard')\n{code}"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stderr.startswith("heard\n")
+    assert ("ResourceWarning" in done.stderr) == warned

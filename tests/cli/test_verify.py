@@ -66,4 +66,11 @@ def test_without_a_folder_the_help_is_an_error(capsys):
 def test_a_file_is_called_one(tmp_path, capsys):
     (tmp_path / "my.keras").write_text("")
     assert main([str(tmp_path / "my.keras")]) == 34
-    assert capsys.readouterr().err.endswith("my.keras. It is a file.\n")
+    assert capsys.readouterr().err.endswith("my.keras. It is a file. Give one that a run wrote.\n")
+
+
+def test_an_empty_name_is_not_the_current_folder(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([""])
+    assert ended.value.code == 2
+    assert "argument RUN: it is empty: name a run folder" in capsys.readouterr().err

@@ -2,12 +2,13 @@ import errno
 import os
 import re
 import tempfile
+from pathlib import Path
 
 import pytest
 
 from tfcompress.core import disk
-from tfcompress.core.disk import output_errors, resource_error
-from tfcompress.core.errors import FileTooLarge, OutOfMemory, OutputFull, TemporaryFull
+from tfcompress.core.disk import output_errors, require_writable, resource_error
+from tfcompress.core.errors import FileTooLarge, OutOfMemory, OutputFull, OutputNotWritable, TemporaryFull
 
 
 def system(number, name=None):
@@ -58,3 +59,52 @@ def test_a_full_disk_of_temporary_files_is_not_taken_for_that_of_the_run(tmp_pat
     monkeypatch.setattr(disk, "_is_full", lambda place: str(place) != tempfile.gettempdir())
     with pytest.raises(OutputFull), output_errors(tmp_path / "run"):
         raise system(errno.ENOSPC)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_folder", "words"),
+    [
+        ("file", True, "--to must be a folder. Received: .*file, a file"),
+        ("file/below", True, "file/below cannot be written: Not a directory. Choose another with --to"),
+        ("folder", False, "--to must be a file. Received: .*folder, a folder"),
+        ("nowhere/file", False, "No such file or directory"),
+        ("x" * 300, True, "File name too long"),
+        ("dangling/below", True, "dangling/below cannot be written"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_found_before_the_work(tmp_path, name, is_folder, words):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    with pytest.raises(OutputNotWritable, match=words):
+        require_writable(tmp_path / name, "--to", is_folder)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc, which takes no file")
+def test_a_folder_that_takes_no_file_is_found_before_the_work():
+    with pytest.raises(OutputNotWritable, match="/proc/new cannot be written"):
+        require_writable(Path("/proc/new"), "--to")
+
+
+@pytest.mark.parametrize(("name", "is_folder"), [("new/run", True), (".", True), ("new", False), ("file", False)])
+def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path, name, is_folder):
+    (tmp_path / "file").write_text("mine")
+    require_writable(tmp_path / name, "--to", is_folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+class PermissionDeniedError(Exception):
+    """As TensorFlow calls its own."""
+
+    __module__ = "tensorflow.python.framework.errors_impl"
+
+
+def test_what_tensorflow_was_refused_is_a_line(tmp_path):
+    refused = pytest.raises(OutputNotWritable, match="Permission denied. Choose another.")
+    with refused, output_errors(tmp_path, fix="Choose another."):
+        raise PermissionDeniedError("logs/events.out; Permission denied")
+    with pytest.raises(PermissionDeniedError), output_errors(tmp_path):
+        raise PermissionDeniedError("of another kind")
+    with pytest.raises(ValueError), output_errors(tmp_path):
+        raise ValueError("Permission denied, says a model")

@@ -1,11 +1,14 @@
+import ast
 import inspect
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from tfcompress.core import errors
 
+ROOT = Path(__file__).parents[2]
 CLASSES = {
     name: kind
     for name, kind in vars(errors).items()
@@ -71,3 +74,39 @@ def test_expect_says_owner_field_expectation_value_and_fix():
 
 def test_expect_is_silent_when_the_condition_holds():
     assert errors.expect(True, SimpleNamespace(rate=1.2), "rate", "", "") is None
+
+
+PLACES = [path for room in ("tfcompress", "recipes") for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def messages(source):
+    """The (line, text) of each message of our classes that is written where it is raised."""
+    ours = {*CLASSES, "UnreadableFile"}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ours and node.args:
+            parts = getattr(node.args[0], "values", [node.args[0]])
+            if all(isinstance(part, ast.Constant | ast.FormattedValue) for part in parts):
+                yield (
+                    node.lineno,
+                    "".join(getattr(part, "value", "") if isinstance(part, ast.Constant) else "{}" for part in parts),
+                )
+
+
+def says_what_to_do(message):
+    """Whether a sentence follows what came: how to fix it, which may be worked out elsewhere, as "{}"."""
+    return bool(re.search(r"[.})] ([A-Z{`]|--)|; ", message.partition("Received: ")[2] or message))
+
+
+@pytest.mark.parametrize("path", PLACES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_message_says_what_to_do(path):
+    assert [each for each in messages(path.read_text(encoding="utf-8")) if not says_what_to_do(each[1])] == []
+
+
+def test_a_message_that_stops_at_what_came_is_found():
+    source = (
+        'raise InvalidValue(f"{a} must be a file. Received: {b}, {c!r}.")\nraise InvalidValue(f"It is {a}, not {b}.")'
+    )
+    found = list(messages(source))
+    assert [line for line, _ in found] == [1, 2]
+    assert not any(says_what_to_do(text) for _, text in found)
+    assert says_what_to_do("{} must be a file. Received: {}, {}. Look at its name.")

@@ -121,7 +121,7 @@ def test_the_prepared_data_set_is_read():
 
 @pytest.fixture(params=[(b"\xff\xd8\xff\xe0", "CIFAR-10 (JPEG copy)"), (b"\x89PNG", "CIFAR-10")], ids=["jpeg", "png"])
 def stored(request, tmp_path):
-    """A data set whose records begin with a picture of one kind or the other, and the title it must have."""
+    """A data set whose records begin with an image of one kind or the other, and the title it must have."""
     start, title = request.param
     (tmp_path / "cifar10" / "3.0.2").mkdir(parents=True)
     (tmp_path / "cifar10" / "3.0.2" / "cifar10-test.tfrecord-00000-of-00001").write_bytes(bytes(40) + start + bytes(40))

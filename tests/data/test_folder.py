@@ -1,5 +1,9 @@
 import json
 import os
+import struct
+import subprocess
+import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -18,7 +22,7 @@ COLOURS = {"blue": (0, 0, 200), "green": (0, 200, 0), "red": (200, 0, 0)}
 
 @pytest.fixture
 def photos(tmp_path):
-    """Ten pictures of each colour; a picture's size and brightness are its number's."""
+    """Ten images of each colour; an image's size and brightness are its number's."""
     for name, colour in COLOURS.items():
         (tmp_path / "photos" / name).mkdir(parents=True)
         for number in range(10):
@@ -288,6 +292,31 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, m
     monkeypatch.setattr(Image, "_decompression_bomb_check", lambda size: None)
     with pytest.raises(DataCorrupt, match="it has 30x40 pixels, more than 500: make it smaller"):
         read_images([tmp_path / "a.png"], (2, 2, 1))
+
+
+def test_a_small_file_of_144_million_pixels_takes_no_memory(tmp_path):
+    """140 kB that Pillow would make 144 MB of, and whoever converts and copies them, 1.7 GB."""
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    packer = zlib.compressobj()
+    rows = b"".join([*(packer.compress(bytes(12_001 * 100)) for _ in range(120)), packer.flush()])
+    header = struct.pack(">IIBBBBB", 12_000, 12_000, 8, 0, 0, 0, 0)
+    parts = [b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), chunk(b"IDAT", rows), chunk(b"IEND", b"")]
+    (tmp_path / "a.png").write_bytes(b"".join(parts))
+    assert len(rows) < 250_000
+    code = (
+        "import resource, sys\nfrom pathlib import Path\nimport numpy, PIL.Image\n"
+        "from tfcompress.core.errors import DataCorrupt\nfrom tfcompress.data.images import read_images\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try:\n    read_images([Path(sys.argv[1])], (8, 8, 3))\nexcept DataCorrupt as error:\n    print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.png")]
+    said, kilobytes = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert "it has 12,000x12,000 pixels, more than 89,478,485: make it smaller" in said
+    assert int(kilobytes) < 50_000
 
 
 def test_what_only_looks_like_a_number_is_a_name(tmp_path):

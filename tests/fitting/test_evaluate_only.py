@@ -12,7 +12,7 @@ from tfcompress.core.types import Data
 
 @dataclasses.dataclass(frozen=True)
 class Brightness(Data):
-    """Grey pictures of one pixel; class 1 is the brighter half. Two scalings, as a folder of pictures has more."""
+    """Grey images of one pixel; class 1 is the brighter half. Two scalings, as a folder of images has more."""
 
     scaling: str = "0..255"
     num_classes: int = 2

@@ -154,6 +154,9 @@ def test_the_schedule_is_laid_over_this_training():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: KerasFit(OneHot(), epochs=1e20), "KerasFit.epochs must be a whole number. Received: 1e.20."),
+        (lambda: KerasFit(OneHot(), epochs=10**20), "KerasFit.epochs must be at most 1,000,000. Received: 1000"),
+        (lambda: KerasFit(OneHot(), batch_size=1.5), "KerasFit.batch_size must be a whole number. Received: 1.5."),
         (lambda: KerasFit(OneHot(), epochs=0), "KerasFit.epochs must be at least 1. Received: 0."),
         (lambda: KerasFit(OneHot(), batch_size=0), "KerasFit.batch_size must be at least 1. Received: 0."),
         (lambda: KerasFit(OneHot(), momentum=1.0), r"KerasFit.momentum must be in \[0, 1\). Received: 1.0."),

@@ -40,7 +40,7 @@ def test_gives_what_decode_detections_gives_where_an_anchor_has_one_class(passin
 
 def test_equal_logits_are_told_apart_by_their_places(passing):
     logits = np.full((1, ANCHORS.count, 3), -9, "float32")
-    logits[0, 0, 1] = logits[0, 47, 1] = 2.0  # at two ends of the picture
+    logits[0, 0, 1] = logits[0, 47, 1] = 2.0  # at two ends of the image
     (rows,) = tfc.with_suppression(passing, ANCHORS, most=2)([np.zeros((1, ANCHORS.count, 4)), logits]).numpy()
     np.testing.assert_allclose(rows[:, 5], 1 / (1 + np.exp(-2)), rtol=1e-5)
     assert rows[0, 0] < 0.1 and rows[1, 0] > 0.4

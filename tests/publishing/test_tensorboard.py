@@ -2,7 +2,10 @@
 
 import dataclasses
 
+import pytest
+
 from tfcompress.backend.tensorflow import tf
+from tfcompress.core.errors import OutputNotWritable
 from tfcompress.core.tasks.task import ACCURACY
 from tfcompress.core.types import Finding, Latency
 from tfcompress.measuring.measure import Measurement
@@ -52,3 +55,10 @@ def test_a_file_that_did_not_run_has_its_bytes_alone(tmp_path):
 def test_trials_are_logged_by_their_numbers(tmp_path):
     log_trials({0: {"ms": 2.0, "drop": 0.5}, 3: {"ms": 1.0}}, tmp_path)
     assert points(tmp_path / "search") == {"trial/ms": [(0, 2.0), (3, 1.0)], "trial/drop": [(0, 0.5)]}
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_place_that_is_a_file_is_one_line(tmp_path, name):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputNotWritable, match="cannot be written.*--tensorboard"):
+        log_trials({0: {"ms": 2.0}}, tmp_path / name)

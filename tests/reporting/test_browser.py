@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from tfcompress.reporting.page.document import page_of
-from tfcompress.reporting.run_folder import read_run
+from tfcompress.reporting.run_folder import RunPage, read_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
@@ -96,6 +96,59 @@ def test_a_phone_needs_no_scrolling_sideways(browser, run):
     phone.wait_for_selector('[data-chart="latency"] svg')
     assert phone.evaluate("document.documentElement.scrollWidth") == 360
     phone.close()
+
+
+# Of each chart that is seen: labels that stand outside of it, and labels of one axis that touch each other.
+LABELS = """() => [...document.querySelectorAll(".plot")].filter((plot) => plot.clientWidth).flatMap((plot) => {
+  const box = (each) => each.getBoundingClientRect(), room = box(plot), wrong = [];
+  for (const label of plot.querySelectorAll("text")) {
+    const { width, left, right } = box(label);
+    if (width && (left < room.left - 1 || right > room.right + 1)) wrong.push(["outside", label.textContent]);
+  }
+  for (const axis of plot.querySelectorAll("[aria-label='x-axis tick label']")) {
+    const boxes = [...axis.querySelectorAll("text")].map(box).sort((a, b) => a.left - b.left);
+    if (boxes.some((each, i) => i && each.left < boxes[i - 1].right + 2)) wrong.push(["touch", axis.textContent]);
+  }
+  return wrong.map(([how, text]) => [plot.dataset.chart, how, text]);
+})"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_labels_of_charts_are_whole_and_apart(browser, run, width):
+    shown = browser.new_page(viewport={"width": width, "height": 740})
+    shown.goto((run / "report.html").as_uri())
+    shown.wait_for_selector('[data-chart="latency"] svg')
+    assert shown.evaluate(LABELS) == []
+    # What would be seen of labels that a chart has no room for.
+    shown.evaluate(
+        """() => document.querySelectorAll("[data-chart='waterfall'] [aria-label='x-axis tick label'] text").forEach(
+             (each, place) => each.setAttribute("transform", `translate(${place * 9 - 9},20)`))"""
+    )
+    assert {how for _, how, _ in shown.evaluate(LABELS)} == {"outside", "touch"}
+    shown.close()
+
+
+@pytest.mark.parametrize("found", [(1.0, 0.995, 0.9972), (0.99, 0.99, 0.99), (0.5, 0.9, 0.7), (0.0, 0.0, 0.0)])
+def test_levels_of_a_metric_can_be_told_apart(browser, run, said, tmp_path, found):
+    first, *files = said["files"]
+    assert len(files) == len(found) - 1
+    files = [
+        {
+            **file,
+            "findings": {name: {**each, "metrics": {"accuracy": value}} for name, each in file["findings"].items()},
+        }
+        for file, value in zip((first, *files), found, strict=True)
+    ]
+    (tmp_path / "page.html").write_text(page_of([RunPage(run, {**said, "files": files})]))
+    shown = browser.new_page(viewport={"width": 500, "height": 740})
+    shown.goto((tmp_path / "page.html").as_uri())
+    shown.wait_for_selector('[data-chart="tradeoff-zipped_bytes"] svg')
+    levels = shown.locator(
+        '[data-chart="tradeoff-zipped_bytes"] [aria-label="y-axis tick label"] text'
+    ).all_text_contents()
+    shown.close()
+    assert len(levels) > 2
+    assert len(set(levels)) == len(levels)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -72,6 +72,28 @@ def test_a_page_does_not_grow_without_end(monkeypatch):
     assert "the page would grow too large" in found.body
 
 
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        ({"y": "confusion"}, "The change: half of all differences in probability, and 1 more"),
+        ({"y": "errors"}, "The change: the root mean square of the differences"),
+        ({"y": "not compared"}, "The change: the root mean square of the differences"),
+        ({"y": "labels"}, "The change: the mean difference in probability of a label"),
+        (
+            {"kind": "confusion", "x": "errors", "y": "errors"},
+            "mean over the outputs: of kind, half of all differences in probability, and 1 more where the class is "
+            "another; of x, y, the root mean square",
+        ),
+    ],
+)
+def test_what_a_change_is_depends_on_the_kind_of_output(kinds, words):
+    outcomes = {variant: {name: {"kind": kind} for name, kind in kinds.items()} for variant in ("a float32", "a int8")}
+    body = changed(Kept({"kind": "picture"}, np.zeros((1, 8, 8, 1), "uint8"), *CLASS, outcomes=outcomes)).body
+    assert words in body
+    assert body.count("half of all") == ("confusion" in kinds.values())
+    assert body.count("root mean square") == bool({"errors", "not compared"} & set(kinds.values()))
+
+
 @pytest.mark.parametrize("kept", [{}, {"changed": {}}])
 def test_without_changed_examples_there_is_no_section(kept):
     run = Kept({"kind": "picture"}, np.zeros((1, 8, 8, 1), "uint8"), *CLASS)

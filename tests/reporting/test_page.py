@@ -160,6 +160,20 @@ def test_arrays_of_other_folders_are_not_read(run, said):
     assert page.array("../a.npy") is None
 
 
+def test_a_refusal_is_no_failure_on_the_page(run, said):
+    refused = {"op": "CAST", "reason": "not supported"}
+    first, *others = said["files"]
+    failed = {**next(iter(first["findings"].values())), "status": "fail"}
+    gpu = {**failed, "check": "gpu", "reason": "1 operation was refused", "refusals": [refused]}
+    wrong = {**failed, "check": "cpu-builtin", "reason": "numbers differ"}
+    first = {**first, "findings": {**first["findings"], "gpu": gpu, "wrong": wrong}}
+    why = Tables(page_of([RunPage(run, {**said, "files": [first, *others]})])).found["Why"]
+    assert [[text for text, _ in row[:2]] for row in why[1:]] == [
+        [f"{first['stage']} {first['mode']}, gpu", "refused"],
+        [f"{first['stage']} {first['mode']}, cpu-builtin", "fail"],
+    ]
+
+
 @pytest.mark.parametrize("details", [None, {"format": 0, "files": 1}])
 def test_a_run_without_details_says_what_is_missing(run, said, details):
     text = page_of([RunPage(run, {**said, "details": details})])

@@ -1,5 +1,8 @@
 """What is said of a model's files before it trains."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 import tfcompress as tfc
@@ -59,6 +62,16 @@ def strange():
 def test_a_model_with_an_operation_that_tflite_does_not_have_is_refused_before_it_trains():
     with pytest.raises(ConversionFailed, match=r"needs Svd\..*own \(Spectrum\)"):
         require_operations(recipe(tfc.Float32()), "base", strange())
+
+
+def test_a_model_whose_file_would_not_run_is_refused_before_it_trains():
+    examples = np.zeros((8, 4, 4, 3), "float32"), np.zeros(8)
+    data = tfc.dataset(examples, examples)
+    inputs = keras.Input((4, 4, 3))
+    spectrum = tf.math.real(tf.signal.fft(tf.cast(inputs, tf.complex64)))
+    model = keras.Model(inputs, L.Dense(2)(L.Flatten()(spectrum)))
+    with pytest.raises(ConversionFailed, match=r"before it is trained.*IsPowerOfTwo.*TFOpLambda"):
+        require_operations(dataclasses.replace(recipe(tfc.Float32()), data=data), "base", model)
 
 
 def test_the_same_model_is_let_through_where_nothing_is_exported():

@@ -16,7 +16,8 @@ from tfcompress.core.progress import Silent
 from tfcompress.core.types import Data, Recipe, Stage
 from tfcompress.running import keys, versions
 from tfcompress.running.keys import stage_keys
-from tfcompress.running.run import run, start_name
+from tfcompress.running.order.following import start_name
+from tfcompress.running.run import run
 from tfcompress.running.store import Store
 
 

@@ -18,8 +18,9 @@ from tfcompress.core.types import Data, Finding, Recipe, Stage
 from tfcompress.fitting import checkpoint
 from tfcompress.running.finished import finished_report
 from tfcompress.running.folder.whole import check_folder
+from tfcompress.running.order.following import require_order
 from tfcompress.running.report import write
-from tfcompress.running.run import keys_of, require_order, run
+from tfcompress.running.run import keys_of, run
 from tfcompress.running.store import Store
 
 

@@ -8,13 +8,14 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras, tf
-from tfcompress.core.errors import InvalidRecipe, PromiseBroken
+from tfcompress.core.errors import ConversionFailed, InvalidRecipe, PromiseBroken
 from tfcompress.core.examples.source import Split
 from tfcompress.core.progress import Silent
 from tfcompress.core.remarks import remark
 from tfcompress.core.types import SPARSITY, Data, Finding, Promise, Recipe, Stage
 from tfcompress.models_io.copying import load_model
-from tfcompress.running.run import require_order, run
+from tfcompress.running.order.following import require_order
+from tfcompress.running.run import run
 from tfcompress.running.stage import applied
 from tfcompress.running.store import Store
 
@@ -457,3 +458,51 @@ def test_an_order_that_is_refused_costs_no_training(store):
     with pytest.raises(InvalidRecipe):
         run(in_order(PRUNE, TRAIN), store)
     assert made(store) == []
+
+
+@dataclasses.dataclass(frozen=True)
+class Begun:
+    """A way of fitting that says that it has begun, and ends the run."""
+
+    batch_size: int = 10
+    steps = 1
+
+    def __call__(self, model, callbacks=()):
+        raise RuntimeError("training has begun")
+
+
+def volume():
+    """A convolution that TFLite has in float alone."""
+    L = keras.layers
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, L.Dense(2)(L.Flatten()(L.Conv3D(2, 1, name="volume")(L.Reshape((4, 1, 1, 1))(x)))))
+
+
+class Spectrum(keras.layers.Layer):
+    """Singular values, of which TFLite has no operation."""
+
+    def call(self, inputs):
+        return tf.linalg.svd(inputs, compute_uv=False)
+
+
+def strange():
+    L = keras.layers
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, L.Dense(2)(Spectrum(name="own")(L.Reshape((2, 2))(x))))
+
+
+def test_what_is_foreseen_of_files_and_memory_is_said_before_training(store, monkeypatch):
+    monkeypatch.setattr("tfcompress.running.space.free_memory", lambda: 0)
+    stages = (Stage("a", tfc.Train(), Begun(), start=volume),)
+    said = Told()
+    with pytest.raises(RuntimeError, match="training has begun"):
+        run(Recipe(DATA, stages, {"a": (tfc.Int8(),)}, ()), store, progress=said)
+    in_float, memory = said.lines
+    assert in_float.startswith("a: in int8 files these will compute in float") and "volume (CONV_3D)" in in_float
+    assert memory.startswith("a: a step of 10 examples needs") and memory.endswith("Use a smaller batch_size.")
+
+
+def test_a_model_that_cannot_be_exported_is_refused_before_training(store):
+    stages = (Stage("a", tfc.Train(), Begun(), start=strange),)
+    with pytest.raises(ConversionFailed, match=r"needs Svd\..*own \(Spectrum\)"):
+        run(Recipe(DATA, stages, {"a": (tfc.Float32(),)}, ()), store)

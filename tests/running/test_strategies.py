@@ -144,7 +144,9 @@ def test_the_tour_runs_in_two_processes(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "gone", "code"), [(0, signal.SIGINT, 130), (1, signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "gone", "code"), [(0, signal.SIGINT, 130), (1, signal.SIGTERM, 143), (1, signal.SIGKILL, -9)]
+)
 def test_when_a_worker_goes_the_other_says_so_and_both_can_go_on(tmp_path, number, gone, code):
     processes = start_workers(tmp_path)
     deadline = time.monotonic() + 300

@@ -1,8 +1,15 @@
+import ctypes
 import json
+import os
+import signal
+import time
+from types import SimpleNamespace
 
 import pytest
 
-from tfcompress.core.errors import InvalidValue
+from tfcompress.backend.cluster import wait_at_most
+from tfcompress.backend.tensorflow import eager_context, tf
+from tfcompress.core.errors import InvalidValue, WorkerLost
 from tfcompress.running.strategy import Strategy, open_team, parse_strategy
 
 TWO = ["10.0.0.1:1000", "10.0.0.2:1000"]
@@ -97,3 +104,66 @@ def test_to_divide_a_cpu_that_is_in_use_is_refused():
         pytest.skip("this machine has accelerators")
     with pytest.raises(InvalidValue, match="^strategy=mirrored:9 must come before TensorFlow's first computation"):
         open_team("mirrored:9")
+
+
+def test_sigterm_still_ends_a_worker(monkeypatch):
+    """TensorFlow's notice of preemption takes the signal behind Python's back, as is done here."""
+
+    class Taking:
+        num_replicas_in_sync, cluster_resolver = 1, None
+
+        def __init__(self):
+            libc = ctypes.CDLL(None)
+            libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+            libc.signal(signal.SIGTERM, ctypes.c_void_p(1))  # SIG_IGN
+
+    class Ended(Exception):
+        pass
+
+    def end(number, frame):
+        raise Ended
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", Taking)
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(Ended):
+            open_team(Strategy("multi_worker"))
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("kind", ["DeadlineExceededError", "UnavailableError", "AbortedError"])
+def test_a_worker_that_never_comes_is_told_in_one_line(monkeypatch, kind):
+    def late():
+        raise getattr(tf.errors, kind)(None, None, "Barrier timed out")
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", late)
+    with pytest.raises(WorkerLost, match="^strategy=multi_worker must have all workers .* within 600 s of each other"):
+        open_team(Strategy("multi_worker"))
+
+
+@pytest.mark.parametrize(
+    ("cluster", "leader"), [({"worker": TWO}, "worker"), ({"chief": TWO[:1], "worker": TWO[1:]}, "chief")]
+)
+def test_the_wait_for_the_chief_has_a_limit(monkeypatch, cluster, leader):
+    """As TensorFlow's own strategy configures it, and with a limit: the names are those of the installed version."""
+    given = {}
+    context = SimpleNamespace(
+        coordination_service=None, configure_coordination_service=lambda **these: given.update(these)
+    )
+    monkeypatch.setattr(eager_context, "context", lambda: context)
+    monkeypatch.setenv("TF_CONFIG", config(cluster))
+    wait_at_most(7.5)
+    jobs = {job.name: job.num_tasks for job in given.pop("coordinated_jobs")}
+    assert jobs == {kind: len(addresses) for kind, addresses in cluster.items()}
+    assert given == {
+        "service_type": "standalone",
+        "service_leader": f"/job:{leader}/replica:0/task:0",
+        "cluster_register_timeout_in_ms": 7500,
+    }
+    given.clear()
+    monkeypatch.setenv("TF_CONFIG", config({"worker": TWO[:1]}))
+    wait_at_most(7.5)
+    assert given == {}

@@ -66,6 +66,20 @@ def test_the_model_is_built_once():
     assert len(built) == 1
 
 
+@dataclasses.dataclass(frozen=True)
+class Together(Settings):
+    clusters: bool = tfc.setting(False, "whether num_clusters counts", tfc.one_of(False, True))
+
+
+def test_settings_that_count_only_together_are_found_together(least):
+    def make(settings):
+        return recipe(settings if settings.clusters else dataclasses.replace(settings, num_clusters=None))
+
+    found = least_bytes(space_of(Together()), make)
+    assert found.settings == {"final_sparsity": 0.9, "num_clusters": 16, "clusters": True}
+    assert found.zipped_bytes == least.zipped_bytes
+
+
 def test_a_bound_below_is_refused_with_what_is_possible():
     least = Least(640, 60.2, {"final_sparsity": 0.9})
     require_possible(least, {"zipped_bytes": 61, "raw_bytes": 640})

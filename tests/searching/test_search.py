@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import tfcompress as tfc
 from tfcompress.cli.search import main
+from tfcompress.core.tasks.task import metric_of
+from tfcompress.searching.general import general_settings
+from tfcompress.searching.space import space_of
 
 HERE = Path(__file__).parent
 RECIPE = str(HERE / "recipe_to_search.py")
@@ -27,7 +31,15 @@ COMMAND = [sys.executable, "-m", "tfcompress.search", RECIPE]
         ([RECIPE, "--max-kb", "9", "--trials", "0"], 12, "search.trials must be at least 1"),
         ([RECIPE, "--max-kb", "9", "--hours", "-1"], 12, "search.hours must be above 0"),
         ([RECIPE, "--max-kb", "9", "--oracle", "delphi"], 12, "search.oracle must be one of optuna"),
+        ([RECIPE, "--max-kb", "9", "--oracle", "hyperband"], 13, "hyperband needs a setting epochs"),
+        (["digits", "--max-kb", "9", "--oracle", "hyperband", "--epochs", "2"], 13, "hyperband needs a setting epochs"),
         ([RECIPE, "--max-kb", "9", "--validation-share", "1"], 12, "share must be above 0"),
+        ([RECIPE, "--max-kb", "9", "--validation-share", "0"], 12, "share must be above 0"),
+        ([RECIPE, "--max-drop=-1"], 12, "max_drop must be at least 0"),
+        ([RECIPE, "--max-drop=-1%"], 12, "max_drop must be at least 0"),
+        ([RECIPE, "--max-kb", "nan"], 12, "max_zipped_bytes must be above 0"),
+        ([RECIPE, "--max-kb", "9", "--hours", "nan"], 12, "search.hours must be above 0"),
+        ([RECIPE, "--max-kb", "9", "--minimise", "beauty"], 12, "minimise must be one of"),
         ([RECIPE, "--max-kb", "9", "--set", "final_sparsity=0.5"], 13, "must have a setting with a range"),
         ([RECIPE, "--max-kb", "9", "--set", "x=1"], 11, "has no setting 'x'"),
         ([RECIPE, "--max-kb", "9", "--set", "x"], 2, "--set must be NAME=VALUE"),
@@ -44,6 +56,54 @@ def test_nonsense_is_one_line_and_needs_no_tensorflow(arguments, code, words, tm
     said = capsys.readouterr()
     assert words in said.err and len(said.err.splitlines()) == 1 and not said.out
     assert not list(tmp_path.glob("*/*/journal.jsonl"))
+
+
+JOB = """
+import numpy as np
+import tfcompress as tfc
+
+def model():
+    raise RuntimeError("the model was built")
+
+def examples(number):
+    return np.zeros((number, 4), "float32"), np.zeros(number, "int64")
+
+def train_data():
+    return {train}
+
+def test_data():
+    return examples(20)
+
+def task():
+    return {task}
+"""
+
+
+@pytest.mark.parametrize(
+    ("train", "task", "words"),
+    [
+        ("examples(90)", "tfc.Task(loss='mse', metrics=[])", "Task.metrics must have a metric"),
+        ("examples(90)", "tfc.Task(loss='mse', metrics=[lambda x, y: 1.0])", "must say which of two values is better"),
+        ("lambda: iter([examples(9)])", "tfc.Classification()", "must have validation examples"),
+        ("examples(3)", "tfc.Classification()", "must have enough examples to hold 20% out"),
+    ],
+)
+def test_what_a_job_lacks_to_be_searched_is_one_line(train, task, words, tmp_path, capsys):
+    job = tmp_path / "job.py"
+    job.write_text(JOB.format(train=train, task=task))
+    assert main([str(job), "--max-kb", "9", "--out", str(tmp_path / "run")]) == 12
+    said = capsys.readouterr().err
+    assert words in said and len(said.splitlines()) == 1
+
+
+def test_a_direction_is_known_by_who_says_it_or_by_a_name():
+    assert not tfc.Metric("mine", lambda targets, outputs: 1.0, higher_is_better=True).is_guess
+    assert [metric_of(name).is_guess for name in ("accuracy", "mae", "mean_io_u", "mine")] == [
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_an_impossible_budget_says_what_is_possible_and_trains_nothing(tmp_path, capsys):
@@ -163,21 +223,24 @@ def test_the_time_is_kept(tmp_path):
     assert outcome_of(done.stdout)["why_ended"] == "the time is up"
 
 
+def general_space():
+    return set(space_of(general_settings({}, 0, "")).ranges)
+
+
 @pytest.mark.slow
 def test_from_python_a_model_of_ones_own(trained, digits, tmp_path):
-    import tfcompress as tfc
-
     budget = tfc.Budget(max_drop="5%")
-    fixed = {"epochs": 1, "distil": False, "temperature": 4.0, "pruning_ratio": 0.0, "num_clusters": None}
+    searched = {"learning_rate", "final_sparsity", "quantize_aware"}
+    fixed = {name: getattr(general_settings({}, 0, ""), name) for name in general_space() - searched}
+    fixed |= {"epochs": 1, "distil": False}
     outcome = tfc.search(trained, digits, budget, num_trials=2, out=tmp_path / "run", verbose=0, **fixed)
     assert outcome.best.number in (1, 2) and (tmp_path / "run" / outcome.best.file).is_file()
-    assert set(outcome.space) == {"learning_rate", "final_sparsity", "quantize_aware"}
+    assert set(outcome.space) == searched
     again = tfc.search(trained, digits, budget, num_trials=2, out=tmp_path / "run", verbose=0, **fixed)
     assert [trial.seconds for trial in again.trials] == [trial.seconds for trial in outcome.trials]
 
 
 def test_the_door_of_its_name_does_not_hide_the_function():
-    import tfcompress as tfc
     import tfcompress.search  # noqa: F401  as `python -m tfcompress.search` and those who list modules do
 
     with pytest.raises(tfc.InvalidValue, match=r"search\.data must be"):
@@ -185,8 +248,6 @@ def test_the_door_of_its_name_does_not_hide_the_function():
 
 
 def test_python_refuses_what_is_no_data_and_unknown_settings(tmp_path):
-    import tfcompress as tfc
-
     with pytest.raises(tfc.InvalidValue, match=r"search\.data must be"):
         tfc.search("my.keras", None, tfc.Budget(max_macs=1))
     with pytest.raises(tfc.TfcompressError, match="search has no setting 'width'"):

@@ -13,6 +13,7 @@ from tfcompress.running.keys import StageKey
 from tfcompress.running.store import Store
 from tfcompress.searching.engine import Stopped
 from tfcompress.searching.journal import CRASHED
+from tfcompress.searching.stages import Sharing
 from tfcompress.searching.trials import Subject, Trials, _Watched
 
 
@@ -49,8 +50,10 @@ def test_ctrl_c_is_no_crash_whoever_has_caught_it(tmp_path):
         trials(tmp_path, raising(RuntimeError("in user code: KeyboardInterrupt"))).run(1, {}, tfc.Settings(), None)
 
 
-def test_a_training_is_left_when_the_time_is_up():
-    watched = _Watched(Silent(), "trial 1", time.monotonic() + 0.05)
+def test_a_training_is_left_when_the_time_is_up(tmp_path):
+    work = trials(tmp_path)
+    work.deadline = time.monotonic() + 0.05
+    watched = _Watched(Silent(), "trial 1", work._look)
     with watched.task("pruned", 10) as advance:
         advance(1, "")
         time.sleep(0.06)
@@ -74,10 +77,18 @@ def shared(made_run, tmp_path):
     store.close()
 
 
+def taken(work, store, keys):
+    """The stages that a run of these keys takes from others; it trains none of the rest."""
+    sharing = Sharing(work.stages, store, recipe_of(*keys), {name: StageKey(key) for name, key in keys.items()})
+    for name in keys:
+        with sharing.around(name):
+            pass
+    return sharing.names
+
+
 def test_a_stage_of_the_same_key_is_taken_without_a_copy(shared, tmp_path):
     work, store = shared
-    keys = {"baseline": StageKey("key of baseline"), "pruned": StageKey("another")}
-    assert work._share(store, recipe_of("baseline", "pruned"), keys) == ["baseline"]
+    assert taken(work, store, {"baseline": "key of baseline", "pruned": "another"}) == ["baseline"]
     first, second = (tmp_path / "search" / "trials" / each / "1-baseline" / "model.keras" for each in ("0001", "0002"))
     assert first.samefile(second) and not (store.root / "2-pruned").exists()
 
@@ -87,11 +98,11 @@ def test_a_stage_of_the_same_key_is_taken_without_a_copy(shared, tmp_path):
 )
 def test_another_name_or_key_takes_nothing(shared, name, key):
     work, store = shared
-    assert work._share(store, recipe_of(name), {name: StageKey(key)}) == []
+    assert taken(work, store, {name: key}) == []
 
 
 def test_a_trial_does_not_take_its_own(made_run, tmp_path):
     root = made_run("search/trials/0001")
     work = trials(tmp_path / "search")
     store = SimpleNamespace(root=root, read_json=Store(root).read_json)
-    assert work._share(store, recipe_of("baseline"), {"baseline": StageKey("key of baseline")}) == []
+    assert taken(work, store, {"baseline": "key of baseline"}) == []

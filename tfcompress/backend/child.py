@@ -1,7 +1,8 @@
 """Runs a command in a child process with limits of time and memory, and says in words how it died.
 
 Native code can crash, hang and take its process with it. Here that process is a child, and a crash is a sentence. It
-goes with its parent: what is killed cannot kill its children.
+goes with its parent: what is killed cannot kill its children. `python -m tfcompress.backend.child COMMAND...` becomes
+the command, which then goes with its parent too: for programs that do not know of us.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def run_limited(
       time_limit_s: seconds, above 0.
       folder: its working folder; its stdout and stderr go to `log.txt` there.
       environment: variables on top of this process's own.
-      memory_limit_bytes: of address space. Defaults to None: this process's own limit.
+      memory_limit_bytes: of address space. Defaults to None: this process's own limit. Nine tenths of the machine's
+        memory are the limit of its data in any case.
 
     Returns:
       An `Exit`.
@@ -86,16 +88,33 @@ def run_limited(
 
 
 def limit_resources(pid: int, time_limit_s: float, memory_limit_bytes: int | None = None) -> None:
-    """Limits what a process, 0 for this one, may use: CPU time on all cores, and address space. Linux alone can."""
+    """Limits what a process, 0 for this one, may use: CPU time on all cores, memory, address space. Linux alone can."""
     with contextlib.suppress(ImportError, AttributeError, ValueError, OSError):
         import resource
 
-        cpu_s = int((time_limit_s + _SPARE_CPU_S) * (os.cpu_count() or 1))
-        for kind, most in ((resource.RLIMIT_CPU, cpu_s), (resource.RLIMIT_AS, memory_limit_bytes)):
-            if most is not None:
-                hard = resource.prlimit(pid, kind)[1]
-                least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-                resource.prlimit(pid, kind, (least, hard))
+        _limit(pid, resource.RLIMIT_CPU, int((time_limit_s + _SPARE_CPU_S) * (os.cpu_count() or 1)))
+        if memory_limit_bytes is not None:
+            _limit(pid, resource.RLIMIT_AS, memory_limit_bytes)
+        limit_data(pid)
+
+
+def limit_data(pid: int) -> None:
+    """Limits a process, 0 for this one, to nine tenths of the machine's memory: it dies alone. Linux alone can.
+
+    Of data, and not of address space, of which drivers map far more than there is.
+    """
+    with contextlib.suppress(ImportError, AttributeError, ValueError, OSError):
+        import resource
+
+        _limit(pid, resource.RLIMIT_DATA, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 9 // 10)
+
+
+def _limit(pid: int, kind: int, most: int) -> None:
+    """The limit `most`, or a lower one that the process has already."""
+    import resource
+
+    given = [limit for limit in resource.prlimit(pid, kind) if limit != resource.RLIM_INFINITY]
+    resource.prlimit(pid, kind, (min([most, *given]), resource.prlimit(pid, kind)[1]))
 
 
 def die_with_parent() -> None:
@@ -157,3 +176,8 @@ def _signal_name(number: int) -> str:
 def _signal_verb(number: int) -> str:
     # What the kernel does on a machine without memory is SIGKILL; the code itself cannot raise it by a bug.
     return "was killed (out of memory?) by" if number == signal.SIGKILL else "crashed with"
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    os.execvp(sys.argv[1], sys.argv[1:])

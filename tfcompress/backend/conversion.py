@@ -131,15 +131,18 @@ def missing_operations(said: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", said)))
 
 
-def require_survival(content: bytes) -> None:
+def require_survival(content: bytes) -> str:
     """Runs a .tflite once where nobody minds: native code aborts of some files, a scale of zero for one.
+
+    Returns:
+      Why the interpreter would not run it; empty where it did.
 
     Raises:
       ConverterDied: when its process did not end by itself.
     """
     with in_temporary_folder("try") as folder:
         (folder / WHOLE).write_bytes(content)
-        _CHILD.ask(str(folder), TIME_LIMIT_S)
+        return str(_CHILD.ask(str(folder), TIME_LIMIT_S).get("refused", ""))
 
 
 def _asked(folder: Path, job: dict[str, Any]) -> bytes:

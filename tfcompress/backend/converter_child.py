@@ -7,7 +7,6 @@ A line in is a folder, a line out says what became of it, as JSON. It ends when 
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 import json
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from .child import limit_data
 from .tensorflow import tf, without_keras_3
 
 EXAMPLES, SAVED_MODEL, JOB, RESULT = "examples.npy", "saved_model", "job.json", "model.tflite"  # in a job's folder
@@ -28,7 +28,7 @@ def main() -> int:
     """Works until stdin ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # native code prints to stdout
-    _limit_memory()
+    limit_data(0)
     with without_keras_3():
         _ = tf.lite  # imported now, before anything is asked
         gc.freeze()  # the converter collects garbage in each conversion: of TensorFlow's modules there will be none
@@ -40,8 +40,7 @@ def main() -> int:
 
 def _convert(folder: Path) -> dict[str, str]:
     if (folder / WHOLE).exists():
-        _run(folder / WHOLE)
-        return {}
+        return _run(folder / WHOLE)
     job = json.loads((folder / JOB).read_text())
     try:
         ranged = folder / RANGED
@@ -52,18 +51,21 @@ def _convert(folder: Path) -> dict[str, str]:
     return {}
 
 
-def _run(path: Path) -> None:
-    """Runs a file on zeros. What it cannot run is for others to say: here it counts that the process is still there."""
+def _run(path: Path) -> dict[str, str]:
+    """Runs a file on zeros: first of all it counts that the process is still there."""
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    with contextlib.suppress(ValueError, RuntimeError):
+    try:
         interpreter = Interpreter(str(path), experimental_op_resolver_type=kernels)
         interpreter.allocate_tensors()
         for each in interpreter.get_input_details():
             interpreter.set_tensor(each["index"], np.zeros(each["shape"], each["dtype"]))
         interpreter.invoke()
+    except (ValueError, RuntimeError) as error:
+        return {"refused": str(error)}
+    return {}
 
 
 def _converter(folder: Path, job: dict[str, Any]) -> Any:
@@ -113,16 +115,6 @@ def _examples(path: Path) -> Iterator[Any]:
 def _head(stream: IO[bytes]) -> dict[str, Any]:
     line = stream.readline()
     return dict(json.loads(line)) if line else {}
-
-
-def _limit_memory() -> None:
-    """What the machine has, and no more: a converter that wants it all should die here, and alone."""
-    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows; macOS refuses the limit
-        import resource
-
-        most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 9 // 10
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        resource.setrlimit(resource.RLIMIT_DATA, (most if hard < 0 else min(most, hard), hard))
 
 
 if __name__ == "__main__":

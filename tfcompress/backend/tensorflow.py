@@ -24,7 +24,7 @@ class _Lazy(ModuleType):
 
     def __getattr__(self, attribute: str) -> Any:
         prepare_environment()
-        with without_keras_3():
+        with _quiet_at_first(), without_keras_3():
             module = importlib.import_module(self.__name__)
         _leave_as_written("tensorflow_model_optimization")
         found = getattr(module, attribute)
@@ -55,6 +55,20 @@ def prepare_environment() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
+@contextlib.contextmanager
+def _quiet_at_first() -> Iterator[None]:
+    """At the import of TensorFlow, keeps off the terminal what native code prints, and of devices.
+
+    It says of GPUs that are not there whatever TF_CPP_MIN_LOG_LEVEL says. A user who set that to 0 wants all of it.
+    """
+    if "tensorflow" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+        yield
+        return
+    with captured_stderr():
+        yield
+        sys.modules["tensorflow"].config.list_physical_devices()
+
+
 # A run on digits maps 2.6 GiB, and aborts at 2 (TensorFlow 2.21, two cores; more cores have more threads' stacks).
 LEAST_ADDRESS_SPACE = 5 << 29
 
@@ -62,6 +76,8 @@ tf: Any = _Lazy("tensorflow")
 keras: Any = _Lazy("tf_keras")
 tfmot: Any = _Lazy("tensorflow_model_optimization")
 resource_variables: Any = _Lazy("tensorflow.python.ops.resource_variable_ops")  # TensorFlow's own, not documented
+eager_context: Any = _Lazy("tensorflow.python.eager.context")  # likewise
+multi_worker_util: Any = _Lazy("tensorflow.python.distribute.multi_worker_util")  # likewise
 saving_utils: Any = _Lazy("tf_keras.src.saving.legacy.saving_utils")  # Keras's own, not documented
 
 
@@ -78,9 +94,7 @@ def _leave_as_written(package: str) -> None:
 
 def import_quietly() -> None:
     """Imports TensorFlow, where nobody has yet, and keeps what native code prints at that off the terminal."""
-    if "tensorflow" not in sys.modules:
-        with captured_stderr():
-            tf.config.list_physical_devices()
+    _ = tf.config
 
 
 def start_quietly() -> None:

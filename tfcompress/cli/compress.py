@@ -105,11 +105,12 @@ def _drop(text: str) -> float | str:
 
 
 def _spoken(options: argparse.Namespace, command: str) -> int:
-    with speaking(options) as speaker:
-        return _run(options, command, speaker)
+    folder = options.out or Path("saved_models") / options.job.stem
+    with speaking(options, folder) as speaker:
+        return _run(options, folder, command, speaker)
 
 
-def _run(options: argparse.Namespace, command: str, speaker: Speaker) -> int:
+def _run(options: argparse.Namespace, folder: Path, command: str, speaker: Speaker) -> int:
     job = options.job
     if not job.exists():
         raise UnreadableModel(
@@ -122,7 +123,6 @@ def _run(options: argparse.Namespace, command: str, speaker: Speaker) -> int:
     start_quietly()
     module = import_file(job, "a job") if is_python else None
     model = _called(module, "model") if module else _model(options)
-    folder = options.out or Path("saved_models") / job.stem
     small = compress(
         model,
         _data(options, module),
@@ -140,8 +140,8 @@ def _run(options: argparse.Namespace, command: str, speaker: Speaker) -> int:
         name=job.stem,
         command=command,
     )
-    log_curves(small.report, options.tensorboard)
     speaker.report(small.report, folder)
+    log_curves(small.report, options.tensorboard)
     raise_verdict(small.report)
     return 0
 

@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..core.disk import require_writable
 from ..core.errors import UnreadableModel, UnsupportedModel, Usage
 from ..measuring.targets.target import PRESETS, Target
 from .errors import exit_code_of
@@ -75,6 +76,8 @@ def _export(options: argparse.Namespace) -> int:
         print(f"{path} has operations alone that the target {options.target} takes")
         if not options.c:
             return 0
+    folder = options.out or path.parent
+    require_writable(folder, "--out")
     from ..delegates.boards.arena import measure_arena
     from ..export.c_source import c_source
     from ..measuring.targets.file_operations import operations_of
@@ -88,7 +91,7 @@ def _export(options: argparse.Namespace) -> int:
         )
     note = arena.reason if arena.num_bytes is None else f"measured by {arena.measured_by} on this machine"
     source = c_source(path, options.name, arena.num_bytes, note)
-    for written in source.write(options.out or path.parent):
+    for written in source.write(folder):
         print(written)
     size = "not measured" if arena.num_bytes is None else f"{arena.num_bytes:,} bytes"
     print(f"{path.stat().st_size:,} bytes of flash, arena {size}, {len({each.op for each in operations})} operations")

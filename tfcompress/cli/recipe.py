@@ -120,7 +120,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser, command: 
     recipe = file.recipe(settings)
     if options.target:
         recipe = recipe_for(recipe, options.target)
-    from ..running.run import require_order
+    from ..running.order.following import require_order
 
     require_order(recipe)
     if options.plan:
@@ -129,7 +129,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser, command: 
     folder = options.out or Path("saved_models") / (f"{file.name}-smoke" if options.smoke else file.name)
     if not strategy.is_chief:
         return _take_part(recipe, file, folder, strategy)
-    with speaking(options) as speaker:
+    with speaking(options, folder) as speaker:
         return _execute(recipe, file, settings, folder, options, strategy, command, speaker)
 
 
@@ -181,7 +181,7 @@ def _execute(
     is_finished = False
     try:
         described = {field.name: describe(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
-        _tell_changes(store.read_json("recipe.json"), described, progress)
+        _say_changes(store.read_json("recipe.json"), described, progress)
         progress.say(f"{file.name}: {len(recipe.stages)} stages, results in {folder}")
         recipe.data.require()  # missing data is reported before TensorFlow's seconds of start-up
         report = _report(recipe, file, described, store, strategy, command, progress)
@@ -191,8 +191,8 @@ def _execute(
         is_finished = True
     finally:
         store.close(is_finished)
-    log_curves(report, options.tensorboard)
     speaker.report(report, folder)
+    log_curves(report, options.tensorboard)
     raise_verdict(report)
     return 0
 
@@ -252,7 +252,7 @@ def run_folder(text: str) -> Path:
     return Path(text)
 
 
-def _tell_changes(before: Any, settings: Mapping[str, Any], progress: Progress) -> None:
+def _say_changes(before: Any, settings: Mapping[str, Any], progress: Progress) -> None:
     """Says which settings differ from the last run in this folder: the stages they touch run again."""
     old = before.get("settings", {}) if isinstance(before, dict) else {}
     changed = [f"{name} {old[name]} -> {value}" for name, value in settings.items() if old.get(name, value) != value]
@@ -265,8 +265,9 @@ def _tell_changes(before: Any, settings: Mapping[str, Any], progress: Progress) 
 
 def _print_plan(recipe: Recipe, name: str) -> None:
     from ..core.describe import short
-    from ..running.run import start_name
+    from ..running.order.following import order_remarks, start_name
 
+    remarks = order_remarks(recipe)
     print(f"{name} on {recipe.data.title}")
     for position, stage in enumerate(recipe.stages):
         lines = {
@@ -280,4 +281,6 @@ def _print_plan(recipe: Recipe, name: str) -> None:
         print(f"\n{position + 1}. {stage.name}")
         for label, text in lines.items():
             print(f"   {label:<8}{text or 'nothing'}")
+        for sentence in remarks.get(stage.name, ()):
+            print(f"   {'remark':<8}{sentence}")
     print(f"\nEach file is checked on {', '.join(check.name for check in recipe.checks)}.")

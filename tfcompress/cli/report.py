@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.disk import REFUSED, output_errors
+from ..core.disk import REFUSED, output_errors, require_writable
 from ..core.errors import InvalidValue, OutputNotWritable, Usage
 from .errors import exit_code_of
 
@@ -63,6 +63,7 @@ def _report(folders: Sequence[Path], out: Path) -> int:
     from ..reporting.page.document import MARK, page_of
     from ..reporting.run_folder import read_run
 
+    _require_place(out, MARK)
     runs = [read_run(folder) for folder in folders]
     names = [run.name for run in runs]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -78,17 +79,20 @@ def _report(folders: Sequence[Path], out: Path) -> int:
             f"{', '.join(f'{name} with {kind.name}' for name, kind in zip(names, metrics, strict=True))}. Make a page "
             "of each."
         )
-    if out.is_dir():
-        raise OutputNotWritable(f"--out must be a file. Received: {out}, a folder. Use --out {out / DEFAULT.name}.")
-    if out.exists() and MARK not in out.read_bytes()[:200].decode("utf-8", "replace"):
-        raise OutputNotWritable(
-            f"--out must not be another file of yours. Received: {out}, which is no such page. Use another name."
-        )
     page = page_of(runs)
-    with output_errors(out.parent, (*REFUSED, errno.ENOENT)):
+    with output_errors(out, (*REFUSED, errno.ENOENT), "Choose another file with --out."):
         out.write_text(page, encoding="utf-8")
     for run in runs:
         for missing in run.missing:
             print(f"{run.name}: {missing}")
     print(f"{out}: {len(page.encode()) / 1e6:.1f} MB")
     return 0
+
+
+def _require_place(out: Path, mark: str) -> None:
+    """Refuses a place that cannot be written, and a file that is something else of the user's."""
+    require_writable(out, "--out", is_folder=False)
+    if out.exists() and mark not in out.read_bytes()[:200].decode("utf-8", "replace"):
+        raise OutputNotWritable(
+            f"--out must not be another file of yours. Received: {out}, which is no such page. Use another name."
+        )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ..core.disk import require_writable
 from ..core.errors import Usage
 from ..core.progress import Progress, Silent
 
@@ -79,14 +80,20 @@ def require_one(options: argparse.Namespace) -> None:
 
 
 @contextlib.contextmanager
-def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
+def speaking(options: argparse.Namespace, folder: Path) -> Iterator[Speaker]:
     """The speaker that the options ask for; what goes wrong is an event too.
+
+    Args:
+      options: of the command line.
+      folder: that will be written, by --out or by default.
 
     Raises:
       Usage: for options that exclude each other.
+      OutputNotWritable, OutputFull: before anything is done, for a place that cannot be written.
     """
     require_one(options)
     if not options.json:
+        _require_outputs(options, folder)
         yield ToPeople(options.quiet)
         return
     from .errors import explain
@@ -94,11 +101,18 @@ def speaking(options: argparse.Namespace) -> Iterator[Speaker]:
 
     with events_on_stdout() as events:
         try:
+            _require_outputs(options, folder)
             yield ToPrograms(events)
         except BaseException as error:
             message, code = explain(error)
             events.emit("error", message=message, exit_code=code)
             raise
+
+
+def _require_outputs(options: argparse.Namespace, folder: Path) -> None:
+    require_writable(folder, "--out")
+    if options.tensorboard is not None:
+        require_writable(options.tensorboard, "--tensorboard")
 
 
 def log_curves(report: Report, folder: Path | None) -> None:

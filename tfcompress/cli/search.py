@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core.disk import output_errors
+from ..core.disk import REFUSED, output_errors, require_writable
 from ..core.errors import BudgetMissed, InvalidRecipe, TfcompressError, Usage
 from ..core.extras import require_extra
 from ..core.settings import Settings
@@ -36,6 +37,7 @@ examples:
   {prog} job.py --minimise zipped_bytes --max-drop 2%% --out runs/search
   {prog} digits --max-kb 12 --plan       the space and the least possible bytes, and nothing more
   {prog} digits --max-kb 12 --json       events on stdout, of which the last is the outcome
+  {prog} cifar10 --max-kb 40 --trials 40 --workers 3     three trials at a time; docs/search.md has several machines
 
 The same command again goes on with an interrupted search; more --trials or --hours go on with a finished one, and other
 bounds judge its trials anew. tfcompress recipe SEARCH/best.py makes the found file again, and runs all of its checks.
@@ -43,8 +45,9 @@ bounds judge its trials anew. tfcompress recipe SEARCH/best.py makes the found f
 exit codes: 0 a recipe was found; 2 command line; 10 unknown recipe; 11 unknown setting; 12 value out of range; 13
 recipe in disorder, or without a range to search; 14 budget below the least possible; 20 data unavailable; 21 data
 corrupt; 30 output not writable; 31 disk full; 32 another search works in the folder; 33 journal damaged; 36 disk of
-temporary files full; 62 no trial kept the budget; 80 optional package missing; 130 interrupted; 143 terminated; others
-are those of the uncompressed model's run, as in tfcompress recipe --help
+temporary files full; 62 no trial kept the budget; 70 no worker is left, or no chief answers; 80 optional package
+missing; 130 interrupted; 143 terminated; others are those of the uncompressed model's run, as in tfcompress recipe
+--help
 """
 INTERRUPTED = "Interrupted. Finished trials are kept: the same command goes on."
 BEST = "best.py"
@@ -64,7 +67,8 @@ def main(arguments: list[str], prog: str = "tfcompress search") -> int:
         parser.print_help(sys.stderr)
         return Usage.exit_code
     command = shlex.join([*prog.split(), *arguments])
-    return exit_code_of(lambda: _run(options, command), options.debug, INTERRUPTED)
+    again = [sys.executable, "-m", __name__, *arguments]  # what a worker runs
+    return exit_code_of(lambda: _run(options, command, again), options.debug, INTERRUPTED)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -95,7 +99,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--threads", metavar="N", type=int, default=1, help="likewise (default: 1)")
     add("--trials", metavar="N", type=int, default=20, help="in all, those of earlier sittings too (default: 20)")
     add("--hours", metavar="N", type=float, help="of work, those of earlier sittings too (default: no limit)")
-    add("--oracle", default="optuna", help="what proposes: optuna, random, bayesian (default: optuna)")
+    workers = "processes of this machine that run the trials, each with its share of the cores (default: this one does)"
+    add("--workers", metavar="N", type=int, help=workers)
+    strategy = "under which a trial trains: none, mirrored or mirrored:N (default: none)"
+    add("--strategy", metavar="S", default="none", help=strategy)
+    add("--oracle", default="optuna", help="what proposes: optuna, random, bayesian, hyperband (default: optuna)")
     share = (
         "of the training examples that is held out to score by, where the data has no validation split (default: 0.2)"
     )
@@ -113,12 +121,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace, command: str) -> int:
+def _run(options: argparse.Namespace, command: str, again: list[str]) -> int:
     from ..searching.search import run_search
     from ..searching.space import space_of
     from ..searching.trials import Subject
+    from ..searching.workers.place import chosen_place
 
     require_one(options)
+    place = chosen_place(options.workers)
     budget = _budget(options)
     if options.plot:
         require_extra("plots", "--plot")
@@ -133,7 +143,9 @@ def _run(options: argparse.Namespace, command: str) -> int:
     root = options.out or Path("saved_models") / f"{name}-search"
     if options.plan:
         return _plan(subject, space, budget)
-    with speaking(options) as speaker:
+    with speaking(options, root) as speaker:
+        if options.plot:
+            require_writable(options.plot, "--plot", is_folder=False)
         outcome = run_search(
             subject,
             space,
@@ -147,9 +159,12 @@ def _run(options: argparse.Namespace, command: str) -> int:
             seed=options.seed,
             fresh=options.fresh,
             command=command,
-            tell=lambda found: _tell(found, root, subject, space, options, command, speaker),
+            strategy=None if options.strategy == "none" else options.strategy,
+            num_workers=options.workers,
+            worker_command=again,
+            tell=lambda found: _report(found, root, subject, space, options, command, speaker),
         )
-        if outcome.best is None:
+        if outcome.best is None and (place is None or place.is_chief):
             raise BudgetMissed(
                 f"A trial must keep the budget. Received: none of {len(outcome.trials)}. Give more --trials, or a "
                 f"wider bound; {root}/outcome.md has the nearest."
@@ -234,7 +249,7 @@ def _plan(subject: Any, space: Any, budget: Any) -> int:
     return 0
 
 
-def _tell(
+def _report(
     outcome: Any,
     root: Path,
     subject: Any,
@@ -247,7 +262,7 @@ def _tell(
     if options.plot:
         from ..searching.found.plot import draw
 
-        with output_errors(options.plot.parent):
+        with output_errors(options.plot, (*REFUSED, errno.ENOENT), "Choose another file with --plot."):
             draw(outcome, options.plot)
     best = _write_best(outcome, root, subject, space, options.validation_share, command)
     if options.tensorboard is not None:
@@ -280,8 +295,8 @@ def _write_best(outcome: Any, root: Path, subject: Any, space: Any, share: float
         return None
     settings: Settings = space.settings(best.settings)
     cuts = subject.make(settings).data.validation is None
-    told = ", ".join(f"{name} {text_of(name, best.figures[name], outcome.kind)}" for name in outcome.budget.compared)
-    notes = (f"Found by: {command}", f"Its file, {best.sha256[:16]}, on validation examples: {told}.")
+    figures = ", ".join(f"{name} {text_of(name, best.figures[name], outcome.kind)}" for name in outcome.budget.compared)
+    notes = (f"Found by: {command}", f"Its file, {best.sha256[:16]}, on validation examples: {figures}.")
     final = dataclasses.replace(settings, validation_share=share) if cuts else settings
     path = root / BEST
     with Store(root).writing(BEST) as partial:
@@ -290,10 +305,17 @@ def _write_best(outcome: Any, root: Path, subject: Any, space: Any, share: float
         again = recipe_file.load(str(path))
         same = keys_of(again.recipe(again.settings({}))) == keys_of(subject.make(final))
     except TfcompressError as error:
-        raise InvalidRecipe(f"{path} must be the recipe that was found. Received: {error}") from error
+        raise InvalidRecipe(
+            f"{path} must be the recipe that was found. Received: {error} Its settings are in "
+            f"{root}/outcome.json: give them with --set."
+        ) from error
     if not same:
         raise InvalidRecipe(
             f"{path} must be the recipe that was found. Received: one of other stages. Its settings are in "
             f"{root}/outcome.json: give them with --set."
         )
     return path
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ from ..core.progress import Advance
 from ..running.report import Report, headings, headline, rows
 
 # A copy of the descriptor: bars go on while the chatter of native code is kept off stderr (backend/native.py).
-MESSAGES = Console(file=os.fdopen(os.dup(2), "w", encoding="utf-8"), highlight=False, soft_wrap=True)
+_STDERR = os.fdopen(os.dup(2), "w", encoding="utf-8")
+atexit.register(_STDERR.close)
+MESSAGES = Console(file=_STDERR, highlight=False, soft_wrap=True)
 RESULTS = Console(highlight=False)
 ROOMY = 100  # columns, from which the bar may be long
 WIDE = 150  # columns that the whole table needs
@@ -73,7 +76,7 @@ def print_report(report: Report, folder: Path) -> None:
         *(f"Fails: {reason}" for reason in report.failures),
         *(f"Not judged: {reason}" for reason in report.not_judged),
         *(f"Advice: {each.sentence}" for each in report.said),
-        f"Verdict: {report.verdict}. Report: {folder}/report.md",
+        f"Verdict: {report.verdict}. Report: {folder}/report.html",
     )
     for line in filter(None, lines):
         RESULTS.print(line, markup=False, soft_wrap=True)

@@ -59,16 +59,23 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("run", nargs="?", metavar="RUN", type=Path, help="a run folder, such as saved_models/digits")
+    add("run", nargs="?", metavar="RUN", type=_folder, help="a run folder, such as saved_models/digits")
     add("--json", action="store_true", help="print one JSON object and nothing else")
     add("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
+def _folder(text: str) -> Path:
+    """The folder that RUN names: an empty text would be the current one."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: name a run folder, such as saved_models/digits")
+    return Path(text)
+
+
 def _verify(root: Path, as_json: bool) -> int:
     if not root.is_dir():
         what = "It is a file." if root.exists() else "There is no folder of this name."
-        raise RunUnfinished(f"RUN must be a run folder. Received: {root}. {what}")
+        raise RunUnfinished(f"RUN must be a run folder. Received: {root}. {what} Give one that a run wrote.")
     require_unlocked(root)
     checked = check_folder(root)
     if as_json:
@@ -96,7 +103,7 @@ def _print(checked: Checked) -> None:
         print(f"{'other':<8} {_shown(name)}: of no run, left alone")
     sizes = f"{checked.num_files} files, {checked.num_bytes / 1e6:.1f} MB"
     made = checked.manifest
-    when = f", finished {made.finished} by {made.about.get('command')}" if made else ""
+    when = f", finished {_shown(made.finished)} by {_shown(str(made.about.get('command')))}" if made else ""
     print(f"Verdict: {checked.verdict}. {sizes} are what was written{when}.")
 
 
@@ -115,9 +122,9 @@ def _so_far(checked: Checked) -> str:
 
 
 def _command(checked: Checked) -> str:
-    return f" ({checked.manifest.about.get('command')})" if checked.manifest else ""
+    return f" ({_shown(str(checked.manifest.about.get('command')))})" if checked.manifest else ""
 
 
 def _shown(name: str) -> str:
-    """A file's name, as text that does nothing to a terminal."""
+    """Words from the folder, as text that does nothing to a terminal."""
     return name if name.isprintable() else repr(name)

@@ -24,18 +24,19 @@ REFUSED = (
     *(errno.EISDIR, errno.ENOTEMPTY),
 )
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_OWN_FOLDER = "Choose a folder of your own with --out DIR."
 _GOES_ON = "Finished stages are kept: the same command goes on."
 
 
 @contextlib.contextmanager
-def output_errors(folder: Path, refused: tuple[int, ...] = REFUSED) -> Iterator[None]:
+def output_errors(folder: Path, refused: tuple[int, ...] = REFUSED, fix: str = _OWN_FOLDER) -> Iterator[None]:
     """Turns the disk's errors into one line that says which folder and what to do; `refused` mean "not writable"."""
     try:
         yield
     except TfcompressError:
         raise
     except Exception as error:
-        number = getattr(error, "errno", None)
+        number = getattr(error, "errno", None) or _refusal(error, refused)
         # When the disk is full h5py raises OSError without a number, TensorFlow its own classes.
         full = number in _FULL or (number is None and _names_the_disk(error))
         if full and _is_of_temporaries(error, folder):
@@ -46,10 +47,34 @@ def output_errors(folder: Path, refused: tuple[int, ...] = REFUSED) -> Iterator[
                 "command again, or choose another folder with --out."
             ) from error
         if number in refused:
-            raise OutputNotWritable(
-                f"{folder} cannot be written: {os.strerror(number)}. Choose a folder of your own with --out DIR."
-            ) from error
+            raise OutputNotWritable(f"{folder} cannot be written: {os.strerror(number)}. {fix}") from error
         raise
+
+
+def require_writable(path: Path, option: str, is_folder: bool = True) -> None:
+    """Looks, before hours of work, whether what is written at its end can be written. Nothing is left there.
+
+    Args:
+      path: which may not be there yet.
+      option: that named it, such as "--tensorboard".
+      is_folder: whether a folder is written, which is made. Defaults to True; else a file, in a folder that is there.
+
+    Raises:
+      OutputNotWritable: when it is a file where a folder is expected, or the other way, or may not be made or written.
+      OutputFull: when the disk takes no file.
+    """
+    wanted, other = ("a folder", "a file") if is_folder else ("a file", "a folder")
+    with output_errors(path, (*REFUSED, errno.ENOENT), f"Choose another with {option}."):
+        if path.exists() and path.is_dir() != is_folder:
+            raise OutputNotWritable(f"{option} must be {wanted}. Received: {path}, {other}. Give it another name.")
+        if not is_folder and path.exists():
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return
+        above = path.absolute().parents
+        nearest = next(place for place in (path, *above) if os.path.lexists(place)) if is_folder else above[0]
+        with tempfile.TemporaryFile(dir=nearest):
+            return
 
 
 def resource_error(error: BaseException) -> TfcompressError | None:
@@ -75,6 +100,13 @@ def resource_error(error: BaseException) -> TfcompressError | None:
             )
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     return None
+
+
+def _refusal(error: Exception, refused: tuple[int, ...]) -> int | None:
+    """The number of what the disk said, of an error of TensorFlow's, which has the words alone."""
+    if not type(error).__module__.startswith("tensorflow."):
+        return None
+    return next((number for number in refused if os.strerror(number).lower() in str(error).lower()), None)
 
 
 def _full(place: str | None) -> OutputFull:

@@ -171,7 +171,7 @@ class _Reader:
 
     def _function_of_own(self, value: FunctionType) -> Any:
         closure = dict(zip(value.__code__.co_freevars, value.__closure__ or (), strict=True))
-        told = {
+        found = {
             "function": value.__qualname__,
             "code": self._code(value.__code__),
             "defaults": self.read(value.__defaults__),
@@ -179,9 +179,9 @@ class _Reader:
             "closure": self._named({name: cell.cell_contents for name, cell in closure.items() if _is_full(cell)}),
         }
         if not is_users(value):  # a library's, made while it runs: the version stands for what it reads
-            return {**told, "library": library(value.__globals__["__name__"])}
+            return {**found, "library": library(value.__globals__["__name__"])}
         names = names_in(value.__code__)
-        return {**told, "attributes": self._named(vars(value)), "reads": self._members(reads(value), names)}
+        return {**found, "attributes": self._named(vars(value)), "reads": self._members(reads(value), names)}
 
     def _members(self, parts: Mapping[str, Any], names: frozenset[str] | None) -> dict[str, Any]:
         """What named parts are; of a module only what is among `names`."""
@@ -258,11 +258,11 @@ class _Reader:
         version = _version_of(value)
         if version is None:
             return {"class": self.read(type(value)), "state": self._named(_parts(value))}
-        told = {}
+        state = {}
         for name, part in {"class": type(value), **_state_or_nothing(value)}.items():
             with contextlib.suppress(NoIdentity):
-                told[name] = self.read(part)
-        return {"type": type(value).__qualname__, "version": version, "state": told}
+                state[name] = self.read(part)
+        return {"type": type(value).__qualname__, "version": version, "state": state}
 
     def _met(self, value: Any, read: Callable[[], Any], how: Any = None) -> Any:
         key = id(value), how

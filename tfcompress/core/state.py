@@ -38,8 +38,8 @@ def state_of(value: Any) -> dict[str, Any]:
     if isinstance(reduced, str):
         return _known_by_name(value, reduced)
     make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
-    told = {"made by": make, "arguments": arguments, "items": items and list(items), "pairs": pairs and list(pairs)}
-    return {name: part for name, part in told.items() if part is not None} | _attributes(state, type(value))
+    parts = {"made by": make, "arguments": arguments, "items": items and list(items), "pairs": pairs and list(pairs)}
+    return {name: part for name, part in parts.items() if part is not None} | _attributes(state, type(value))
 
 
 def _known_by_name(value: Any, name: str) -> dict[str, Any]:

@@ -57,17 +57,17 @@ def own_temporaries() -> Iterator[None]:
     Those of libraries and child processes too, as `TMPDIR` says so; whatever is left in it goes with it.
     """
     sweep()
-    before, told = tempfile.tempdir, os.environ.get("TMPDIR")
+    before, before_in_environment = tempfile.tempdir, os.environ.get("TMPDIR")
     with in_temporary_folder("all") as folder:
         tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
         try:
             yield
         finally:
             tempfile.tempdir = before
-            if told is None:
+            if before_in_environment is None:
                 os.environ.pop("TMPDIR", None)
             else:
-                os.environ["TMPDIR"] = told
+                os.environ["TMPDIR"] = before_in_environment
 
 
 def sweep() -> int:
@@ -92,11 +92,11 @@ def sweep() -> int:
 @functools.cache
 def place() -> str:
     """A name for where process numbers mean what they mean to this process."""
-    told = [socket.gethostname()]
+    parts = [socket.gethostname()]
     for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
         with contextlib.suppress(OSError):
-            told.append(os.readlink(path) if path.endswith("pid") else Path(path).read_text())
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
+            parts.append(os.readlink(path) if path.endswith("pid") else Path(path).read_text())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
 
 
 def _is_alive(pid: int) -> bool:

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from ..backend.tensorflow import prepare_environment
+from ..backend.tensorflow import import_quietly
 from ..core.errors import DataCorrupt, DataUnavailable, expect
 from ..core.examples.source import Split
 from ..core.extras import require_extra
@@ -87,7 +87,7 @@ class Cifar10(Data):
         self.require()
         prepared = self._prepared()
         sizes = {name: min(size, self.num_examples or size) for name, size in SIZES.items()}
-        prepare_environment()  # tensorflow-datasets imports TensorFlow
+        import_quietly()  # tensorflow-datasets would import TensorFlow, which is not quiet
         import tensorflow_datasets as tfds
 
         try:

@@ -148,11 +148,11 @@ class ImageFolder(Data):
     def load(self) -> tuple[Images, Images]:
         """The training and the test split, of which nothing is decoded yet."""
         self.require()
-        self._tell_doubles()
+        self._say_doubles()
         train, test = (self._split(part) for part in self._parts)
         return train, test
 
-    def _tell_doubles(self) -> None:
+    def _say_doubles(self) -> None:
         """Says which images are in both splits, by path or by content, as far as their first and last bytes tell it."""
         sizes = [{image.path: image.path.stat().st_size for image in part} for part in self._parts]
         shared = set(sizes[0].values()) & set(sizes[1].values())

@@ -101,13 +101,17 @@ def _in_table(table: Path, things: str) -> list[ListedFile]:
         with open(table, newline="", encoding="utf-8-sig") as stream:
             rows = [[cell.strip() for cell in row] for row in csv.reader(stream) if any(row)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataCorrupt(f"data must be a CSV file in UTF-8. Received: {table}, over which: {error}.") from error
+        raise DataCorrupt(
+            f"data must be a CSV file in UTF-8. Received: {table}, over which: {error}. Save it as CSV UTF-8."
+        ) from error
     columns = _columns(rows[0] if rows else [])
     body = rows[1:] if columns is not None else rows
     at = columns or {"path": 0, "label": 1, "split": 2}
     short = next((number for number, row in enumerate(body) if len(row) <= max(at["path"], at["label"])), None)
     if short is not None:
-        raise DataCorrupt(f"data must have a path and a label in each row. Received: {table}, with {body[short]}.")
+        raise DataCorrupt(
+            f"data must have a path and a label in each row. Received: {table}, with {body[short]}. Mend that row."
+        )
     _require_splits(table, body, at.get("split"))
     images = [
         ListedFile(

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..backend.tensorflow import prepare_environment
+from ..backend.tensorflow import import_quietly
 from ..core.errors import DataCorrupt, DataUnavailable, InvalidValue, expect
 from ..core.examples.nests import Nest, leaves, mapped
 from ..core.extras import require_extra
@@ -163,7 +163,7 @@ class Tfds(Data):
     def _builder(self) -> Any:
         """TFDS's own object for the data set, prepared or not."""
         require_extra("tfds", "Tfds")
-        prepare_environment()  # tensorflow-datasets imports TensorFlow
+        import_quietly()  # tensorflow-datasets would import TensorFlow, which is not quiet
         import tensorflow_datasets as tfds
 
         name = self.name.partition("/")[0].partition(":")[0]

@@ -140,6 +140,7 @@ def bisected(
 
 def main(folder: Path) -> None:
     """The child: from `job.json` to `found.json`."""
+    child.die_with_parent()
     fields = json.loads((folder / "job.json").read_text())
     job = worker.job_from_json(fields["job"])
     found = _look(job, fields["limit"], folder)

@@ -77,7 +77,9 @@ def c_source(
     header = _header(path.name, name, content, operations, tensors, arena_bytes, arena_note)
     source = _source(path.name, name, content)
     if bytes_in(source) != content:
-        raise ConversionFailed(f"The source of {path} has other bytes than the file. That is a bug of tfcompress.")
+        raise ConversionFailed(
+            f"The source of {path} has other bytes than the file. That is a bug of tfcompress: please report it."
+        )
     return CSource(name, header, source)
 
 

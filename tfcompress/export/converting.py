@@ -39,7 +39,7 @@ from .rewrites.cell_scale import with_cell_scales
 from .rewrites.constant_first import constants_second
 from .rewrites.graph import with_changes
 from .rewrites.integer_files import with_conversions
-from .rewrites.recurrent import MOST_STEPS, Recurrent, in_form, short_enough, unrolled
+from .rewrites.recurrent import MOST_STEPS, Recurrent, convolves, in_form, short_enough, unrolled
 from .rewrites.repeated_slices import repeats_tiled
 from .rewrites.shared_extremes import shared_extremes
 from .rewrites.states import Stated, left_to_the_file, with_states
@@ -195,10 +195,12 @@ def _death(error: Exception, mode: str, model: Any, calibrates: bool) -> str:
     if calibrates and recurrent:
         # Its calibrator crashes on what becomes a loop: GRU, SimpleRNN, stacked cells (TensorFlow 2.21).
         named = ", ".join(map(repr, recurrent))
-        said += (
-            f" Its calibration is known to crash on recurrent layers, and the model has {named}. Sequences of at most "
-            f"{MOST_STEPS} steps can be laid out (recurrent='unrolled'); or export Int8, Float16 or DynamicRange."
-        )
+        said += f" Its calibration is known to crash on recurrent layers, and the model has {named}. "
+        if not any(map(convolves, leaf_layers(model))):
+            said += f"Sequences of at most {MOST_STEPS} steps can be laid out (recurrent='unrolled'); or export "
+        else:
+            said += "Export "
+        said += "Int8, Float16 or DynamicRange."
     return said
 
 

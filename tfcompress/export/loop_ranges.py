@@ -112,7 +112,10 @@ class _Graphs:
                 return
             values = self._run(options.bodySubgraphIndex, values)
             self.num_steps += 1
-        raise ConversionFailed(f"A loop of the file has not ended after {MOST_STEPS} steps. No file was written.")
+        raise ConversionFailed(
+            f"A loop of the file has not ended after {MOST_STEPS} steps. No file was written. Give sequences of fewer "
+            "steps, or export float32."
+        )
 
     def _grow(self, number: int, index: int, values: np.ndarray) -> None:
         if values.size:

@@ -166,7 +166,10 @@ def _quantized(plain: Path, bits: Mapping[LayerOp, Bits], examples: list[Any]) -
         return bytes(made.quantize(found, enable_progress_report=False).quantized_model)
     except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
         reason = " ".join(str(error).split())
-        raise ConversionFailed(f"litert-quantizer could not quantize the model. Its reason: {reason}.") from error
+        raise ConversionFailed(
+            f"litert-quantizer could not quantize the model. Its reason: {reason}. Give the layer that it names no "
+            "bits, or use Int8."
+        ) from error
 
 
 def _ranges(plain: Path, examples: list[Any]) -> dict[str, Any]:
@@ -190,7 +193,7 @@ def _require_bits(path: Path, layers: Collection[str], bits: Mapping[LayerOp, Bi
         if kind != STORED[number]:
             raise NothingHappened(
                 f"MixedPrecision expects {STORED[number]} weights in {crossing.layer or crossing.output}. Received: "
-                f"{kind or 'no such tensor'}. litert-quantizer has no {crossing.op} of these; give it other bits."
+                f"{kind or 'no such tensor'}. Give it other bits: litert-quantizer has no {crossing.op} of these."
             )
 
 

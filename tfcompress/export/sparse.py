@@ -138,7 +138,9 @@ def _encode(data: bytes) -> bytes:
         with captured_stderr():
             return importlib.import_module(f"{home}.convert").mlir_sparsify(data)
     except Exception as error:  # MLIR's own classes
-        raise ConversionFailed(f"TensorFlow could not encode the zeros of the file. Its reason: {error}") from error
+        raise ConversionFailed(
+            f"TensorFlow could not encode the zeros of the file. Its reason: {error} Export without Smallest."
+        ) from error
 
 
 def _trial(plain: Path, sparse: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import numbers
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from ..backend.tensorflow import keras, tf
 from ..core.contracts import TaughtModel
 from ..core.errors import InvalidValue, expect
 from ..core.examples.source import Stream
+from ..core.settings import MOST_EPOCHS
 from ..core.tasks.task import CLASSES, BoundTask, Task
 from ..core.types import Augmentation, Data, Mixing
 from ..data.dataset import as_data
@@ -104,7 +106,11 @@ class KerasFit:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", as_data(self.data, "KerasFit.data"))
+        for name in ("epochs", "batch_size"):
+            whole = isinstance(getattr(self, name), numbers.Integral)
+            expect(whole, self, name, "must be a whole number", "Use 10.")
         expect(self.epochs >= 1, self, "epochs", "must be at least 1", "Use 10.")
+        expect(self.epochs <= MOST_EPOCHS, self, "epochs", f"must be at most {MOST_EPOCHS:,}", "Use 10.")
         expect(self.batch_size >= 1, self, "batch_size", "must be at least 1", "Use 64.")
         expect(0 <= self.momentum < 1, self, "momentum", "must be in [0, 1)", "Use 0.9.")
         expect(self.views >= 0, self, "views", "must be at least 0", "Use 0, or 10.")

@@ -46,6 +46,8 @@ def first_bytes(path: Path, what: str) -> bytes:
     Raises:
       UnreadableModel: when it cannot be read.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UnreadableModel(f"{what} must be a file. Received: {path}, which is none. Give the file's own path.")
     try:
         with path.open("rb") as stream:
             return stream.read(8)

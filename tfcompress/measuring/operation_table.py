@@ -15,6 +15,11 @@ from typing import Any
 
 PATH = Path(__file__).with_name("operations.json")
 MODES = ("float32", "float16", "dynamic_range", "int8", "int16x8", "int4_weights")
+CONTROL = ("WHILE", "IF", "CALL_ONCE")  # what computes is in graphs of its own
+MOVING = (  # what only moves numbers
+    *("SPLIT", "SPLIT_V", "RESHAPE", "TRANSPOSE", "CONCATENATION", "PACK", "UNPACK", "GATHER", "STRIDED_SLICE"),
+    *("SLICE", "TILE", "PAD", "EXPAND_DIMS", "SQUEEZE", "BROADCAST_TO", "SHAPE"),
+)
 # What an exporter's mode (`Exporter.mode`) is in the table.
 _SHORT = {"int8": "int8", "int16x8": "int16x8", "mixed": "int4_weights", "int4": "int4_weights"}
 
@@ -103,7 +108,8 @@ class OperationTable:
     def surely_float(self, layers: Mapping[str, str], mode: str) -> dict[str, tuple[str, ...]]:
         """The layers of a Keras model that will have operations in float in an integer mode, and these operations.
 
-        Those alone whose class had them in every way of calling it that was tried.
+        Those alone whose class had them in every way of calling it that was tried; what only moves numbers does not
+        count.
 
         Args:
           layers: the class of each, by name.
@@ -117,11 +123,11 @@ class OperationTable:
         for label in self.rows["layers"]:
             tried.setdefault(label.partition(",")[0], []).append(label)
         operations = {
-            kind: tuple(sorted({op for label in labels for op in left[label]}))
+            kind: tuple(sorted({op for label in labels for op in left[label] if op not in MOVING}))
             for kind, labels in tried.items()
             if all(label in left for label in labels)
         }
-        return {name: operations[kind] for name, kind in layers.items() if kind in operations}
+        return {name: operations[kind] for name, kind in layers.items() if operations.get(kind)}
 
     def _cells(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
         for layer, modes in self.rows["layers"].items():

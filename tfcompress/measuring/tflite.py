@@ -107,7 +107,10 @@ def look_at(data: bytes, path: str, look: Callable[[Any], Seen]) -> Seen:
     from ai_edge_litert import schema_py_generated as schema
 
     if data[4:8] != IDENTIFIER:
-        raise UnreadableFile(f"{path} is not a .tflite file: its identifier is {data[4:8]!r}, not {IDENTIFIER!r}.")
+        raise UnreadableFile(
+            f"{path} is not a .tflite file: its identifier is {data[4:8]!r}, not {IDENTIFIER!r}. Give a file that an "
+            "exporter wrote."
+        )
     try:
         return look(schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0)))
     except (

@@ -19,7 +19,7 @@ class HasBoxes(Protocol):
     """Anchors: `Anchors`, or whatever gives their middles and sizes."""
 
     def boxes(self) -> np.ndarray:
-        """(anchors, 4): x and y of the middle, width and height, in shares of the picture's sides."""
+        """(anchors, 4): x and y of the middle, width and height, in shares of the image's sides."""
 
 
 def with_suppression(model: Any, anchors: HasBoxes, overlap: float = 0.5, most: int = 20) -> Any:

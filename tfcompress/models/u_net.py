@@ -16,7 +16,7 @@ def u_net(
     """Builds convolutions and pooling down, and up again with what each level had beside what comes from below.
 
     A level is two convolutions 3x3 with batch normalization and ReLU; each level down has half the sides and twice the
-    channels. For 128x128 grey pictures and the defaults: 121,737 parameters.
+    channels. For 128x128 grey images and the defaults: 121,737 parameters.
 
     Args:
       input_shape: (height, width, channels), both sides divisible by 2 ** levels.

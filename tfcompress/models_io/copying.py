@@ -16,6 +16,7 @@ from typing import Any
 
 from ..backend.archive import readable
 from ..backend.tensorflow import is_quantization_aware, keras, output_only, refuse_keras_3, tfmot
+from ..core.errors import UnsupportedModel
 from ..layers.int8.preserving import preserve, preserving, read_note, registry, write_note
 
 
@@ -62,6 +63,9 @@ def copy_model(
       batch_size: to be fixed. Defaults to None: any, as in the model.
       shapes: of one example, by the names of input layers, in the place of the model's. Defaults to None.
       names: new ones of input layers, by the old. Defaults to None.
+
+    Raises:
+      UnsupportedModel: when a layer cannot be made anew of its configuration, as it is.
     """
 
     def made_anew(tensor: Any) -> Any:
@@ -72,10 +76,37 @@ def copy_model(
     refuse_keras_3(model)
     inputs = [made_anew(tensor) for tensor in model.inputs]
     with prepared_scope():
-        copy = keras.models.clone_model(model, input_tensors=inputs if len(inputs) > 1 else inputs[0])
+        try:
+            copy = keras.models.clone_model(model, input_tensors=inputs if len(inputs) > 1 else inputs[0])
+        except (TypeError, ValueError, KeyError, NotImplementedError) as error:
+            raise _no_copy(model, error) from error
+    if {layer.name for layer in copy.layers} != {layer.name for layer in model.layers}:
+        raise _no_copy(model)
     copy.set_weights(model.get_weights())
     preserve(copy, preserving(model))
     return copy
+
+
+def _no_copy(model: Any, error: Exception | None = None) -> Exception:
+    """The error for a model that no copy can be made of: it names the layer where one is at fault."""
+    received = f"{model.name!r}: {error}"
+    for layer in model._flatten_layers(include_self=False):
+        if _is_keras_own(layer):
+            continue
+        made = f"layer {layer.name!r} ({type(layer).__name__}), of which it gives"
+        try:
+            name = type(layer).from_config(layer.get_config()).name
+        except Exception as reason:  # code of the user's, which may raise anything
+            received = f"{made} none: {reason}"
+            break
+        if name != layer.name:
+            received = f"{made} one of another name, {name!r}"
+            break
+    return UnsupportedModel(
+        "get_config() of each layer must give what makes the layer anew, name included, as copies and files are made "
+        f"of it. Received: {' '.join(received.split())}. Let __init__ of that class take **kwargs for "
+        "super().__init__(**kwargs), and its get_config() give all its other arguments too."
+    )
 
 
 def save_model(model: Any, path: Path) -> None:

@@ -110,7 +110,9 @@ def load_packed(
         raise
     except Exception as error:  # whatever Keras says of settings that make no sense
         reason = " ".join(str(error).split())
-        raise UnreadableModel(f"{path} is whole, but holds no model that can be made: {reason}.") from error
+        raise UnreadableModel(
+            f"{path} is whole, but holds no model that can be made: {reason}. Write it again."
+        ) from error
     return model
 
 
@@ -132,7 +134,10 @@ def _bytes_of(model: Any) -> bytes:
     try:
         header = json.dumps(described, separators=(",", ":")).encode()
     except TypeError as error:
-        raise UnsupportedModel(f"save_packed expects an architecture that has a JSON. Received: {error}.") from error
+        raise UnsupportedModel(
+            f"save_packed expects an architecture that has a JSON. Received: {error}. Give its layers settings of "
+            "plain numbers and texts, or use save_model."
+        ) from error
     packed = zlib.compress(header, 9)
     rest = b"".join([_LENGTHS.pack(len(packed), len(header)), packed, *(data for _, data in coded)])
     return _START.pack(MAGIC, VERSION, hashlib.sha256(rest).digest()) + rest
@@ -145,7 +150,9 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
     except OSError as error:
         raise UnreadableModel(f"{path} cannot be read: {error.strerror}. Look at the path.") from error
     if data[:4] != MAGIC:
-        raise UnreadableModel(f"{path} is no file of save_packed: it begins with {data[:4]!r}, not {MAGIC!r}.")
+        raise UnreadableModel(
+            f"{path} is no file of save_packed: it begins with {data[:4]!r}, not {MAGIC!r}. Use load_model for others."
+        )
     if len(data) < _START.size + _LENGTHS.size:
         raise UnreadableModel(f"{path} is cut off at {len(data)} bytes. Write it again.")
     _, version, checksum = _START.unpack_from(data)

@@ -20,7 +20,7 @@ from ..measuring.scan_cache import KeptPoints
 from ..models_io.copying import copy_model
 from . import weight_scores as scores
 from .masks.masks import keep_largest
-from .masks.prunable import PRUNED_KINDS, Target, targets
+from .masks.prunable import PRUNED_KINDS, PrunableKernel, prunable_kernels
 from .weight_scores import NOTHING, WEIGHT, KernelStatistics, Score
 
 SPARSITIES = (0.25, 0.5, 0.75, 0.9)
@@ -186,10 +186,10 @@ def scan(
     """
     _check(sparsities, score, num_examples)
     scanned = copy_model(model)
-    kernels_of: dict[str, list[Target]] = {}
-    for target in targets(scanned, "scan").values():
-        if target.kind in PRUNED_KINDS:
-            kernels_of.setdefault(target.layer.name, []).append(target)
+    kernels_of: dict[str, list[PrunableKernel]] = {}
+    for prunable in prunable_kernels(scanned, "scan").values():
+        if prunable.kind in PRUNED_KINDS:
+            kernels_of.setdefault(prunable.layer.name, []).append(prunable)
     objective = objective_of(scanned, data, task, "scan")
     sample = objective.sample(scanned, num_examples)
     how = [data, objective.task, score, num_examples]
@@ -216,17 +216,21 @@ def _check(sparsities: Sequence[float], score: Score, num_examples: int) -> None
 
 
 def _measure(
-    layer: str, kernels: list[Target], sparsity: float, score: Score, evaluate: Callable[[], tuple[float, float]]
+    layer: str,
+    kernels: list[PrunableKernel],
+    sparsity: float,
+    score: Score,
+    evaluate: Callable[[], tuple[float, float]],
 ) -> Point:
     import numpy as np
 
-    before = [target.variable.numpy() for target in kernels]
+    before = [prunable.variable.numpy() for prunable in kernels]
     try:
-        for target, values in zip(kernels, before, strict=True):
-            worth = score(values, KernelStatistics(target.name, target.output_axis))
-            (mask,) = keep_largest({target.name: worth}, sparsity, whole_groups=score.group != WEIGHT).values()
-            target.variable.assign(np.where(mask, values, 0))
+        for prunable, values in zip(kernels, before, strict=True):
+            worth = score(values, KernelStatistics(prunable.name, prunable.output_axis))
+            (mask,) = keep_largest({prunable.name: worth}, sparsity, whole_groups=score.group != WEIGHT).values()
+            prunable.variable.assign(np.where(mask, values, 0))
         return Point(layer, sparsity, sum(values.size for values in before), *evaluate())
     finally:
-        for target, values in zip(kernels, before, strict=True):
-            target.variable.assign(values)
+        for prunable, values in zip(kernels, before, strict=True):
+            prunable.variable.assign(values)

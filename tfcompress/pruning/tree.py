@@ -17,7 +17,7 @@ from ..core.types import SPARSITY, Fit, Promise
 from ..models_io.copying import copy_model
 from .loss_terms import tree_lasso
 from .masks.chains import channel_masks
-from .masks.prunable import PRUNED_KINDS, Target, layers_of, targets
+from .masks.prunable import PRUNED_KINDS, PrunableKernel, layers_of, prunable_kernels
 from .masks.units import filter_parts
 from .schedules import Compounding, ConstantSparsity, PolynomialDecay, sparsity_at
 from .tree_nodes import Group, Leaf, groups_of, root_mean_square, threshold_for, thresholds
@@ -129,7 +129,7 @@ class PruneTree:
 
     def promises(self, model: Any) -> tuple[Promise, ...]:
         """Zeros, without a number for any one kernel: the scores choose where they are."""
-        return (Promise(SPARSITY, 0.0, tuple(self._targets(model))),)
+        return (Promise(SPARSITY, 0.0, tuple(self._prunable(model))),)
 
     def apply(self, model: Any, fit: Fit) -> Any:
         """Gives a plain model with fewer filters, and zeros in the rest, trained by `fit`.
@@ -145,7 +145,7 @@ class PruneTree:
         from .tree_drawing import pruned_tree
 
         trained = copy_model(model)
-        found = self._targets(trained)
+        found = self._prunable(trained)
         final = self.final_sparsity or 0.5  # with a threshold the schedule says when, and not how much
         schedule = self.schedule.over(fit.steps, final)
         strength = tf.Variable(self.strength, trainable=False, dtype=tf.float32)
@@ -153,11 +153,13 @@ class PruneTree:
             trained.add_loss(
                 lambda: (
                     strength
-                    * sum(tree_lasso(target.variable, self.levels, target.output_axis) for target in found.values())
+                    * sum(
+                        tree_lasso(prunable.variable, self.levels, prunable.output_axis) for prunable in found.values()
+                    )
                 )
             )
         cuts: list[float] = []
-        parts = {id(variable): variable for target in found.values() for variable, _ in filter_parts(target)}
+        parts = {id(variable): variable for prunable in found.values() for variable, _ in filter_parts(prunable)}
 
         def choose(step: int, _: Any) -> dict[int, np.ndarray] | None:
             share = sparsity_at(schedule, step)
@@ -169,9 +171,9 @@ class PruneTree:
             return _with_followers(found, self._masks(trained, found, self.final_sparsity and share))
 
         masking = Masking(parts, choose)
-        before = sum(int((target.variable.numpy() == 0).sum()) for target in found.values())
+        before = sum(int((prunable.variable.numpy() == 0).sum()) for prunable in found.values())
         fit(trained, callbacks=[masking])
-        after = sum(int((target.variable.numpy() == 0).sum()) for target in found.values())
+        after = sum(int((prunable.variable.numpy() == 0).sum()) for prunable in found.values())
         if after <= before:
             lowest = min(float(values.min()) for values in self._thresholds(trained, found).values())
             raise NothingHappened(
@@ -185,54 +187,56 @@ class PruneTree:
         remark(f"What went, as a tree:\n{pruned_tree(model, pruned, self.tree).draw()}")
         return pruned
 
-    def _targets(self, model: Any) -> dict[str, Target]:
+    def _prunable(self, model: Any) -> dict[str, PrunableKernel]:
         """The kernels in the tree, by name."""
-        every = targets(model, type(self).__name__)
+        every = prunable_kernels(model, type(self).__name__)
         kept = select(layers_of(every), self.keep, "PruneTree.keep", "layers with kernels")
         return {
-            name: target
-            for name, target in every.items()
-            if target.kind in PRUNED_KINDS and target.layer.name not in kept
+            name: prunable
+            for name, prunable in every.items()
+            if prunable.kind in PRUNED_KINDS and prunable.layer.name not in kept
         }
 
-    def _masks(self, model: Any, found: Mapping[str, Target], wanted: float | None) -> dict[str, np.ndarray]:
+    def _masks(self, model: Any, found: Mapping[str, PrunableKernel], wanted: float | None) -> dict[str, np.ndarray]:
         """What is kept of each kernel at a cut to the share `wanted`, or at the threshold that was given."""
         least = self._thresholds(model, found)
         limit = self.threshold if wanted is None else threshold_for(least, wanted)
         return {name: values >= limit for name, values in least.items()}
 
-    def _thresholds(self, model: Any, found: Mapping[str, Target]) -> dict[str, np.ndarray]:
-        leaves = {name: self._leaf(target) for name, target in found.items()}
-        groups = groups_of(self.tree, {name: target.layer for name, target in found.items()})
+    def _thresholds(self, model: Any, found: Mapping[str, PrunableKernel]) -> dict[str, np.ndarray]:
+        leaves = {name: self._leaf(prunable) for name, prunable in found.items()}
+        groups = groups_of(self.tree, {name: prunable.layer for name, prunable in found.items()})
         levels = self.levels if self.comparison == GLOBAL else tuple(set(self.levels) - {LAYER})
         return thresholds(leaves, levels, groups, _alive(model, found, leaves, groups))
 
-    def _leaf(self, target: Target) -> Leaf:
-        values = target.variable.numpy()
+    def _leaf(self, prunable: PrunableKernel) -> Leaf:
+        values = prunable.variable.numpy()
         if self.comparison == PER_LAYER:
             values = values / max(float(root_mean_square(values).max()), 1e-12)
-        return Leaf(values, target.output_axis, target.has_filters, target.makes_output)
+        return Leaf(values, prunable.output_axis, prunable.has_filters, prunable.makes_output)
 
 
-def _alive(model: Any, found: Mapping[str, Target], leaves: Mapping[str, Leaf], groups: list[Group]) -> set[str]:
+def _alive(
+    model: Any, found: Mapping[str, PrunableKernel], leaves: Mapping[str, Leaf], groups: list[Group]
+) -> set[str]:
     """Kernels that must not be emptied: going from the lowest score up, those that the network has no way round."""
     gone: set[str] = set()
     order = sorted(found, key=lambda name: float(root_mean_square(leaves[name].values).max()))
     for name in order:
         if still_connected(model, gone | {found[name].layer.name}):
             gone.add(found[name].layer.name)
-    return {name for name, target in found.items() if target.layer.name not in gone}
+    return {name for name, prunable in found.items() if prunable.layer.name not in gone}
 
 
-def _with_followers(found: Mapping[str, Target], masks: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
+def _with_followers(found: Mapping[str, PrunableKernel], masks: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
     """The masks of kernels, and of all that goes with the filters that are empty, by the id of the variable."""
     by_variable = {id(found[name].variable): mask for name, mask in masks.items()}
     for name, mask in masks.items():
-        target = found[name]
-        if target.may_lose_filters:
-            axis = target.output_axis % mask.ndim
+        prunable = found[name]
+        if prunable.may_lose_filters:
+            axis = prunable.output_axis % mask.ndim
             filled: Any = mask.any(axis=tuple(number for number in range(mask.ndim) if number != axis))
-            for variable, part in channel_masks(filled, filter_parts(target)):
+            for variable, part in channel_masks(filled, filter_parts(prunable)):
                 known = by_variable.get(id(variable))
                 by_variable[id(variable)] = part if known is None else known & part
     return by_variable

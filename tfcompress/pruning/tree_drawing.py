@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..measuring.measure import kernels
-from .masks.prunable import Target, targets
+from .masks.prunable import PrunableKernel, prunable_kernels
 from .tree_nodes import groups_of
 from .weight_scores import SLICE, axes_of
 
@@ -47,9 +47,9 @@ def pruned_tree(before: Any, after: Any, tree: Mapping[str, Any] | None = None) 
 
     Weights that are zero in `before` count as gone. `tree` names nodes between model and layer, as `PruneTree.tree`.
     """
-    old, new = targets(before, "pruned_tree"), kernels(after)
-    leaves = {name: _leaf(name, target, new.get(name)) for name, target in old.items()}
-    layers = {name: target.layer for name, target in old.items()}
+    old, new = prunable_kernels(before, "pruned_tree"), kernels(after)
+    leaves = {name: _leaf(name, prunable, new.get(name)) for name, prunable in old.items()}
+    layers = {name: prunable.layer for name, prunable in old.items()}
     children = _nested(tree or {}, layers, leaves)
     named = {kernel for group in groups_of(tree or {}, layers) for kernel in group.kernels}
     rest = tuple(leaf for name, leaf in leaves.items() if name not in named)
@@ -72,23 +72,23 @@ def _parent(name: str, children: tuple[Branch, ...]) -> Branch:
     return Branch(name, *sizes, children=children)
 
 
-def _leaf(name: str, target: Target, left: np.ndarray | None) -> Branch:
-    size = int(target.variable.shape.num_elements())
+def _leaf(name: str, prunable: PrunableKernel, left: np.ndarray | None) -> Branch:
+    size = int(prunable.variable.shape.num_elements())
     if left is None:
         return Branch(name, size, size, "the layer removed")
-    return Branch(name, size, size - int((left != 0).sum()), "; ".join(_notes(target, left)))
+    return Branch(name, size, size - int((left != 0).sum()), "; ".join(_notes(prunable, left)))
 
 
-def _notes(target: Target, left: np.ndarray) -> Iterator[str]:
+def _notes(prunable: PrunableKernel, left: np.ndarray) -> Iterator[str]:
     """Filters and inputs removed, and of what is left the filters, slices and weights that are zero."""
-    shape, rank = tuple(target.variable.shape), left.ndim
-    output = target.output_axis % rank
+    shape, rank = tuple(prunable.variable.shape), left.ndim
+    output = prunable.output_axis % rank
     for axis, what in ((output, "filters"), (rank - 2 if output == rank - 1 else rank - 1, "inputs")):
         if rank > 1 and left.shape[axis] < shape[axis]:
             yield f"{shape[axis] - left.shape[axis]} of {shape[axis]} {what} removed"
     filled = left != 0
     filters = filled.any(axis=tuple(axis for axis in range(rank) if axis != output))
-    if target.has_filters and not filters.all():
+    if prunable.has_filters and not filters.all():
         yield f"{int((~filters).sum())} of {filters.size} filters zero"
     within = axes_of(SLICE, rank)
     if within and left.shape[0] * left.shape[1] > 1:

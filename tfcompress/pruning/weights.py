@@ -14,7 +14,7 @@ from ..models_io.copying import copy_model
 from . import weight_scores as scores
 from .loss_gradients import data_of, loss_gradients
 from .masks.masks import keep_largest, reachable
-from .masks.prunable import PRUNED_KINDS, Target, named_shares, targets
+from .masks.prunable import PRUNED_KINDS, PrunableKernel, named_shares, prunable_kernels
 from .schedules import Compounding, ConstantSparsity, PolynomialDecay, sparsity_at
 from .weight_scores import FILTER, GRADIENT, MOVEMENT, WEIGHT, KernelStatistics, Score, group_size
 
@@ -89,7 +89,7 @@ class PruneWeights:
         """The share of zeros of each kernel, grouped by share; of kernels compared globally that of all together."""
         groups: dict[float, list[str]] = {}
         together = []
-        found = targets(model, type(self).__name__, bool(self.per_layer))
+        found = prunable_kernels(model, type(self).__name__, bool(self.per_layer))
         for pool, share in self._pools(found):
             if not self._alone(pool):
                 # Of whole groups as many go as fit into the share, and their sizes differ.
@@ -114,7 +114,7 @@ class PruneWeights:
         name = type(self).__name__
         promises = self.promises(model)
         pruned = copy_model(model)
-        found = targets(pruned, name, bool(self.per_layer))
+        found = prunable_kernels(pruned, name, bool(self.per_layer))
         pools = self._pools(found)
         if not pools:
             raise NothingHappened(
@@ -154,7 +154,7 @@ class PruneWeights:
 
     def _masks(
         self,
-        pool: Mapping[str, Target],
+        pool: Mapping[str, PrunableKernel],
         share: float,
         now: Mapping[str, np.ndarray],
         gradients: Mapping[str, np.ndarray],
@@ -168,15 +168,15 @@ class PruneWeights:
                 "first step. Use PolynomialDecay(begin=0.2)."
             )
         scores = {}
-        for name, target in pool.items():
-            statistics = KernelStatistics(name, target.output_axis, gradients.get(name), movement.get(name))
-            scores[name] = np.where(now[name], self.score(target.variable.numpy(), statistics), -np.inf)
+        for name, prunable in pool.items():
+            statistics = KernelStatistics(name, prunable.output_axis, gradients.get(name), movement.get(name))
+            scores[name] = np.where(now[name], self.score(prunable.variable.numpy(), statistics), -np.inf)
         return keep_largest(scores, share, whole_groups=self.score.group != WEIGHT)
 
-    def _pools(self, found: Mapping[str, Target]) -> list[tuple[list[str], float]]:
+    def _pools(self, found: Mapping[str, PrunableKernel]) -> list[tuple[list[str], float]]:
         """The kernels that are compared with each other, and the share of each pool."""
         named = named_shares(found, self.per_layer, type(self).__name__)
-        common = {name: self.final_sparsity for name, target in found.items() if target.kind in PRUNED_KINDS}
+        common = {name: self.final_sparsity for name, prunable in found.items() if prunable.kind in PRUNED_KINDS}
         by_kernel = {name: share for name in found if (share := named.get(name, common.get(name, 0.0))) > 0}
         if self.score.group == FILTER:
             by_kernel = {name: share for name, share in by_kernel.items() if not found[name].makes_output}
@@ -187,13 +187,13 @@ class PruneWeights:
     def _alone(self, pool: list[str]) -> bool:
         return self.comparison == PER_LAYER or len(pool) == 1
 
-    def _reachable(self, target: Target, share: float) -> float:
+    def _reachable(self, prunable: PrunableKernel, share: float) -> float:
         if self.score.group == WEIGHT:
             return share
-        size = group_size(tuple(target.variable.shape), self.score.group, target.output_axis)
-        return reachable(share, target.variable.shape.num_elements(), size)
+        size = group_size(tuple(prunable.variable.shape), self.score.group, prunable.output_axis)
+        return reachable(share, prunable.variable.shape.num_elements(), size)
 
-    def _require_zeros(self, promises: tuple[Promise, ...], found: Mapping[str, Target], steps: int) -> None:
+    def _require_zeros(self, promises: tuple[Promise, ...], found: Mapping[str, PrunableKernel], steps: int) -> None:
         promised = {name: promise.at_least for promise in promises for name in promise.kernels}
         for pool, share in self._pools(found):
             values = {name: found[name].variable.numpy() for name in pool}

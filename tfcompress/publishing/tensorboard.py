@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..backend.tensorflow import tf
-from ..core.disk import output_errors
+from ..core.disk import REFUSED, output_errors
 from ..running.report import Report
 
 
@@ -59,7 +60,8 @@ def _write_steps(folder: Path, points: Iterator[tuple[str, int, float]]) -> None
     scalars = tf.compat.v1.SummaryMetadata(
         plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class="DATA_CLASS_SCALAR"
     )
-    with output_errors(folder):
+    with output_errors(folder, (*REFUSED, errno.ENOENT), "Choose another folder with --tensorboard."):
+        folder.mkdir(parents=True, exist_ok=True)  # TensorFlow would say less of why it cannot
         writer = tf.summary.create_file_writer(str(folder))
         with writer.as_default():
             for name, step, value in points:

@@ -180,7 +180,10 @@ def _solve(
         )
         chosen = [] if solved.x is None else [key for key, share in zip(keys, solved.x, strict=True) if share > 0.5]
         if [layer for layer, _ in chosen] != layers:
-            raise TfcompressError(f"allocate_bits expects scipy's milp to find a choice. Received: {solved.message}.")
+            raise TfcompressError(
+                f"allocate_bits expects scipy's milp to find a choice. Received: {solved.message}. Give it a larger "
+                "budget, or fewer choices of bits."
+            )
         excess = sum(sizes[key] for key in chosen) - budget_bytes
         if excess <= 0:
             return chosen

@@ -11,7 +11,7 @@ from ..inspecting.tflite.tflite_file import look_at
 from ..inspecting.values import OperatorRow, TfliteFile
 from ..measuring.layer_map import layer_in, layer_ops
 
-MOST_OPERATIONS = 400  # of a file that are told one by one
+MOST_OPERATIONS = 400  # of a file that are listed
 _BITS = {"int4": 4, "int8": 8, "uint8": 8, "int16": 16, "float16": 16, "bfloat16": 16, "float32": 32, "int2": 2}
 
 
@@ -34,11 +34,12 @@ def operations_of(
     named = {each.number: each.layer for each in layer_ops(path, layers)}
     rows = [row for row in file.operators if row.graph == 0]
     makers = {index: row.index for row in rows for index in row.outputs}
-    told = [
-        _told(file, row, named.get(row.index), layers, makers, kernel_db, output_db) for row in rows[:MOST_OPERATIONS]
+    operations = [
+        _operation(file, row, named.get(row.index), layers, makers, kernel_db, output_db)
+        for row in rows[:MOST_OPERATIONS]
     ]
     return {
-        "operations": told,
+        "operations": operations,
         "left_out": max(0, len(rows) - MOST_OPERATIONS),
         "inputs": [_tensor(file, index) for index in file.inputs],
         "outputs": [_tensor(file, index) for index in file.outputs],
@@ -46,7 +47,7 @@ def operations_of(
     }
 
 
-def _told(
+def _operation(
     file: TfliteFile,
     row: OperatorRow,
     layer: str | None,

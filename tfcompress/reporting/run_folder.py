@@ -102,7 +102,7 @@ def read_run(root: Path) -> RunPage:
     path = root / "report.json"
     if not root.is_dir():
         what = "It is a file." if root.exists() else "There is no folder of this name."
-        raise RunUnfinished(f"RUN must be a run folder. Received: {root}. {what}")
+        raise RunUnfinished(f"RUN must be a run folder. Received: {root}. {what} Give one that a run wrote.")
     if not path.is_file():
         raise RunUnfinished(
             f"RUN must be a finished run. Received: {root}, without a report.json. Give the command that began it "

@@ -44,7 +44,7 @@ def finished_report(
     if not is_asked_again:
         return None
     checked = check_folder(store.root)
-    _tell(checked, progress)
+    _say_problems(checked, progress)
     if checked.problems:
         return None
     report = report_from_json(store.read_json("report.json"))
@@ -53,7 +53,7 @@ def finished_report(
     return report if _nothing_to_try(recipe, report) else None
 
 
-def _tell(checked: Checked, progress: Progress) -> None:
+def _say_problems(checked: Checked, progress: Progress) -> None:
     for problem in checked.problems:
         how = f" ({problem.how})" if problem.how else ""
         what = "will move to earlier/" if problem.kind == "foreign" else "what it belongs to is made again"

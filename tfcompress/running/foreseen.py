@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend.conversion import ConverterSettings, converted, missing_operations, served_by
+from ..backend.conversion import ConverterSettings, converted, missing_operations, require_survival, served_by
 from ..core.errors import ConversionFailed
-from ..core.types import Exporter, Recipe
+from ..core.remarks import collecting
+from ..core.temporaries import in_temporary_folder
+from ..core.types import Data, Exporter, Recipe
 from ..measuring.measure import leaf_layers, plain_name
 from ..measuring.operation_table import mode_in_table, table
 from ..models_io.copying import copy_model
@@ -33,7 +35,8 @@ def foreseen_float(recipe: Recipe, stage: str, model: Any) -> tuple[str, ...]:
 def require_operations(recipe: Recipe, stage: str, model: Any) -> None:
     """Refuses a model that will be exported and cannot be, as TFLite has no operation for a part of it.
 
-    Models of layers that the table of operations has need no proof; others are converted once, untrained.
+    Models of layers that the table of operations has need no proof; others are converted once, untrained. Where that
+    fails, the exporters, which know ways round, have the last word.
 
     Args:
       recipe: with its exports.
@@ -43,21 +46,41 @@ def require_operations(recipe: Recipe, stage: str, model: Any) -> None:
     Raises:
       ConversionFailed: names the operations, and the layers that the table does not have.
     """
-    known = {label.partition(",")[0] for label in table().rows["layers"]}
+    known = {"InputLayer", *(label.partition(",")[0] for label in table().rows["layers"])}
     strange = [layer for layer in leaf_layers(model) if type(layer).__name__ not in known]
-    if not strange or not _exporters(recipe, stage):
+    exporters = _exporters(recipe, stage)
+    if not strange or not exporters:
         return
     try:
-        converted(served_by(copy_model(model, batch_size=1)), ConverterSettings())
-    except Exception as error:  # whatever else is wrong is told by the exporter, which knows ways round
-        missing = missing_operations(str(error))
-        if missing:
-            named = ", ".join(f"{plain_name(layer)} ({type(layer).__name__})" for layer in strange[:4])
-            raise ConversionFailed(
-                f"Recipe.exports[...] of {stage} must be of a model that TFLite has operations for. Received: one that "
-                f"needs {', '.join(missing)}. Write it of other operations before the model is trained; see its "
-                f"layers {named}."
-            ) from error
+        content = converted(served_by(copy_model(model, batch_size=1)), ConverterSettings())
+        reason = require_survival(content)
+    except Exception as error:  # tracing raises classes of the model's own
+        reason = str(error) or type(error).__name__
+    if not reason:
+        return
+    missing = missing_operations(reason)
+    named = ", ".join(f"{plain_name(layer)} ({type(layer).__name__})" for layer in strange[:4])
+    if missing:
+        raise ConversionFailed(
+            f"Recipe.exports[...] of {stage} must be of a model that TFLite has operations for. Received: one that "
+            f"needs {', '.join(missing)}. Write it of other operations before the model is trained; see its "
+            f"layers {named}."
+        )
+    for exporter in exporters:
+        _require_converted(exporter, stage, model, recipe.data, named)
+
+
+def _require_converted(exporter: Exporter, stage: str, model: Any, data: Data, named: str) -> None:
+    """Refuses what cannot be written, or cannot run; how close the file of an untrained model is does not count."""
+    with in_temporary_folder("foreseen") as folder, collecting():
+        try:
+            exporter.convert(model, data, folder / "model.tflite")
+        except ConversionFailed as error:
+            if error.__cause__ is not None:  # what is too far from its model has none
+                raise ConversionFailed(
+                    f"Recipe.exports[...] of {stage} must be of a model that can be written before it is trained, too. "
+                    f"Received: {error} See its layers {named}."
+                ) from error
 
 
 def _integer_modes(recipe: Recipe, stage: str) -> list[str]:

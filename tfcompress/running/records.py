@@ -106,7 +106,7 @@ def stage_from_json(value: Any) -> StageRecord | None:
     """The inverse of `to_json` for a stage; None for what it did not write, such as an older version's record."""
     try:
         return _stage(value)
-    except (AttributeError, KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
@@ -124,7 +124,7 @@ def file_from_json(value: Any) -> FileRecord | None:
                 "outputs": tuple(OutputSpec(**{**item, "shape": tuple(item["shape"])}) for item in value["outputs"]),
             }
         )
-    except (AttributeError, KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
@@ -132,7 +132,7 @@ def findings_from_json(value: Any) -> dict[str, Finding]:
     """The inverse of `to_json` for the findings of a file; empty for what it did not write."""
     try:
         return {name: _finding(item) for name, item in value["findings"].items()}
-    except (AttributeError, KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return {}
 
 

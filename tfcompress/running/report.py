@@ -224,11 +224,17 @@ def _first(file: FileRecord) -> Finding | None:
 def _cpu_cell(findings: Iterable[Finding]) -> str:
     on_cpu = [finding for finding in findings if finding.check.startswith("cpu")]
     bad = [
-        f"{finding.check.removeprefix('cpu-')} {'refused' if finding.refusals else finding.status}"
-        for finding in on_cpu
-        if finding.status != "pass"
+        f"{finding.check.removeprefix('cpu-')} {verdict_of(finding)}" for finding in on_cpu if finding.status != "pass"
     ]
     return ", ".join(bad) or (f"pass ({len(on_cpu)} of {len(on_cpu)})" if on_cpu else "not run")
+
+
+def verdict_of(finding: Finding) -> str:
+    """What a check came to, in a word: "pass", "fail", "not run", or "refused" by a delegate that lacks operations.
+
+    A refusal says nothing of a file's numbers, and fails no run (`Report.failures`).
+    """
+    return "refused" if finding.refusals else finding.status
 
 
 def _gpu_cell(findings: Iterable[Finding]) -> str:
@@ -341,7 +347,7 @@ def _check_row(finding: Finding, kinds: Sequence[MetricKind]) -> tuple[str, ...]
     latency = finding.latency
     return (
         finding.check,
-        finding.status,
+        verdict_of(finding),
         *(kind.text(finding.metrics[kind.name]) if kind.name in finding.metrics else "-" for kind in kinds),
         _by_output(keras, lambda seen: None if seen.top_1_agreement is None else f"{seen.top_1_agreement:.2%}"),
         _by_output(keras, lambda seen: f"{seen.sqnr_db:.1f}"),
@@ -356,8 +362,8 @@ def _check_row(finding: Finding, kinds: Sequence[MetricKind]) -> tuple[str, ...]
 
 def _by_output(found: Mapping[str, Agreement], text: Callable[[Agreement], str | None]) -> str:
     """A figure of each output, with its name where there are several."""
-    told = {name: words for name, seen in found.items() if (words := text(seen)) is not None}
-    return ", ".join(words if len(found) == 1 else f"{name} {words}" for name, words in told.items()) or "-"
+    words_of = {name: words for name, seen in found.items() if (words := text(seen)) is not None}
+    return ", ".join(words if len(found) == 1 else f"{name} {words}" for name, words in words_of.items()) or "-"
 
 
 def _training(stage: StageRecord) -> tuple[str, ...]:

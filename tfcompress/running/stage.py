@@ -27,6 +27,7 @@ from ..models_io.copying import save_model
 from .folder.seals import digests, sealed
 from .foreseen import foreseen_float, require_operations
 from .keys import StageKey
+from .order.following import order_remarks
 from .records import MODEL, StageRecord, stage_from_json, to_json
 from .space import require_space, say_memory
 from .store import Store
@@ -209,6 +210,7 @@ def _train(context: RunContext, stage: Stage, start: str | None, folder: str) ->
         if not context.records and context.team.is_chief:
             require_space(context.store.root, context.recipe, model)
         say_memory(model, stage.fit)
+        remark(*order_remarks(context.recipe).get(stage.name, ()))
         promises = (*(context.records[start].promises if start else ()), *stage.technique.promises(model))
         models = {name: context.model(name) for name in needs_of(stage.technique, stage.fit)}
         technique, fit = resolved(stage.technique, models), resolved(stage.fit, models)

@@ -33,7 +33,7 @@ from typing import Any
 from ..core.disk import REFUSED, output_errors
 from .folder.lock import Lock
 from .folder.manifest import FOLDERS, NAME, REPORTS, SINGLE, files_below, read_manifest, stage_folders
-from .folder.seals import digest, sealed, unsealed
+from .folder.seals import digest, read_sealed, sealed
 from .folder.whole import TRAINING
 
 FILES = (NAME, *SINGLE)
@@ -161,7 +161,7 @@ class Store:
     def read_json(self, name: str) -> Any:
         """What `write_json` wrote; None when there is no such file, or one that is not what it wrote."""
         try:
-            return unsealed((self.root / name).read_text(encoding="utf-8"))
+            return read_sealed(self.root / name)
         except (OSError, ValueError):
             return None
 
@@ -223,7 +223,8 @@ class Store:
     def _says(self, name: str, text: str) -> bool:
         path = self.root / name
         try:
-            return not path.is_symlink() and path.read_text(encoding="utf-8") == text
+            is_plain = stat.S_ISREG(path.lstat().st_mode) and path.stat().st_size == len(text.encode())
+            return is_plain and path.read_text(encoding="utf-8") == text
         except (OSError, ValueError):
             return False
 

@@ -6,17 +6,22 @@ the tf.distribute.Strategy. What runs under one is a `core.team.Team`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..backend.cluster import wait_at_most
 from ..backend.tensorflow import tf
-from ..core.errors import InvalidValue
+from ..core.errors import InvalidValue, WorkerLost
 from .team import Team
 
 NONE, MIRRORED, MULTI_WORKER = "none", "mirrored", "multi_worker"
+START_S = 600.0  # for which a worker waits for the chief: a batch system starts them minutes apart
 NUM_LOGICAL_CPUS = 2  # of "mirrored" where there is no accelerator: enough to see it run
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:12345", "10.0.0.2:12345"]}, "task": {"type": "worker", "index": 0}}'
 
@@ -168,7 +173,14 @@ def _devices(number: int | None) -> list[str]:
 
 def _multi_worker() -> Any:
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        wait_at_most(START_S)
+        with _sigterm_kept():
+            return tf.distribute.MultiWorkerMirroredStrategy()
+    except (tf.errors.DeadlineExceededError, tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        raise WorkerLost(
+            f"strategy={MULTI_WORKER} must have all workers of TF_CONFIG started within {START_S:.0f} s of each "
+            "other. Received: at least one that did not come, or has gone. Start the same command in all of them."
+        ) from error
     except RuntimeError as error:
         if "startup" not in str(error):
             raise
@@ -176,3 +188,15 @@ def _multi_worker() -> Any:
             f"strategy={MULTI_WORKER} must come before TensorFlow's first computation. Received: a TensorFlow that "
             "runs already. Make it first, or in a new process."
         ) from error
+
+
+@contextlib.contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Gives SIGTERM back to whoever had it: TensorFlow's notice of preemption takes it, and nobody here asks for that.
+
+    A worker that a batch system ends would otherwise work on, until it is killed.
+    """
+    had = signal.getsignal(signal.SIGTERM)
+    yield
+    if had is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, had)

@@ -79,18 +79,18 @@ class Team:
                 result = work()
             except BaseException:
                 with contextlib.suppress(WorkerLost):  # the first error is the one to report
-                    self._tell(_FAILED)
+                    self._from_chief(_FAILED)
                 raise
-        if self._tell(_ENDED_WELL) == _FAILED:
+        if self._from_chief(_ENDED_WELL) == _FAILED:
             raise WorkerLost("The chief, the worker that writes, ended with an error. Its own output says which.")
         return result
 
     def chief_says(self, question: Callable[[], bool]) -> bool:
         """What the chief says to a question, in all processes."""
         said = self.chief_alone(question)
-        return bool(said) if self.num_workers == 1 else self._tell(2 if said else 1) == 2
+        return bool(said) if self.num_workers == 1 else self._from_chief(2 if said else 1) == 2
 
-    def _tell(self, number: int) -> int:
+    def _from_chief(self, number: int) -> int:
         """The chief's number, in all processes, once all have come to ask for it.
 
         A thread waits, since Python hears no Ctrl-C while it is inside of TensorFlow.

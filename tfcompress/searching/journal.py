@@ -42,6 +42,7 @@ class TrialRecord:
       seconds: that the trial took.
       trained: keys of the stages that it trained.
       shared: keys of the stages that an earlier trial had trained.
+      of_epochs: the most epochs that the search trains for, where successive halving gave this trial fewer.
     """
 
     number: int
@@ -55,10 +56,31 @@ class TrialRecord:
     seconds: float = 0.0
     trained: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    of_epochs: int | None = None
+
+
+def record_from(value: Mapping[str, Any]) -> TrialRecord:
+    """A record from its JSON.
+
+    Raises:
+      KeyError, TypeError, ValueError: when it is none.
+
+    >>> record_from(dataclasses.asdict(TrialRecord(1, {"width": 8}, DONE))).number
+    1
+    """
+    fields = {field.name: value[field.name] for field in dataclasses.fields(TrialRecord) if field.name in value}
+    if not isinstance(fields["number"], int) or not isinstance(fields["settings"], Mapping):
+        raise ValueError("a trial has a number, and settings by name")
+    if fields["status"] not in (DONE, FAILED, CRASHED):
+        raise ValueError(f"status {fields['status']!r}")
+    return TrialRecord(**{**fields, **{name: tuple(fields.get(name, ())) for name in ("trained", "shared")}})
 
 
 class Journal:
     """The journal at `path`; `about` is what the search is, as JSON.
+
+    One process writes it. Another one may read it meanwhile: with `reads_only` it is left as it is, a last line that is
+    half written too.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "journal.jsonl"
@@ -71,15 +93,17 @@ class Journal:
       RunDamaged: when a line of it cannot be read.
     """
 
-    def __init__(self, path: Path, about: Mapping[str, Any]):
-        self.path = path
+    def __init__(self, path: Path, about: Mapping[str, Any], reads_only: bool = False):
+        self.path, self.reads_only = path, reads_only
         self.trials: list[TrialRecord] = []
         self.notes: dict[str, Any] = {}
         with output_errors(path.parent, (*REFUSED, errno.ENOENT)):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not reads_only:
+                path.parent.mkdir(parents=True, exist_ok=True)
             lines = self._whole_lines()
         if not lines:
-            self._append({"search": about})
+            if not reads_only:
+                self._append({"search": about})
             return
         self._read(lines, json.loads(json.dumps(about)))
 
@@ -98,6 +122,12 @@ class Journal:
         return next((trial for trial in self.trials if dict(trial.settings) == dict(settings)), None)
 
     @property
+    def next_number(self) -> int:
+        """The least number that no trial has: several processes may finish them in another order."""
+        taken = {trial.number for trial in self.trials}
+        return next(number for number in range(1, len(taken) + 2) if number not in taken)
+
+    @property
     def seconds(self) -> float:
         """That all trials took."""
         return sum(trial.seconds for trial in self.trials)
@@ -114,9 +144,7 @@ class Journal:
             if "note" in line:
                 self.notes[line["note"]] = line["value"]
             else:
-                fields = {field.name: line[field.name] for field in dataclasses.fields(TrialRecord)}
-                lists = {name: tuple(fields[name]) for name in ("trained", "shared")}
-                self.trials.append(TrialRecord(**{**fields, **lists}))
+                self.trials.append(record_from(line))
 
     def _whole_lines(self) -> list[Any]:
         """The lines that can be read; what a kill tore off the end is cut away."""
@@ -124,7 +152,7 @@ class Journal:
             return []
         content = self.path.read_bytes()
         whole, _, torn = content.rpartition(b"\n")
-        if torn:
+        if torn and not self.reads_only:
             with open(self.path, "r+b") as stream:
                 stream.truncate(len(whole) + 1 if whole else 0)
         found = []

@@ -8,13 +8,14 @@ counted here is less, so that a budget below it is one that nobody has seen kept
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..core.errors import ImpossibleBudget
 from ..core.settings import Settings
-from ..core.types import CHANNELS, CLUSTERS, LEVELS, SPARSITY, Promise, Recipe, Stage
+from ..core.types import CHANNELS, CLUSTERS, LEVELS, SPARSITY, Exporter, Promise, Recipe, Stage
 from ..measuring.measure import kernels
 from .figures import text_of
 from .scored import last_exported, stages_for
@@ -36,24 +37,31 @@ class Least:
 
 
 def least_bytes(space: Space, make: Callable[[Settings], Recipe]) -> Least:
-    """The least bytes over the ends of all ranges, one setting after another.
+    """The least bytes over the ends of all ranges: one setting after another, then two at a time.
+
+    Two, as one may be without effect alone: four bits say nothing while int8's rounding is trained.
 
     Args:
       space: what is searched.
       make: gives the recipe of settings.
     """
-    chosen = space.start
-    models: dict[str, Any] = {}
-    best = _least_of(make(space.settings(chosen)), chosen, models)
-    for name, found in space.ranges.items():
-        for value in found.ends:
-            if value == chosen[name]:
-                continue
-            tried = {**chosen, name: value}
-            least = _least_of(make(space.settings(tried)), tried, models)
-            if least.zipped_bytes < best.zipped_bytes:
-                best, chosen = least, tried
+    known = _Known(make, space)
+    best = known.least(space.start)
+    without_effect: list[dict[str, Any]] = []
+    for change in _changes(space):
+        least = known.least({**best.settings, **change})
+        if least.zipped_bytes < best.zipped_bytes:
+            best = least
+        elif least.zipped_bytes == best.zipped_bytes:
+            without_effect.append(change)
+    for one, other in itertools.combinations(without_effect, 2):
+        if one.keys() != other.keys():
+            best = min(best, known.least({**best.settings, **one, **other}), key=lambda each: each.zipped_bytes)
     return best
+
+
+def _changes(space: Space) -> Iterator[dict[str, Any]]:
+    return ({name: value} for name, found in space.ranges.items() for value in found.ends)
 
 
 def require_possible(least: Least, bounds: Mapping[str, float]) -> None:
@@ -69,17 +77,41 @@ def require_possible(least: Least, bounds: Mapping[str, float]) -> None:
             )
 
 
-def _least_of(recipe: Recipe, chosen: Mapping[str, Any], models: dict[str, Any]) -> Least:
-    name = last_exported(recipe)
-    chain = _chain(recipe, name)
-    model = _built(chain[0], models)
-    sizes = {kernel: float(values.size) for kernel, values in kernels(model).items()}
-    zeros, values = dict.fromkeys(sizes, 0.0), dict.fromkeys(sizes, math.inf)
-    for stage in chain:
-        for promise in stage.technique.promises(model):
-            _count(promise, sizes, zeros, values)
-    found = [_bytes(exporter.mode, sizes, zeros, values) for exporter in recipe.exports[name]]
-    return Least(min(raw for raw, _ in found), min(zipped for _, zipped in found), dict(chosen))
+class _Known:
+    """What was computed of recipes: settings of training change no size, and a technique promises the same again."""
+
+    def __init__(self, make: Callable[[Settings], Recipe], space: Space):
+        self.make, self.space = make, space
+        self.models: dict[str, Any] = {}
+        self.promises: dict[str, tuple[Promise, ...]] = {}
+        self.found: dict[str, Least] = {}
+
+    def least(self, chosen: Mapping[str, Any]) -> Least:
+        """The least bytes of a choice."""
+        recipe = self.make(self.space.settings(chosen))
+        name = last_exported(recipe)
+        chain = _chain(recipe, name)
+        key = repr(([stage.technique for stage in chain], recipe.exports[name], chain[0].start))
+        if key not in self.found:
+            self.found[key] = self._computed(chain, recipe.exports[name])
+        return dataclasses.replace(self.found[key], settings=dict(chosen))
+
+    def _computed(self, chain: Sequence[Stage], exporters: Sequence[Exporter]) -> Least:
+        start = repr(chain[0].start)
+        if start not in self.models:
+            build: Any = chain[0].start
+            self.models[start] = build()
+        model = self.models[start]
+        sizes = {kernel: float(values.size) for kernel, values in kernels(model).items()}
+        zeros, values = dict.fromkeys(sizes, 0.0), dict.fromkeys(sizes, math.inf)
+        for stage in chain:
+            asked = f"{start} {stage.technique!r}"
+            if asked not in self.promises:
+                self.promises[asked] = stage.technique.promises(model)
+            for promise in self.promises[asked]:
+                _count(promise, sizes, zeros, values)
+        found = [_bytes(exporter.mode, sizes, zeros, values) for exporter in exporters]
+        return Least(min(raw for raw, _ in found), min(zipped for _, zipped in found), {})
 
 
 def _chain(recipe: Recipe, name: str) -> list[Stage]:
@@ -91,15 +123,6 @@ def _chain(recipe: Recipe, name: str) -> list[Stage]:
         start = found[0].start
         found.insert(0, by_name[start if isinstance(start, str) else names[names.index(found[0].name) - 1]])
     return found
-
-
-def _built(stage: Stage, models: dict[str, Any]) -> Any:
-    """The model that a stage begins from, made once while its builder says the same."""
-    key = repr(stage.start)
-    if key not in models:
-        build: Any = stage.start
-        models[key] = build()
-    return models[key]
 
 
 def _count(promise: Promise, sizes: dict[str, float], zeros: dict[str, float], values: dict[str, float]) -> None:

@@ -7,24 +7,28 @@ crashed), and by how much each bound was exceeded.
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .space import OneOf, Space
 
 MOST_SEEDS = 1 << 31
+FEWEST_CRASHES = 2  # after which an option is left alone
 RETRIES = 50  # until a choice is one that was not tried before
 
 
 @dataclasses.dataclass(frozen=True)
 class Observation:
-    """A finished trial, as far as a proposal looks at it."""
+    """A finished trial, or one at work, as far as a proposal looks at it."""
 
     settings: Mapping[str, Any]
     values: tuple[float, ...] | None
     excess: tuple[float, ...] = ()
+    is_running: bool = False
 
 
 Propose = Callable[[Space, Sequence[Observation], int, int], "dict[str, Any]"]
@@ -57,10 +61,18 @@ def propose_by_optuna(space: Space, history: Sequence[Observation], number: int,
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.TPESampler(
-            n_startup_trials=min(10, max(4, 2 * len(distributions))), multivariate=True, seed=_seed(number, seed)
+            n_startup_trials=num_startup(space),
+            multivariate=True,
+            constant_liar=any(observed.is_running for observed in history),  # else workers try much the same
+            seed=_seed(number, seed),
         )
         asked = study_of(space, history, sampler).ask(distributions).params
     return {name: _plain(space, name, asked[name]) for name in space.ranges}
+
+
+def num_startup(space: Space) -> int:
+    """After how many trials a sampler begins to learn from them; those before are random."""
+    return min(10, max(4, 2 * len(space.ranges)))
 
 
 def study_of(space: Space, history: Sequence[Observation], sampler: Any = None) -> Any:
@@ -81,21 +93,40 @@ def study_of(space: Space, history: Sequence[Observation], sampler: Any = None) 
 def new_choice(
     propose: Propose, space: Space, history: Sequence[Observation], number: int, seed: int
 ) -> dict[str, Any] | None:
-    """A choice that was not tried before; None where everything, or nearly so, was.
+    """A choice of a recipe that was not tried before; None where everything, or nearly so, was.
 
-    The first trial is the recipe as it is.
+    First is what the space has as such, or the recipe as it is. An option that crashed twice or more, and each time, is
+    left alone, where another one of its setting did not.
     """
     tried = {space.key(observed.settings) for observed in history}
-    if space.key(space.start) not in tried:
-        return space.start
+    for chosen in space.first or (space.start,):
+        if space.key(chosen) not in tried:
+            return dict(chosen)
     if space.num_points is not None and len(tried) >= space.num_points:
         return None
+    crashing = crashing_options(space, history)
     for attempt in range(RETRIES):
         way = propose if attempt < RETRIES // 5 else propose_random  # a sampler may be sure of itself
         chosen = way(space, history, number + attempt * 10_007, seed)
-        if space.key(chosen) not in tried:
+        if space.key(chosen) not in tried and not crashing.intersection(_options(space, chosen)):
             return chosen
     return None
+
+
+def crashing_options(space: Space, history: Sequence[Observation]) -> set[tuple[str, str]]:
+    """Options, as JSON, that crashed twice or more, and each time, where another one of their setting did not."""
+    finished = [observed for observed in history if not observed.is_running]
+    ended = [(observed.values is not None, _options(space, observed.settings)) for observed in finished]
+    done = {option for is_done, options in ended if is_done for option in options}
+    crashed = Counter(option for is_done, options in ended if not is_done for option in options)
+    working = {name for name, _ in done}
+    return {
+        each for each, count in crashed.items() if count >= FEWEST_CRASHES and each not in done and each[0] in working
+    }
+
+
+def _options(space: Space, chosen: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(name, json.dumps(chosen[name])) for name, each in space.ranges.items() if isinstance(each, OneOf)}
 
 
 def _seed(number: int, seed: int) -> int:
@@ -119,6 +150,8 @@ def _trial(observed: Observation, distributions: Mapping[str, Any]) -> Any:
     from optuna.trial import TrialState, create_trial
 
     given = {"params": dict(observed.settings), "distributions": dict(distributions)}
+    if observed.is_running:
+        return create_trial(state=TrialState.RUNNING, **given)
     if observed.values is None:
         return create_trial(state=TrialState.FAIL, **given)
     constraints = {str(place): value for place, value in enumerate(observed.excess)}

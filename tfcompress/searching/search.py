@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..backend.noise import LOG, noise_to
-from ..core.describe import describe
 from ..core.errors import InvalidValue
 from ..core.extras import require_extra
 from ..core.progress import Progress
-from ..core.tasks.task import Task
-from ..core.types import Artifact, Recipe
-from ..data.splitting import TEST, HeldOut
+from ..core.tasks.task import Task, metric_of
+from ..core.types import Recipe
+from ..running.order.following import require_order
 from ..running.records import StageRecord
-from ..running.report import report_from_json
-from ..running.run import keys_of, require_order
 from ..running.store import Store
+from ..running.strategy import MULTI_WORKER, open_team, parse_strategy
+from .about import about
 from .budget import Budget
-from .engine import OPTUNA, ORACLES, Stopped, run_engine
+from .candidates import told_apart
+from .engine import HYPERBAND, OPTUNA, ORACLES, Stopped, run_engine
 from .figures import text_of
 from .found.importance import importance
 from .found.outcome import Outcome
+from .found.tested import metric_of_reference, metric_of_trial
 from .journal import DONE, NAME, Journal, TrialRecord
 from .least import Least, least_bytes, require_possible
 from .proposals import Observation
 from .scored import scored
 from .space import Space
+from .stages import FOLDER as STAGES
 from .trials import REFERENCE, TRIALS, Subject, Trials, check_of
+from .tuner.oracles import EPOCHS, most_epochs
+from .workers.asking import OracleAsked
+from .workers.chief import Chief
+from .workers.desk import ALL_DONE, ALL_TRIED, TIME_UP, Desk
+from .workers.line import FOLDER as WORKERS
+from .workers.place import Place, chosen_place
+from .workers.taking_part import take_part
 
 SHARE = 0.2  # of the training examples, held out where the data has no validation split
 FAR = 1e6  # an excess that stands for one without end: a figure that was not measured
 ENGINE = "engine"  # the folder of keras-tuner's own log
-ALL_DONE, TIME_UP, INTERRUPTED, ALL_TRIED = "all trials are done", "the time is up", "interrupted", "all was tried"
+INTERRUPTED = "interrupted"
 
 
 def run_search(
@@ -49,11 +59,14 @@ def run_search(
     num_trials: int,
     progress: Progress,
     hours: float | None = None,
-    oracle: str = OPTUNA,
+    oracle: Any = OPTUNA,
     share: float = SHARE,
     seed: int = 0,
     fresh: bool = False,
     command: str = "",
+    strategy: str | None = None,
+    num_workers: int | None = None,
+    worker_command: Sequence[str] = (),
     tell: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Outcome:
     """Runs a search in `root`, or goes on with it, and writes outcome.json and outcome.md there.
@@ -66,73 +79,111 @@ def run_search(
       num_trials: all of them, those of earlier sittings too.
       progress: where messages go.
       hours: of work, those of earlier sittings too. Defaults to None: no limit.
-      oracle: "optuna", "random" or "bayesian". Defaults to "optuna".
+      oracle: "optuna", "random", "bayesian", "hyperband", or a keras_tuner.Oracle. Defaults to "optuna".
       share: of the training examples that are held out, in (0, 0.9]; the data's own validation split goes before it.
       seed: of what is proposed.
       fresh: whether what is there is moved to earlier/. Defaults to False.
       command: what was typed.
-      tell: is given the outcome, that of an interrupted search too.
+      strategy: under which trainings run: "mirrored", or "mirrored:2". Defaults to None: one device.
+      num_workers: that are started on this machine, and run the trials. Defaults to None: this process runs them,
+        unless keras-tuner's environment variables say that it is the chief of others, or a worker.
+      worker_command: that starts a worker.
+      tell: is given the outcome, that of an interrupted search too; in a worker it is not called.
 
     Raises:
       ImpossibleBudget: before anything is trained, when no file can be as small as that.
       InvalidValue, InvalidRecipe, MissingExtra: before TensorFlow is imported.
       KeyboardInterrupt: when it is interrupted, after `tell` has the outcome so far.
     """
-    recipe = _checked(subject, budget, num_trials, hours, oracle, share)
-    store, is_finished = Store(root), False
+    place = chosen_place(num_workers)
+    recipe = _checked(subject, space, budget, num_trials, hours, oracle, share, strategy)
+    what = about(subject, space, budget, share, seed, recipe)
+    if place is not None and not place.is_chief:
+        take_part(
+            place,
+            subject,
+            space,
+            budget,
+            root,
+            what,
+            share=share,
+            progress=progress,
+            strategy=strategy,
+            command=command,
+        )
+        return _Search.of_worker(subject, space, budget, root, what, progress, num_trials, share)
+    store, is_finished, chief = Store(root), False, None
     store.open(command=command)
     try:
         if fresh:
-            for name in (NAME, TRIALS, REFERENCE, ENGINE, "outcome.json", "outcome.md", "best.py"):
+            for name in (NAME, TRIALS, REFERENCE, STAGES, WORKERS, ENGINE, "outcome.json", "outcome.md", "best.py"):
                 store.retire(name)
-        journal = Journal(root / NAME, _about(subject, space, budget, share, seed, recipe))
+        journal = Journal(root / NAME, what)
         work = _Search(subject, space, budget, root, journal, progress, hours, num_trials, share, command)
         with noise_to(root / LOG):
+            work.trials.strategy = open_team(strategy).strategy if strategy else None
+            chief = work.chief = None if place is None else work.listen(place, what, num_workers, worker_command)
             outcome = work.go(oracle, seed, tell)
         is_finished = True
     finally:
+        if chief is not None:
+            chief.close("the search has ended")
         store.close(is_finished)
     return outcome
 
 
 def _checked(
-    subject: Subject, budget: Budget, num_trials: int, hours: float | None, oracle: str, share: float
+    subject: Subject,
+    space: Space,
+    budget: Budget,
+    num_trials: int,
+    hours: float | None,
+    oracle: Any,
+    share: float,
+    strategy: str | None,
 ) -> Recipe:
     """The scored recipe as it is. Raises what is wrong with what was asked for."""
     if num_trials < 1:
         raise InvalidValue(f"search.trials must be at least 1. Received: {num_trials}. Use 20.")
     if hours is not None and not 0 < hours < math.inf:
         raise InvalidValue(f"search.hours must be above 0. Received: {hours}. Use 2, or leave it out.")
-    if oracle not in ORACLES:
+    if isinstance(oracle, str) and oracle not in ORACLES:
         raise InvalidValue(f"search.oracle must be one of {', '.join(ORACLES)}. Received: {oracle!r}. Use {OPTUNA}.")
+    if strategy == MULTI_WORKER:
+        raise InvalidValue(
+            f"search.strategy must be of one process. Received: {MULTI_WORKER}. Use mirrored, and --workers for "
+            "several trials at a time."
+        )
+    parse_strategy(strategy or "none")
+    if oracle == HYPERBAND:
+        most_epochs(space)
     whole = subject.make(subject.settings)
     require_order(whole)
     recipe = scored(whole, share, (check_of(budget),))
     require_order(recipe)
     require_extra("search", "tfcompress search")
     recipe.data.require()
+    _ = recipe.data.test  # the validation examples: a stream has none to hold out, and few examples too few
     task = recipe.task or recipe.data.task
-    if type(task) is Task and not task.metrics:  # presets know theirs once they have seen the model's outputs
+    if type(task) is Task:  # presets know theirs once they have seen the model's outputs
+        _require_direction(task.metrics)
+    return recipe
+
+
+def _require_direction(metrics: Any) -> None:
+    """Raises `InvalidValue` without a metric, or where nobody knows which of two values of the first is better."""
+    if not metrics:
         raise InvalidValue(
             "Task.metrics must have a metric, as a search compares files by it. Received: none. Give one that says "
             "which of two values is better: Metric(..., higher_is_better=True)."
         )
-    return recipe
-
-
-def _about(subject: Subject, space: Space, budget: Budget, share: float, seed: int, recipe: Recipe) -> dict[str, Any]:
-    """What trials depend on, beside what is chosen: a search of other words is another one."""
-    keys = {stage: key.name for stage, key in keys_of(recipe).items()}
-    return {
-        "recipe": subject.name,
-        "settings": describe(subject.settings),
-        "space": space.describe(),
-        "seed": seed,
-        "kernels": budget.kernels,
-        "num_threads": budget.num_threads,
-        "validation share": share,
-        "code, data or versions": keys,
-    }
+    first = next(iter(metrics.values())) if isinstance(metrics, Mapping) else metrics
+    headline = metric_of(first[0] if isinstance(first, list | tuple) else first)
+    if headline.is_guess:
+        raise InvalidValue(
+            f"Task.metrics must say which of two values is better, as a search compares files by the first. Received: "
+            f"{headline.name!r}, which does not. Use Metric({headline.name!r}, ..., higher_is_better=True), or False."
+        )
 
 
 class _Search:
@@ -159,25 +210,58 @@ class _Search:
         self.trials = Trials(root, subject, budget, share, progress, deadline, command)
         self.base: StageRecord | None = None
         self.least: Least | None = None
+        self.chief: Chief | None = None
+        self.most_epochs: int | None = None
 
-    def go(self, oracle: str, seed: int, tell: Callable[[Outcome], None]) -> Outcome:
+    @classmethod
+    def of_worker(
+        cls,
+        subject: Subject,
+        space: Space,
+        budget: Budget,
+        root: Path,
+        about: Mapping[str, Any],
+        progress: Progress,
+        num_trials: int,
+        share: float,
+    ) -> Outcome:
+        """What a worker sees of the outcome: the trials of the chief's journal."""
+        journal = Journal(root / NAME, about, reads_only=True)
+        seen = cls(subject, space, budget, root, journal, progress, None, num_trials, share, "")
+        seen.base = seen.trials.finished_reference()
+        return seen._outcome("the chief has no more for this worker", {})
+
+    def listen(self, place: Place, about: Mapping[str, Any], num_workers: int | None, command: Sequence[str]) -> Chief:
+        """Becomes the chief of workers."""
+        desk = Desk(
+            self.journal,
+            self.num_trials,
+            self._score,
+            self._finished,
+            self.progress.say,
+            self._has_time,
+            lambda: None if self.trials.deadline is None else self.trials.deadline - time.monotonic(),
+            json.loads(json.dumps(about)),
+            marked=self._marked,
+        )
+        return Chief(place, self.root, desk, num_workers, command)
+
+    def go(self, oracle: Any, seed: int, tell: Callable[[Outcome], None]) -> Outcome:
         """All that is left to do."""
         if journal_trials := len(self.journal.trials):
             self.progress.say(f"{self.subject.name}: goes on after {journal_trials} finished trials in {self.root}")
         self._require_possible()
-        why = ALL_DONE
         try:
             self.base = self.trials.reference()
             self._keep_time()
             kind = self.base.metric_kinds[0]
             self.progress.say(f"uncompressed: {kind.name} {kind.text(self.base.metrics[kind.name])} on validation data")
-            folder = self.root / ENGINE
-            run_engine(oracle, self.space, self.num_trials, seed, folder, self._history, self._run)
-            if len(self.journal.trials) < self.num_trials:
-                why = ALL_TRIED
+            why = self._run_all(oracle, seed)
         except Stopped:
             why = TIME_UP
         except KeyboardInterrupt:
+            if self.chief is not None:
+                self.chief.close(INTERRUPTED)
             self._keep_time()
             if self.base is not None:
                 self._told(INTERRUPTED, {}, tell)
@@ -190,6 +274,22 @@ class _Search:
         tests = self._tests(why)
         self._keep_time()
         return self._told(why, tests, tell)
+
+    def _run_all(self, oracle: Any, seed: int) -> str:
+        """All trials, here or by workers; gives why there are no more."""
+        folder = self.root / ENGINE
+        self.space = told_apart(self.space, self.subject)
+        self.most_epochs = most_epochs(self.space) if oracle == HYPERBAND else None
+        if self.chief is None:
+            run_engine(oracle, self.space, self.num_trials, seed, folder, self._history, self._run)
+            return ALL_DONE if len(self.journal.trials) >= self.num_trials else ALL_TRIED
+        finished = [(trial.settings, self._score(trial)) for trial in self.journal.trials]
+        at_work = self.chief.desk.at_work
+        asking = OracleAsked(oracle, self.space, self.num_trials, seed, folder, finished, at_work, self._history)
+        try:
+            return self.chief.lead(asking)
+        finally:
+            self.chief.close("the search has ended")
 
     def _require_possible(self) -> None:
         """The least bytes, before anything is trained."""
@@ -207,12 +307,13 @@ class _Search:
         """The finished trials, as a proposal looks at them."""
         bounds = self._bounds()
         found = []
-        for trial in self.journal.trials:
+        for trial in tuple(self.journal.trials):
             has_all = trial.status == DONE and all(name in trial.figures for name in self.budget.compared)
             values = tuple(trial.figures[name] for name in self.budget.compared) if has_all else None
             excess = self.budget.excess(trial.figures, bounds).values()
             found.append(Observation(trial.settings, values, tuple(min(FAR, each) for each in excess)))
-        return found
+        at_work = [] if self.chief is None else self.chief.desk.at_work
+        return [*found, *(Observation(chosen, None, is_running=True) for chosen in at_work)]
 
     def _bounds(self) -> Mapping[str, float]:
         if self.base is None:
@@ -222,30 +323,53 @@ class _Search:
 
     def _run(self, chosen: Mapping[str, Any]) -> float | None:
         """The score of a choice: of an earlier sitting's trial, or of one that is run now."""
-        found = self.journal.found(chosen)
+        found = self.journal.found(chosen) or self._same(chosen)
         if found is None:
             if self.base is None:
                 raise RuntimeError("trials are compared with the uncompressed model, which is made before them")
             self._require_time()
-            number = len(self.journal.trials) + 1
-            found = self.trials.run(number, chosen, self.space.settings(chosen), self.base)
+            found = self.trials.run(self.journal.next_number, chosen, self.space.settings(chosen), self.base)
+            found = self._marked(found)
             self.journal.add(found)
             self.in_trials += found.seconds
             self._say(found)
-        if found.status != DONE:
-            return None
-        return self.budget.score(found.figures, self._bounds())
+        return self._score(found)
+
+    def _score(self, trial: TrialRecord) -> float | None:
+        return self.budget.score(trial.figures, self._bounds()) if trial.status == DONE else None
+
+    def _marked(self, trial: TrialRecord) -> TrialRecord:
+        """With the epochs that it might have had, where successive halving gave it fewer."""
+        if self.most_epochs is None or trial.settings[EPOCHS] >= self.most_epochs:
+            return trial
+        return dataclasses.replace(trial, of_epochs=self.most_epochs)
+
+    def _finished(self, trial: TrialRecord) -> None:
+        """A worker's trial is in the journal."""
+        self.in_trials += trial.seconds
+        self._keep_time()  # at once: the seconds of trials that run side by side do not add up
+        self._say(trial)
+
+    def _same(self, chosen: Mapping[str, Any]) -> TrialRecord | None:
+        """A finished trial of other settings that make the same recipe."""
+        key = self.space.key(chosen)
+        return next((trial for trial in self.journal.trials if self.space.key(trial.settings) == key), None)
 
     def _require_time(self) -> None:
-        """Raises `Stopped` where another trial would take longer than there is time."""
+        if not self._has_time():
+            raise Stopped(TIME_UP)
+
+    def _has_time(self) -> bool:
+        """Whether another trial would not take longer than there is time."""
         known = [trial.seconds for trial in self.journal.trials if trial.status == DONE]
         likely = statistics.median(known) if known else 0.0
-        if self.trials.deadline is not None and time.monotonic() + likely > self.trials.deadline:
-            raise Stopped("the time is up")
+        return self.trials.deadline is None or time.monotonic() + likely <= self.trials.deadline
 
     def _say(self, trial: TrialRecord) -> None:
         outcome = self._outcome("", {})
-        told = ", ".join(f"{name}={value}" for name, value in trial.settings.items())
+        start = self.space.start
+        changed = [f"{name}={value}" for name, value in trial.settings.items() if value != start.get(name)]
+        told = ", ".join(changed) or "the recipe as it is"
         shown = (*self.budget.compared, *(name for name in self._bounds() if name not in self.budget.compared))
         figures = ", ".join(
             f"{name} {text_of(name, trial.figures[name], outcome.kind)}" for name in shown if name in trial.figures
@@ -259,7 +383,8 @@ class _Search:
 
     def _left(self) -> str:
         seconds = [trial.seconds for trial in self.journal.trials]
-        left = statistics.mean(seconds) * (self.num_trials - len(seconds))
+        at_once = 1 if self.chief is None else max(1, len(self.chief.desk.workers))
+        left = statistics.mean(seconds) * (self.num_trials - len(seconds)) / at_once
         if self.trials.deadline is not None:
             left = min(left, max(0.0, self.trials.deadline - time.monotonic()))
         return f"about {left / 60:.0f} min left" if left >= 90 else f"about {left:.0f} s left"
@@ -283,47 +408,16 @@ class _Search:
         name = outcome.kind.name
         with self.progress.task("test split", len(missing) + 1) as advance:
             if "reference" not in known:
-                known["reference"] = self._test_reference(name)
+                stage = self.base.name if self.base else ""
+                known["reference"] = metric_of_reference(self.subject, self.root, stage, self.share, name)
             for count, trial in enumerate(missing, start=1):
                 advance(count, f"trial {trial.number}")
-                found = self._test(trial, name)
+                recipe = self.subject.make(self.space.settings(trial.settings))
+                found = metric_of_trial(trial, recipe, self.root, self.budget, self.share, name)
                 if found is not None:
                     known[str(trial.number)] = found
         self.journal.note("tests", known)
         return known
-
-    def _test(self, trial: TrialRecord, name: str) -> float | None:
-        """The metric of a trial's file."""
-        folder = self.root / TRIALS / f"{trial.number:04d}"
-        report = report_from_json(Store(folder).read_json("report.json"))
-        record = next((file for file in report.files if file.sha256 == trial.sha256), None) if report else None
-        if record is None:
-            raise InvalidValue(
-                f"{folder} must be as its trial left it. Received: no report of {trial.file}. Use --fresh."
-            )
-        sizes = (record.raw_bytes, record.zipped_bytes, record.sha256)
-        specs = (record.inputs, record.outputs, record.needs_reset)
-        artifact = Artifact(folder / record.path, record.mode, *sizes, *specs)
-        recipe = self.subject.make(self.space.settings(trial.settings))
-        data = HeldOut(recipe.data, self.share, TEST)
-        finding = check_of(self.budget).run(artifact, data, {}, recipe.task or data.task)
-        return finding.metrics.get(name)
-
-    def _test_reference(self, name: str) -> float:
-        """The metric of the uncompressed Keras model."""
-        from ..measuring.evaluation import bound, evaluate, predict, targets_of
-        from ..models_io.loading.opening import open_saved
-
-        recipe = self.subject.make(self.subject.settings)
-        data = HeldOut(recipe.data, self.share, TEST)
-        base = self.base.name if self.base else ""
-        (path,) = (self.root / REFERENCE).glob(f"*-{base}/model.keras")
-        model = open_saved(path, safe_mode=False)  # this very process's, or its predecessor's: its SHA-256 was compared
-        asked = recipe.task or data.task
-        if asked is None:
-            raise InvalidValue("Recipe.task must say what is asked of the models. Received: None. Give task=....")
-        task = bound(asked, model)
-        return evaluate(task, predict(model, data, data.test), targets_of(data, task))[name]
 
     def _outcome(self, why: str, tests: Mapping[str, float], shares: Mapping[str, Any] | None = None) -> Outcome:
         if self.base is None:

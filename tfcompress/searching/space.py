@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from ..core.errors import InvalidRecipe, InvalidValue, expect
@@ -146,10 +146,19 @@ def one_of(*options: Any) -> OneOf:
 
 @dataclasses.dataclass(frozen=True)
 class Space:
-    """The settings that a search chooses, each with its range, and the ones it leaves alone: `base`."""
+    """The settings that a search chooses, each with its range, and the ones it leaves alone: `base`.
+
+    Attributes:
+      ranges: by the setting's name.
+      base: the recipe's settings as they are.
+      recipe_key: gives a text that is the same for choices that make the same recipe. None: none do.
+      first: what is tried before anything is proposed; empty for the recipe as it is.
+    """
 
     ranges: Mapping[str, Range]
     base: Settings
+    recipe_key: Callable[[Mapping[str, Any]], str] | None = None
+    first: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def num_points(self) -> int | None:
@@ -167,6 +176,10 @@ class Space:
         return {name: getattr(self.base, name) for name in self.ranges}
 
     def key(self, chosen: Mapping[str, Any]) -> str:
+        """A text that is the same for choices that make the same recipe."""
+        return self.plain_key(chosen) if self.recipe_key is None else self.recipe_key(chosen)
+
+    def plain_key(self, chosen: Mapping[str, Any]) -> str:
         """A text that is the same for the same choice."""
         return json.dumps({name: chosen[name] for name in self.ranges})
 

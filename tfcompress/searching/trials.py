@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,14 +12,13 @@ from typing import Any
 
 from ..core.describe import describe
 from ..core.disk import resource_error
-from ..core.errors import DataError, MissingExtra, OutOfMemory, OutputError, was_interrupted
+from ..core.errors import DataError, MissingExtra, OutOfMemory, OutputError, WorkerLost, was_interrupted
 from ..core.progress import Advance, Progress
 from ..core.settings import Settings
 from ..core.types import Check, Recipe
 from ..delegates.cpu import CpuBuiltin, CpuReference, CpuXnnpack
-from ..running.keys import StageKey
-from ..running.records import FileRecord, StageRecord, stage_from_json
-from ..running.report import Report, write
+from ..running.records import FileRecord, StageRecord
+from ..running.report import Report, report_from_json, write
 from ..running.run import keys_of, run
 from ..running.store import Store
 from .budget import Budget
@@ -29,8 +26,11 @@ from .engine import Stopped
 from .figures import Figures
 from .journal import CRASHED, DONE, FAILED, TrialRecord
 from .scored import first_exported, reference, scored
+from .stages import FOLDER as STAGES
+from .stages import SharedStages, Sharing, key_in
 
 TRIALS, REFERENCE = "trials", "reference"
+PATIENCE_S = 60.0  # until a worker sees what the chief wrote: a network disk may be slow
 _STAGE = re.compile(r"\d+-(.+)")
 
 
@@ -61,7 +61,7 @@ def check_of(budget: Budget) -> Check:
 
 @dataclasses.dataclass
 class Trials:
-    """Runs trials in `root`, and knows the stages that were trained there.
+    """Runs trials in `root`; stages that are equal are trained once there, by whichever process.
 
     Attributes:
       root: the folder of the search.
@@ -71,6 +71,8 @@ class Trials:
       progress: where bars go.
       deadline: of `time.monotonic`; a training that reaches it is left, and `Stopped` raised. None: no end.
       command: what was typed, for the reports.
+      strategy: a tf.distribute.Strategy, under which stages train. None: one device.
+      look: is called now and then; what it raises ends the trial.
     """
 
     root: Path
@@ -80,11 +82,14 @@ class Trials:
     progress: Progress
     deadline: float | None = None
     command: str = ""
-    stages: dict[tuple[str, str], Path] = dataclasses.field(default_factory=dict)
+    strategy: Any = None
+    look: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
-        for folder in (self.root / REFERENCE, *sorted((self.root / TRIALS).glob("[0-9]*"))):
-            self._remember(folder)
+        self.stages = SharedStages(self.root)
+        if not (self.root / STAGES).exists():  # of a version that did not write down where they are
+            for folder in (self.root / REFERENCE, *sorted((self.root / TRIALS).glob("[0-9]*"))):
+                self._remember(folder)
 
     def reference(self) -> StageRecord:
         """The uncompressed model of the recipe as it is, made or found, and evaluated on validation examples."""
@@ -121,6 +126,23 @@ class Trials:
         seconds = round(time.monotonic() - started, 1)
         return TrialRecord(**record, seconds=seconds, trained=trained, shared=shared)
 
+    def finished_reference(self) -> StageRecord:
+        """The uncompressed model that another process made, as it wrote it.
+
+        Raises:
+          WorkerLost: when there is none to be seen.
+        """
+        name = first_exported(self.subject.make(self.subject.settings))
+        end = time.monotonic() + PATIENCE_S
+        while (report := report_from_json(Store(self.root / REFERENCE).read_json("report.json"))) is None:
+            if time.monotonic() >= end:
+                raise WorkerLost(
+                    f"Every worker must see the chief's folder. Received: no uncompressed model in "
+                    f"{self.root / REFERENCE}. Give all of them one folder on a shared disk (--out)."
+                )
+            time.sleep(0.5)
+        return next(stage for stage in report.stages if stage.name == name)
+
     def _run(
         self, recipe: Recipe, settings: Settings, folder: Path, label: str
     ) -> tuple[Report, tuple[str, ...], tuple[str, ...]]:
@@ -129,40 +151,42 @@ class Trials:
         store.open(command=self.command)
         try:
             keys = keys_of(recipe)
-            shared = self._share(store, recipe, keys)
+            sharing = Sharing(self.stages, store, recipe, keys, self._look)
             told = {field.name: describe(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
-            watched = _Watched(self.progress, label, self.deadline)
-            report = run(recipe, store, self.subject.name, self.subject.title, told, self.command, watched, keys=keys)
+            watched = _Watched(self.progress, label, self._look)
+            report = run(
+                recipe,
+                store,
+                self.subject.name,
+                self.subject.title,
+                told,
+                self.command,
+                watched,
+                self.strategy,
+                keys,
+                sharing.around,
+            )
             if report is None:
-                raise RuntimeError("a search runs in one process, and is the chief of its runs")
+                raise RuntimeError("a trial runs in one process, which is the chief of its run")
             write(report, store)
             is_finished = True
         finally:
             store.close(is_finished)
-            self._remember(folder)
+        shared = sharing.names
         trained = tuple(key.name or f"{name} of {label}" for name, key in keys.items() if name not in shared)
         return report, trained, tuple(str(keys[name].name) for name in shared)
 
-    def _share(self, store: Store, recipe: Recipe, keys: Mapping[str, StageKey]) -> list[str]:
-        """Puts stages that were trained elsewhere into the run folder; gives their names."""
-        found = []
-        for position, stage in enumerate(recipe.stages, start=1):
-            name, key = f"{position}-{stage.name}", keys[stage.name].name
-            source = self.stages.get((stage.name, key)) if key else None
-            if source is None or source.parent == store.root or not source.is_dir():
-                continue
-            if key != _key_in(store, name):
-                with store.writing(name) as partial:
-                    shutil.copytree(source, partial, copy_function=_linked)
-            found.append(stage.name)
-        return found
+    def _look(self) -> None:
+        self.look()
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise Stopped("the time is up")
 
     def _remember(self, folder: Path) -> None:
         store = Store(folder)
         for path in folder.glob("[0-9]*-*"):
-            name, key = _STAGE.fullmatch(path.name), _key_in(store, path.name)
+            name, key = _STAGE.fullmatch(path.name), key_in(store, path.name)
             if name and key:
-                self.stages.setdefault((name[1], key), path)
+                self.stages.publish(name[1], key, path)
 
     def _measured(self, report: Report, base: StageRecord, folder: Path) -> dict[str, Any]:
         """What the record says of the file that serves the budget best."""
@@ -196,40 +220,22 @@ def figures_of(file: FileRecord, base: StageRecord, macs: int) -> Figures:
     return found
 
 
-def _key_in(store: Store, name: str) -> str | None:
-    record = stage_from_json(store.read_json(f"{name}/stage.json"))
-    return record.key if record else None
-
-
-def _linked(source: str, target: str) -> str:
-    """A second name for a file, which no run changes in place; a copy where the disk has no such names."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-    return target
-
-
 class _Watched:
-    """The progress of a search, with what a trial does under its name; ends a training when the time is up."""
+    """The progress of a search, with what a trial does under its name; `look` may end a training."""
 
-    def __init__(self, progress: Progress, label: str, deadline: float | None):
-        self.progress, self.label, self.deadline = progress, label, deadline
+    def __init__(self, progress: Progress, label: str, look: Callable[[], None]):
+        self.progress, self.label, self.look = progress, label, look
 
     def say(self, text: str) -> None:
         """Nothing: it stands in the trial's own report."""
 
     @contextlib.contextmanager
     def task(self, label: str, total: int | None) -> Iterator[Advance]:
-        self._look()
+        self.look()
         with self.progress.task(f"{self.label}: {label}", total) as advance:
 
             def watched(done: int, note: str) -> None:
-                self._look()
+                self.look()
                 advance(done, note)
 
             yield watched
-
-    def _look(self) -> None:
-        if self.deadline is not None and time.monotonic() >= self.deadline:
-            raise Stopped("the time is up")

@@ -14,7 +14,7 @@ from tfcompress.data.vision.coco_metric import average_precision
 from tfcompress.data.vision.decoding import Detections, overlaps
 from tfcompress.data.vision.ssd_losses import BoxLoss, FocalLoss, matched
 
-ANCHORS = tfc.Anchors(((2, 2),), (((0.5, 0.5),),))  # four quarters of the picture
+ANCHORS = tfc.Anchors(((2, 2),), (((0.5, 0.5),),))  # four quarters of the image
 QUARTER = [0.0, 0.0, 0.5, 0.5]
 
 
@@ -165,7 +165,7 @@ def test_no_detection_at_all_is_zero_and_no_truth_is_no_number():
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_the_tasks_metric_tells_right_boxes_from_others(label):
-    """The impostor: the same boxes with another class, or offsets of another picture."""
+    """The impostor: the same boxes with another class, or offsets of another image."""
     task = tfc.Detection(anchors=ANCHORS)
     bound = task.bind((OutputSpec("boxes", (None, 4, 4)), OutputSpec("scores", (None, 4, 2))))
     targets = rows([*QUARTER, label, 1])

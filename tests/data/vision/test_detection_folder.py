@@ -29,7 +29,7 @@ def voc_text(name, objects, width=20, height=10):
 
 @pytest.fixture
 def voc(tmp_path):
-    """Five pictures of 20 x 10, a cat in each and a dog in the first."""
+    """Five images of 20 x 10, a cat in each and a dog in the first."""
     for place in ("Annotations", "JPEGImages"):
         (tmp_path / place).mkdir()
     for number in range(5):
@@ -41,7 +41,7 @@ def voc(tmp_path):
 
 @pytest.fixture
 def coco(tmp_path):
-    """Three pictures of 20 x 10: a dog and a crowd of cats, a cat, and nothing; the file, and what is in it."""
+    """Three images of 20 x 10: a dog and a crowd of cats, a cat, and nothing; the file, and what is in it."""
     content = {
         "images": [{"id": 7 + n, "file_name": f"{n}.png", "width": 20, "height": 10} for n in range(3)],
         "categories": [{"id": 3, "name": "dog"}, {"id": 9, "name": "cat"}],
@@ -170,7 +170,7 @@ def test_boxes_outside_are_cut_off_or_left_out_and_both_is_remarked(voc, remarks
     every = np.concatenate([rows(data.train), rows(data.test)])
     assert len(every) == 5 and sorted(map(tuple, every[:, :4].tolist()))[-1] == (0.5, 0.5, 1, 1)
     said = " ".join(remarks)
-    assert "1 boxes stand out of their pictures and are cut off: cat at 10, 5, 40, 30 in" in said
+    assert "1 boxes stand out of their images and are cut off: cat at 10, 5, 40, 30 in" in said
     assert "2 boxes have no area and are left out: cat at 29, 0, 40, 5 in" in said
 
 
@@ -249,7 +249,7 @@ def test_json_with_anything_in_it_is_read_or_refused(coco, key, value):
 def test_no_boxes_at_all_is_said_before_anything_is_trained(voc):
     for path in (voc / "Annotations").iterdir():
         path.write_text(voc_text(path.stem, []))
-    with pytest.raises(DataUnavailable, match="boxes to train on. Received: .* with 3 pictures for it and no box"):
+    with pytest.raises(DataUnavailable, match="boxes to train on. Received: .* with 3 images for it and no box"):
         folder(voc).require()
 
 
@@ -269,7 +269,7 @@ def test_a_folder_of_nothing_and_no_folder(tmp_path):
 
 def test_an_annotation_without_its_picture_is_named(voc):
     (voc / "JPEGImages" / "2.png").unlink()
-    with pytest.raises(DataCorrupt, match="2.xml, and no picture 2 or 2.png in"):
+    with pytest.raises(DataCorrupt, match="2.xml, and no image 2 or 2.png in"):
         folder(voc).require()
 
 

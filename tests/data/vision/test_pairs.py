@@ -1,4 +1,4 @@
-"""Which picture has which mask, in the forms that people keep them in."""
+"""Which image has which mask, in the forms that people keep them in."""
 
 import pytest
 from PIL import Image
@@ -48,7 +48,7 @@ def test_a_table_names_them(tmp_path):
 @pytest.mark.parametrize(
     ("names", "error", "message"),
     [
-        (["images/a.png", "images/b.png", "masks/b.png"], DataCorrupt, "1 of 2 pictures without one .*a.png for one"),
+        (["images/a.png", "images/b.png", "masks/b.png"], DataCorrupt, "1 of 2 images without one .*a.png for one"),
         (["images/a.png", "images/a.jpg", "masks/a.png"], DataCorrupt, "one file of a name"),
         ([], DataUnavailable, "with none"),
         (["train/images/a.png", "train/masks/a.png", "test/images/b.png"], DataUnavailable, "has not both folders"),
@@ -84,7 +84,7 @@ def test_no_folder_is_unavailable(tmp_path):
 
 def test_masks_without_pictures_are_remarked(tmp_path, remarks):
     assert len(list_pairs(made(tmp_path, "images/a.png", "masks/a.png", "masks/b.png"))) == 1
-    assert "1 masks have no picture" in remarks[0]
+    assert "1 masks have no image" in remarks[0]
 
 
 def test_words_of_splits():

@@ -32,7 +32,7 @@ def _palette(values):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five pictures of one brightness each, and masks of which the left half is class 1."""
+    """Five images of one brightness each, and masks of which the left half is class 1."""
     for number in range(5):
         save(np.full((8, 12, 3), 10 * number, "uint8"), tmp_path / "images" / f"{number}.png")
         mask = np.zeros((8, 12), "uint8")
@@ -200,7 +200,7 @@ def test_three_names_for_black_and_white_are_refused(folder, masks):
 def test_nothing_left_to_train_on_is_said(tmp_path):
     save(VALUES, tmp_path / "test" / "images" / "a.png")
     save(VALUES % 2, tmp_path / "test" / "masks" / "a.png")
-    with pytest.raises(DataUnavailable, match="leave pictures to train on"):
+    with pytest.raises(DataUnavailable, match="leave images to train on"):
         tfc.SegmentationFolder(tmp_path).require()
 
 

@@ -8,7 +8,7 @@ import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import InvalidValue
 from tfcompress.core.tasks.metrics import closeness
-from tfcompress.export.rewrites.recurrent import in_form
+from tfcompress.export.rewrites.recurrent import in_form, short_enough
 from tfcompress.measuring import tflite
 from tfcompress.measuring.file_run import FileRun
 
@@ -144,3 +144,10 @@ def test_mixed_precision_is_laid_out(kind, tmp_path, remarks):
 def test_a_form_that_is_none_is_refused(exporter):
     with pytest.raises(InvalidValue, match=rf"{exporter.__name__}.recurrent must be .* Received: 'rolled'"):
         exporter(recurrent="rolled")
+
+
+def test_a_convolutional_layer_which_keras_cannot_unroll_is_not_laid_out():
+    model = keras.Sequential([keras.Input((4, 6, 2)), L.ConvLSTM1D(2, 3, name="memory")])
+    assert short_enough(model, ("memory",)) == ()
+    with pytest.raises(InvalidValue, match="the convolutional 'memory'"):
+        in_form(model, "unrolled")

@@ -166,5 +166,5 @@ def test_views_move_targets_with_their_inputs():
     data = tfc.dataset((PICTURES[:, :8], PICTURES[:, :8, :, 0]), (PICTURES[:1, :8], PICTURES[:1, :8, :, 0]))
     views = Views(data, (tfc.WithMasks(tfc.ShiftedCrop(2)), tfc.WithMasks(tfc.Flip()), tfc.Cutout(2)), seed=0)
     pixels, masks = (part.numpy() for part in views.examples(3, tf.constant(INDICES)))
-    kept = pixels[..., 0] > 0  # Cutout is of the picture alone
+    kept = pixels[..., 0] > 0  # Cutout is of the image alone
     assert (pixels[..., 0] == masks)[kept].all() and (masks != PICTURES[:, :8, :, 0]).any() and not kept.all()

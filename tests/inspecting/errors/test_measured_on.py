@@ -1,4 +1,4 @@
-"""Examples by name, from arrays, from pictures, and at random."""
+"""Examples by name, from arrays, from images, and at random."""
 
 import numpy as np
 import pytest

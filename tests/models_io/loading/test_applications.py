@@ -27,7 +27,7 @@ BENCHMARK = benchmark()
 )
 def test_comes_in_equal(name):
     *_, spread, difference, _ = BENCHMARK.row(name)
-    assert spread > BENCHMARK.LEAST_SPREAD, "it answers all pictures alike, so that its equality says nothing"
+    assert spread > BENCHMARK.LEAST_SPREAD, "it answers all images alike, so that its equality says nothing"
     assert difference < BENCHMARK.LIMIT
 
 

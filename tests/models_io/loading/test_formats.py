@@ -193,10 +193,10 @@ def test_a_reader_goes_with_its_parent(tmp_path):
     os.mkfifo(tmp_path / "model.keras")
     code = (
         "import subprocess, sys\nfrom tfcompress.backend.search_path import PACKAGE_PARENT\n"
-        "child = subprocess.Popen([sys.executable, '-m', 'tfcompress.models_io.loading.probe', sys.argv[1]],"
-        " cwd=PACKAGE_PARENT)\nprint(child.pid, flush=True)\nchild.wait()"
+        "command = [sys.executable, '-m', 'tfcompress.models_io.loading.probe', *sys.argv[1:]]\n"
+        "child = subprocess.Popen(command, cwd=PACKAGE_PARENT)\nprint(child.pid, flush=True)\nchild.wait()"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "model.keras")]
+    command = [sys.executable, "-c", code, str(tmp_path / "model.keras"), str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         pid = int(parent.stdout.readline())
         status = Path(f"/proc/{pid}/status")

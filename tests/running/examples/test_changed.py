@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfcompress.core.tasks.task import Output
-from tfcompress.running.examples.changed import distances, most_changed, told
+from tfcompress.running.examples.changed import described, distances, most_changed
 
 CLASSES = Output("y", "classes")
 
@@ -40,8 +40,8 @@ def test_an_offset_of_logits_changes_nothing():
         (Output("y", "labels"), [1.0, -1.0], {"classes": [1, 0]}),
     ],
 )
-def test_a_prediction_is_told(output, given, expected):
-    found = told(output, np.array(given))
+def test_a_prediction_is_described(output, given, expected):
+    found = described(output, np.array(given))
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         assert found[name] == pytest.approx(value)

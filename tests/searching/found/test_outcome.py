@@ -75,6 +75,13 @@ def test_it_is_json_and_markdown_with_the_reasons_of_crashes():
     assert "- trial 6: crashed: ValueError: no" in outcome().to_markdown()
 
 
+def test_a_trial_of_few_epochs_is_marked_and_may_be_the_best():
+    cut, whole = TrialRecord(1, {"epochs": 1}, DONE, "", {"zipped_bytes": 90, "drop": 0.0}, of_epochs=9), TRIALS[2]
+    found = Outcome("mine", BUDGET, ACCURACY, 0.9, (cut, whole), {"epochs": {}})
+    assert found.best == cut and "| 1 of 9 |" in found.to_markdown()
+    assert found.as_json()["trials"][0]["of_epochs"] == 9
+
+
 def test_a_bound_in_points_is_told_in_points():
     assert "drop at most 0.50 points" in next(outcome(tfc.Budget(max_drop=0.5, drop_in_points=True)).summary())
 

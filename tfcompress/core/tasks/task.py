@@ -177,6 +177,7 @@ class Metric:
       higher_is_better: False for errors. Defaults to True.
       unit: "%" for shares in [0, 1], "" for other numbers. Defaults to "".
       output: the name of the output that it is about. Defaults to None: the only one, or all of them.
+      is_guess: whether nobody said which of two values is better, and its name does not either. Defaults to False.
 
     >>> Metric("largest error", lambda targets, outputs: abs(targets - outputs).max(), higher_is_better=False).unit
     ''
@@ -187,6 +188,7 @@ class Metric:
     higher_is_better: bool = True
     unit: str = NUMBER
     output: str | None = None
+    is_guess: bool = dataclasses.field(default=False, repr=False, compare=False)
 
     @property
     def kind(self) -> MetricKind:
@@ -321,12 +323,17 @@ _ERRORS = (
     *("error", "loss", "mae", "mse", "mape", "rmse", "distance", "divergence", "perplexity"),
     *("entropy", "hinge", "poisson", "cosh"),
 )
+_MERITS = (
+    *("acc", "auc", "precision", "recall", "sensitivity", "specificity", "iou", "io_u", "dice", "jaccard", "f1"),
+    *("score", "similarity", "correlation", "psnr", "ssim", "map", "r2", "bleu", "rouge"),
+)
 
 
 def metric_of(value: Any, output: str | None = None) -> Metric:
     """A `Metric` of what a user gives: one, a Keras metric, its name, or a function.
 
-    Less is better where the name says error or loss; say `Metric(..., higher_is_better=...)` where it is otherwise.
+    Less is better where the name says error or loss; say `Metric(..., higher_is_better=...)` where it is otherwise. A
+    search refuses a metric whose name says neither that nor accuracy and the like.
 
     >>> metric_of("mae").higher_is_better, metric_of(lambda targets, outputs: 1.0).name
     (False, '<lambda>')
@@ -340,7 +347,8 @@ def metric_of(value: Any, output: str | None = None) -> Metric:
             f"{value!r}. Use Metric(name, function)."
         )
     lower = any(word in name.lower() for word in _ERRORS)
-    return Metric(f"{output} {name}" if output else name, value, not lower, output=output)
+    is_guess = not lower and not any(word in name.lower() for word in _MERITS)
+    return Metric(f"{output} {name}" if output else name, value, not lower, output=output, is_guess=is_guess)
 
 
 def asked_metrics(asked: Any, known: tuple[Output, ...]) -> Iterator[Metric]:

@@ -147,11 +147,13 @@ class SpokenDigits(Data):
                 found = {key: archive[key] for key in KEYS}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise DataCorrupt(
-                f"data must be an .npz file with {', '.join(KEYS)}. Received: {path}, over which: {error}."
+                f"data must be an .npz file with {', '.join(KEYS)}. Received: {path}, over which: {error}. "
+                "Make it again."
             ) from error
         counts = {len(found["offsets"]) - 1, len(found["digit"]), len(found["speaker"]), len(found["is_test"])}
         if len(counts) > 1 or found["offsets"][-1] > len(found["audio"]):
             raise DataCorrupt(
-                f"data must be an .npz file whose parts belong together. Received: {path}, with {counts}."
+                f"data must be an .npz file whose parts belong together. Received: {path}, with "
+                f"{counts} recordings. Make it again."
             )
         return {**found, "is_test": found["is_test"].astype(bool)}

@@ -206,5 +206,5 @@ class Anomalies(Data):
         except (ValueError, TypeError) as error:
             raise DataCorrupt(
                 f'spans must be JSON as {{"FOLDER/NAME.csv": [[begin, end]]}}. Received: {self.spans}, over '
-                f"which: {error}."
+                f"which: {error}. Mend it."
             ) from error

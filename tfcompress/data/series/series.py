@@ -81,7 +81,7 @@ def labels_of(path: Path) -> tuple[list[datetime.datetime], list[bool]] | None:
     wrong = next((line for line, row in rows if row[label].strip() not in ("0", "1", "0.0", "1.0")), None)
     if wrong is not None:
         raise DataCorrupt(
-            f"data must have 0 or 1 in column {label!r}. Received: {path}, with another in line {wrong:,}."
+            f"data must have 0 or 1 in column {label!r}. Received: {path}, with another in line {wrong:,}. Mend it."
         )
     times = [] if time is None else [_time(row[time], line, path) for line, row in rows]
     return times, [row[label].strip().startswith("1") for _, row in rows]
@@ -144,7 +144,7 @@ def _time(cell: str, line: int, path: Path) -> datetime.datetime:
     except ValueError as error:
         raise DataCorrupt(
             f"data must have ISO times, as in 2026-01-31 12:00:00. Received: {path}, with {cell[:40]!r} in line "
-            f"{line:,}."
+            f"{line:,}. Write times so, or leave that column out."
         ) from error
 
 

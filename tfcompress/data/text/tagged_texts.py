@@ -146,8 +146,8 @@ class TaggedTexts(Data):
         tags = {tag: number for number, tag in enumerate(self.slots)}
         slots = np.full((len(sentences), self.length), PAD, "int64")
         for row, sentence in zip(slots, sentences, strict=True):
-            told = [tags.get(tag, tags[OUTSIDE]) for tag in sentence.tags[: self.length]]
-            row[: len(told)] = told
+            numbers = [tags.get(tag, tags[OUTSIDE]) for tag in sentence.tags[: self.length]]
+            row[: len(numbers)] = numbers
         intents = np.array([self.intents.index(sentence.intent) for sentence in sentences], "int64")
         words: np.ndarray = np.stack([self.vocabulary.numbers(sentence.words, self.length) for sentence in sentences])
         return Split(words, {"intent": intents, "slots": slots})
@@ -186,6 +186,6 @@ def _sentences(path: Path) -> list[Sentence]:
 
 
 def _sentence(parts: list[dict[str, str]], intent: str) -> Sentence:
-    told = [(word, part.get("entity"), place) for part in parts for place, word in enumerate(words_of(part["text"]))]
-    tags = tuple(f"{'I' if place else 'B'}-{slot}" if slot else OUTSIDE for _, slot, place in told)
-    return Sentence(tuple(word for word, _, _ in told), tags, intent)
+    words = [(word, part.get("entity"), place) for part in parts for place, word in enumerate(words_of(part["text"]))]
+    tags = tuple(f"{'I' if place else 'B'}-{slot}" if slot else OUTSIDE for _, slot, place in words)
+    return Sentence(tuple(word for word, _, _ in words), tags, intent)

@@ -58,8 +58,8 @@ class Vocabulary:
         import numpy as np
 
         found = np.full(length, PAD, "int32")
-        told = [self._numbers.get(word, UNKNOWN) for word in words[:length]]
-        found[: len(told)] = told
+        numbers = [self._numbers.get(word, UNKNOWN) for word in words[:length]]
+        found[: len(numbers)] = numbers
         return found
 
     @cached_property

@@ -18,13 +18,13 @@ _ROUNDS = 30
 
 @dataclasses.dataclass(frozen=True)
 class Anchors:
-    """Boxes of a few sizes around the middle of each cell of each grid, in shares of the picture's sides.
+    """Boxes of a few sizes around the middle of each cell of each grid, in shares of the image's sides.
 
     They go by grid, row, column and size, as the outputs of a head do.
 
     Args:
       grids: (rows, columns) of each feature map.
-      sizes: of each map the (width, height) of its anchors, in shares of the picture's sides.
+      sizes: of each map the (width, height) of its anchors, in shares of the image's sides.
 
     Raises:
       InvalidValue: for another number of sizes than of grids, or of sizes by grid.
@@ -91,7 +91,7 @@ class Anchors:
         return np.concatenate([moved, np.log(sizes / anchors[:, 2:]) / SIZE_VARIANCE], -1)
 
     def decode(self, offsets: np.ndarray) -> np.ndarray:
-        """What a network gives, (..., count, 4), as boxes x0, y0, x1, y1 in shares of the picture's sides.
+        """What a network gives, (..., count, 4), as boxes x0, y0, x1, y1 in shares of the image's sides.
 
         >>> import numpy as np
         >>> anchors = Anchors(((1, 1),), (((0.5, 0.5),),))
@@ -115,7 +115,7 @@ def fitted_anchors(
     Each class counts alike, however many boxes it has: the few large ones would have no anchor else.
 
     Args:
-      sizes: (boxes, 2), width and height of each in shares of its picture's sides.
+      sizes: (boxes, 2), width and height of each in shares of its image's sides.
       labels: the class of each.
       grids: (rows, columns) of the feature maps, the finest first.
       per_cell: anchors at each place.

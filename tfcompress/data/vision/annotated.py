@@ -1,4 +1,4 @@
-"""A picture with boxes around objects, as files of annotations say it, and the boxes in shares of its sides."""
+"""An image with boxes around objects, as files of annotations say it, and the boxes in shares of its sides."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROW = 6  # x0, y0, x1, y1, class, weight
 NO_BOX = -1.0  # in the place of a class
-ROUNDING = 1.0  # pixels by which a box may stand out of its picture and nobody says so
+ROUNDING = 1.0  # pixels by which a box may stand out of its image and nobody says so
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Object:
 
 @dataclasses.dataclass(frozen=True)
 class Annotated:
-    """A picture, the objects in it, the file that says so, and the split that its makers put it into; "" for none.
+    """An image, the objects in it, the file that says so, and the split that its makers put it into; "" for none.
 
     `size` is (width, height) as that file says it; None where it says nothing.
     """
@@ -46,9 +46,9 @@ class Annotated:
 
 
 def rows_of(pictures: Sequence[Annotated], numbers: Mapping[str, int]) -> np.ndarray:
-    """The objects of each picture, (N, most, 6), float32: x0, y0, x1, y1 in shares of the sides, class and weight.
+    """The objects of each image, (N, most, 6), float32: x0, y0, x1, y1 in shares of the sides, class and weight.
 
-    Rows that are empty have the class -1. What stands out of its picture is cut off; boxes without an area inside are
+    Rows that are empty have the class -1. What stands out of its image is cut off; boxes without an area inside are
     left out; both are remarked.
 
     Args:
@@ -56,7 +56,7 @@ def rows_of(pictures: Sequence[Annotated], numbers: Mapping[str, int]) -> np.nda
       numbers: of the classes by their names.
 
     Raises:
-      DataCorrupt: for a picture that cannot be read, or of another size than its file of annotations says.
+      DataCorrupt: for an image that cannot be read, or of another size than its file of annotations says.
     """
     import numpy as np
 
@@ -69,9 +69,9 @@ def rows_of(pictures: Sequence[Annotated], numbers: Mapping[str, int]) -> np.nda
     for row, each, size in zip(rows, pictures, sizes, strict=True):
         if each.size not in (None, size):
             raise DataCorrupt(
-                f"data must have annotations of their pictures' sizes. Received: {each.picture} of "
+                f"data must have annotations of their images' sizes. Received: {each.picture} of "
                 f"{size[0]}x{size[1]}, of which {each.said_by} says {each.size[0]}x{each.size[1]}. "
-                "Annotate it anew, or put the first picture back."
+                "Annotate it anew, or put the first image back."
             )
         place = 0
         for found in each.objects:
@@ -85,11 +85,11 @@ def rows_of(pictures: Sequence[Annotated], numbers: Mapping[str, int]) -> np.nda
                 cut.append((each, found))
             row[place] = *(inside / limits), numbers[found.label], 0.0 if found.is_optional else 1.0
             place += 1
-    for which, what in ((cut, "stand out of their pictures and are cut off"), (empty, "have no area and are left out")):
+    for which, what in ((cut, "stand out of their images and are cut off"), (empty, "have no area and are left out")):
         if which:
             each, found = which[0]
-            told = ", ".join(f"{side:g}" for side in found.box)
+            sides = ", ".join(f"{side:g}" for side in found.box)
             remark(
-                f"{len(which)} boxes {what}: {found.label} at {told} in {each.said_by}, for one", level=logging.WARNING
+                f"{len(which)} boxes {what}: {found.label} at {sides} in {each.said_by}, for one", level=logging.WARNING
             )
     return rows

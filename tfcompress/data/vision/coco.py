@@ -93,7 +93,7 @@ def _picture(path: Path, folders: Sequence[Path], name: str) -> Path:
         found = None
     if found is None:
         raise DataCorrupt(
-            f"data must have the pictures that it names. Received: {path}, with {name[:200]!r}, which is not in "
+            f"data must have the images that it names. Received: {path}, with {name[:200]!r}, which is not in "
             f"{', '.join(map(str, folders))}. Put it there."
         )
     return found

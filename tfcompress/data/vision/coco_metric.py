@@ -39,12 +39,12 @@ class MeanAveragePrecision:
 def average_precision(
     rows: np.ndarray, found: Sequence[Detections], num_classes: int, overlaps: Sequence[float] = (0.5,)
 ) -> float:
-    """mAP over all pictures; NaN where no picture has a box.
+    """mAP over all images; NaN where no image has a box.
 
     Args:
       rows: (N, boxes, 6): x0, y0, x1, y1 in shares of the sides; class, -1 for a row that is empty; weight, 0 for an
         object that need not be found, as VOC's difficult ones and COCO's crowds.
-      found: of each picture.
+      found: of each image.
       num_classes: how many there are.
       overlaps: intersections over union from which on a box counts as found.
     """

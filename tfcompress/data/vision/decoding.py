@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from .anchors import Anchors
 
-CANDIDATES = 400  # of a class and a picture, the surest
+CANDIDATES = 400  # of a class and an image, the surest
 
 
 @dataclasses.dataclass(frozen=True)
 class Detections:
-    """Of one picture, the surest first: `boxes` (n, 4), x0, y0, x1, y1 in shares of its sides, `classes`, `scores`."""
+    """Of one image, the surest first: `boxes` (n, 4), x0, y0, x1, y1 in shares of its sides, `classes`, `scores`."""
 
     boxes: np.ndarray
     classes: np.ndarray
@@ -30,7 +30,7 @@ def decode_detections(
     overlap: float = 0.5,
     most: int = 100,
 ) -> list[Detections]:
-    """The objects in pictures, of the two outputs of an `ssd` network or of the file made of it.
+    """The objects in images, of the two outputs of an `ssd` network or of the file made of it.
 
     Offsets are decoded by the anchors, logits become sigmoids, and of two boxes of a class that overlap by more than
     `overlap` the surer one is kept (greedy non-maximum suppression).
@@ -42,10 +42,10 @@ def decode_detections(
         `Anchors(**settings["anchors"])`.
       least_score: in [0, 1], below which nothing is given. Defaults to 0.3.
       overlap: intersection over union, in (0, 1]. Defaults to 0.5.
-      most: objects of a picture. Defaults to 100.
+      most: objects of an image. Defaults to 100.
 
     Returns:
-      Of each picture its `Detections`.
+      Of each image its `Detections`.
 
     Example:
 

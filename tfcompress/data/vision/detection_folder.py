@@ -1,4 +1,4 @@
-"""A user's own pictures with boxes: annotations found, checked, and made the targets of an SSD network."""
+"""A user's own images with boxes: annotations found, checked, and made the targets of an SSD network."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ FORMS = "Annotations/NAME.xml and JPEGImages/NAME.jpg as PASCAL VOC has them, or
 class DetectionFolder(Data):
     """Pictures (height, width, channels) as bytes, and rows of boxes as targets of the outputs `boxes` and `scores`.
 
-    PASCAL VOC: XML files in Annotations/ with pictures in JPEGImages/ or images/, and splits in ImageSets/Main; or XML
-    beside pictures, in train/, val/ and test/ or without. COCO: a JSON file with pictures beside it, in images/ or in
+    PASCAL VOC: XML files in Annotations/ with images in JPEGImages/ or images/, and splits in ImageSets/Main; or XML
+    beside images, in train/, val/ and test/ or without. COCO: a JSON file with images beside it, in images/ or in
     train/ and val/; one JSON a split, in annotations/ or in train/, val/ and test/. mAP is measured by pycocotools
     (`pip install 'tfcompress[detection]'`).
 
-    Boxes that stand out of their picture are cut off, those without an area inside are left out, and both are remarked;
-    difficult objects (VOC) and crowds (COCO) need not be found. A picture without objects teaches background. Where
+    Boxes that stand out of their image are cut off, those without an area inside are left out, and both are remarked;
+    difficult objects (VOC) and crowds (COCO) need not be found. An image without objects teaches background. Where
     val/ and test/ are there, val/ is the validation split; val/ alone is the test split.
 
     Args:
       source: the folder, or a JSON file.
-      input_shape: (height, width, channels) that pictures are resized to, sides divisible by the largest stride; 1, 3
+      input_shape: (height, width, channels) that images are resized to, sides divisible by the largest stride; 1, 3
         or 4 channels. Defaults to (192, 256, 3).
       classes: names in the order of the model's outputs. Defaults to None: in alphabetical order.
       strides: of the network's feature maps, the finest first. Defaults to (8, 16).
       per_cell: anchors at each place of each map; their sizes are those that training boxes have. Defaults to 3.
       scaling: what pixels become: "0..255", "0..1", "-1..1", or keras.applications' "torch". Defaults to "-1..1".
-      test_share: of the pictures, in (0, 1), that is kept for evaluation where the source names no splits. Defaults to
+      test_share: of the images, in (0, 1), that is kept for evaluation where the source names no splits. Defaults to
         0.2.
-      num_examples: use only N pictures of each split, drawn at random. Defaults to None: all.
+      num_examples: use only N images of each split, drawn at random. Defaults to None: all.
       seed: of the split and the draw. Defaults to 0.
 
     Raises:
       InvalidValue: for a value out of range, or a class that `classes` lacks.
       DataUnavailable: when there are no annotations, or no boxes; at the first use.
-      DataCorrupt: for annotations of another form, and pictures that are missing or of another size; at the first use.
+      DataCorrupt: for annotations of another form, and images that are missing or of another size; at the first use.
       MissingExtra: without pycocotools; at the first use.
 
     Example:
@@ -158,7 +158,7 @@ class DetectionFolder(Data):
         for name, rows in (("train", self._rows[0]), ("test", self._rows[2])):
             if not ((rows[..., 4] >= 0) & (rows[..., 5] > 0)).any():
                 raise DataUnavailable(
-                    f"data must have boxes to {name} on. Received: {self.source}, with {len(rows)} pictures for it and "
+                    f"data must have boxes to {name} on. Received: {self.source}, with {len(rows)} images for it and "
                     "no box in them that must be found. Add some, or change test_share."
                 )
 
@@ -167,7 +167,7 @@ class DetectionFolder(Data):
         height, width, channels = self.input_shape
         mode = {1: "grey", 3: "RGB", 4: "RGBA"}[channels]
         scaled = SCALINGS[self.scaling].mean_and_deviation
-        seen = TensorNotes(f"a picture, {height}x{width} {mode}, pixels x from 0 to 255", scaling=scaled)
+        seen = TensorNotes(f"an image, {height}x{width} {mode}, pixels x from 0 to 255", scaling=scaled)
         anchors = {"anchors": dataclasses.asdict(self.anchors)}
         offsets = "offsets of boxes from the anchors: tfc.decode_detections makes boxes of both outputs"
         boxes = TensorNotes(offsets, settings=anchors)
@@ -175,7 +175,7 @@ class DetectionFolder(Data):
         return Notes({"": seen}, {"boxes": boxes, "scores": scores})
 
     def identity(self) -> dict[str, Any]:
-        """The settings, the annotations, and each picture's path, size and time of change."""
+        """The settings, the annotations, and each image's path, size and time of change."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "source"}
         files = [
             (each.picture.resolve(), each.split, each.size, [dataclasses.astuple(found) for found in each.objects])
@@ -184,7 +184,7 @@ class DetectionFolder(Data):
         return {"type": "DetectionFolder", **fields, "files": files}
 
     def load(self) -> tuple[PicturesWithBoxes, PicturesWithBoxes]:
-        """The training and the test split, of which no picture is decoded yet."""
+        """The training and the test split, of which no image is decoded yet."""
         self.require()
         return self._split(0), self._split(2)
 
@@ -208,18 +208,18 @@ class DetectionFolder(Data):
         source = Path(self.source).expanduser()
         if not source.exists():
             raise DataUnavailable(
-                f"data must be a folder of pictures and annotations, or a JSON file. Received: {source}. None there."
+                f"data must be a folder of images and annotations, or a JSON file. Received: {source}. None there."
             )
         found = tuple(_of_file(source) if source.is_file() else _of_folder(source))
         if not found:
             raise DataUnavailable(
-                f"data must hold pictures with annotations. Received: {source}, with none. Put them as {FORMS}."
+                f"data must hold images with annotations. Received: {source}, with none. Put them as {FORMS}."
             )
         return found
 
     @cached_property
     def _parts(self) -> tuple[list[int], list[int], list[int]]:
-        """The numbers of the training, the validation and the test pictures."""
+        """The numbers of the training, the validation and the test images."""
         return divided([each.split for each in self._pictures], self.test_share, self.seed, self.num_examples)
 
 
@@ -238,17 +238,17 @@ class PicturesWithBoxes:
         return dict.fromkeys(("boxes", "scores"), self.pictures.targets)
 
     def identity(self) -> Any:
-        """That of the pictures, with the rows."""
+        """That of the images, with the rows."""
         return self.pictures.identity()
 
     def batch(self, indices: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """These pictures and their rows. Raises `DataCorrupt` for one that cannot be decoded."""
+        """These images and their rows. Raises `DataCorrupt` for one that cannot be decoded."""
         pixels, rows = self.pictures.batch(indices)
         return pixels, dict.fromkeys(("boxes", "scores"), rows)
 
 
 def _of_file(path: Path, split: str = "") -> Iterator[Annotated]:
-    """The pictures of a COCO file, looked for beside it, in images/, and in the folders beside its own."""
+    """The images of a COCO file, looked for beside it, in images/, and in the folders beside its own."""
     here = path.parent
     roots = [here, *([here.parent] if here.name.lower() == "annotations" else [])]
     inside = [folder for root in roots for folder in sorted(root.iterdir()) if folder.is_dir()]

@@ -15,7 +15,7 @@ OVERLAPS = tuple((50 + 5 * number) / 100 for number in range(10))  # of COCO's o
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Detection(Task):
-    """Objects in pictures by two outputs, `boxes` (N, anchors, 4) and `scores` (N, anchors, classes).
+    """Objects in images by two outputs, `boxes` (N, anchors, 4) and `scores` (N, anchors, classes).
 
     Boxes are offsets from anchors, scores logits of each class (see `decode_detections`). Both outputs have the same
     targets, rows (N, boxes, 6): x0, y0, x1, y1 in shares of the sides, class (-1: no box), and weight (0: need not be

@@ -78,7 +78,7 @@ def read_mask(path: Path) -> Image:
 
 
 def require_sizes(pairs: Sequence[Pair]) -> None:
-    """Compares each picture's size with its mask's, as their headers say. Raises `DataCorrupt`."""
+    """Compares each image's size with its mask's, as their headers say. Raises `DataCorrupt`."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for pair, picture, mask in zip(
             pairs,
@@ -88,7 +88,7 @@ def require_sizes(pairs: Sequence[Pair]) -> None:
         ):
             if picture != mask:
                 raise DataCorrupt(
-                    f"data must have masks of their pictures' sizes. Received: {pair.picture} of "
+                    f"data must have masks of their images' sizes. Received: {pair.picture} of "
                     f"{picture[0]}x{picture[1]} and {pair.mask} of {mask[0]}x{mask[1]}. Make the mask anew, or resize "
                     "one of them."
                 )

@@ -1,4 +1,4 @@
-"""Which picture has which mask, and in which split: read off two folders, off one, or off a CSV file."""
+"""Which image has which mask, and in which split: read off two folders, off one, or off a CSV file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMS = "images/NAME.png and masks/NAME.png, in train/ and test/ or without, NAM
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """A picture, its mask, and the split that whoever made the data put them into; "" for none."""
+    """An image, its mask, and the split that whoever made the data put them into; "" for none."""
 
     picture: Path
     mask: Path
@@ -29,16 +29,16 @@ class Pair:
 
 
 def list_pairs(source: Path) -> tuple[Pair, ...]:
-    """All pictures with their masks, in the order of their names.
+    """All images with their masks, in the order of their names.
 
-    A folder has subfolders of pictures (images, ...) and of masks (masks, labels, ...), whose files have the same
+    A folder has subfolders of images (images, ...) and of masks (masks, labels, ...), whose files have the same
     names, or the mask's ends in _mask, _label or the like; each of train/, val/ and test/ may have two such, or lie
-    in both. Else masks lie beside the pictures and are called NAME_mask. A CSV file has columns image, mask and, if
-    wanted, split, with paths relative to its folder. Masks without a picture are remarked, and not used.
+    in both. Else masks lie beside the images and are called NAME_mask. A CSV file has columns image, mask and, if
+    wanted, split, with paths relative to its folder. Masks without an image are remarked, and not used.
 
     Raises:
-      DataUnavailable: when there is no such folder or file, or no picture in it.
-      DataCorrupt: for pictures without masks, and for two files that could be one's.
+      DataUnavailable: when there is no such folder or file, or no image in it.
+      DataCorrupt: for images without masks, and for two files that could be one's.
     """
     if source.is_file():
         pairs = tuple(_in_table(source))
@@ -46,10 +46,10 @@ def list_pairs(source: Path) -> tuple[Pair, ...]:
         pairs = tuple(_in_folder(source))
     else:
         raise DataUnavailable(
-            f"data must be a folder of pictures and masks, or a CSV file. Received: {source}. None there."
+            f"data must be a folder of images and masks, or a CSV file. Received: {source}. None there."
         )
     if not pairs:
-        raise DataUnavailable(f"data must hold pictures with masks. Received: {source}, with none. Use {FORMS}.")
+        raise DataUnavailable(f"data must hold images with masks. Received: {source}, with none. Use {FORMS}.")
     return pairs
 
 
@@ -60,7 +60,7 @@ def _in_folder(folder: Path) -> Iterator[Pair]:
             two = _two_folders(part)
             if two is None:
                 raise DataUnavailable(
-                    f"data must have pictures and masks in each split. Received: {part}, which has not both folders. "
+                    f"data must have images and masks in each split. Received: {part}, which has not both folders. "
                     f"Add {part.name}/images and {part.name}/masks."
                 )
             yield from (dataclasses.replace(pair, split=split) for pair in _of_folders(*two))
@@ -74,7 +74,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _two_folders(folder: Path) -> tuple[Path, Path] | None:
-    """The subfolders of pictures and of masks."""
+    """The subfolders of images and of masks."""
     found = {child.name.lower(): child for child in _folders(folder)}
     pictures, masks = (next((found[name] for name in names if name in found), None) for names in (PICTURES, MASKS))
     return (pictures, masks) if pictures and masks else None
@@ -118,12 +118,12 @@ def _paired(pictures: dict[str, Path], masks: dict[str, Path], where: Path) -> I
     missing = sorted(set(pictures) - set(masks))
     if missing:
         raise DataCorrupt(
-            f"data must have a mask for each picture. Received: {len(missing)} of {len(pictures)} pictures without one "
-            f"in {where}, {pictures[missing[0]]} for one. Add masks of the same names, or take the pictures out."
+            f"data must have a mask for each image. Received: {len(missing)} of {len(pictures)} images without one "
+            f"in {where}, {pictures[missing[0]]} for one. Add masks of the same names, or take the images out."
         )
     spare = sorted(set(masks) - set(pictures))
     if spare:
-        remark(f"{len(spare)} masks have no picture and are not used, {masks[spare[0]]} for one", level=logging.WARNING)
+        remark(f"{len(spare)} masks have no image and are not used, {masks[spare[0]]} for one", level=logging.WARNING)
     for key, path in sorted(pictures.items()):
         folder = key.partition("/")[0] if "/" in key else ""
         yield Pair(path, masks[key], split_named(folder))
@@ -134,21 +134,23 @@ def _in_table(table: Path) -> Iterator[Pair]:
         with open(table, newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataCorrupt(f"data must be a CSV file in UTF-8. Received: {table}, over which: {error}.") from error
+        raise DataCorrupt(
+            f"data must be a CSV file in UTF-8. Received: {table}, over which: {error}. Save it as CSV UTF-8."
+        ) from error
     for number, row in enumerate(rows, start=2):
-        told = {(name or "").strip().lower(): (cell or "").strip() for name, cell in row.items() if name is not None}
-        if not told.get("image") or not told.get("mask"):
+        cells = {(name or "").strip().lower(): (cell or "").strip() for name, cell in row.items() if name is not None}
+        if not cells.get("image") or not cells.get("mask"):
             raise DataCorrupt(
                 f"data must have columns image and mask, filled in each row. Received: {table}, line {number}, with "
-                f"{', '.join(filter(None, told.values())) or 'nothing'}. Add them."
+                f"{', '.join(filter(None, cells.values())) or 'nothing'}. Add them."
             )
-        word = told.get("split", "")
+        word = cells.get("split", "")
         if word and not split_named(word):
             raise DataCorrupt(
-                f"data must have train, val, test or nothing as a picture's split. Received: {table}, line {number}, "
+                f"data must have train, val, test or nothing as an image's split. Received: {table}, line {number}, "
                 f"with {word!r}. Use one of these words."
             )
-        pair = Pair(table.parent / told["image"], table.parent / told["mask"], split_named(word))
+        pair = Pair(table.parent / cells["image"], table.parent / cells["mask"], split_named(word))
         gone = next((path for path in (pair.picture, pair.mask) if not path.is_file()), None)
         if gone:
             raise DataCorrupt(

@@ -1,4 +1,4 @@
-"""A user's own pictures with a mask each: listed, checked, resized or cut into tiles."""
+"""A user's own images with a mask each: listed, checked, resized or cut into tiles."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ class SegmentationFolder(Data):
     """Pictures (height, width, channels) as bytes, and masks (height, width) with a class for each pixel.
 
     Files are read when they are first asked for, and what they become is kept in a temporary file (in `TMPDIR`) as long
-    as this object lasts. Pictures are resized bilinearly, masks take the nearest pixel. Where val/ and test/ are there,
+    as this object lasts. Images are resized bilinearly, masks take the nearest pixel. Where val/ and test/ are there,
     val/ is the validation split; val/ alone is the test split.
 
     Args:
       source: a folder with images/ and masks/, or train/, val/ and test/ with two such each; a folder with NAME.png and
         NAME_mask.png; or a CSV file with columns image, mask and split (see `list_pairs`).
       input_shape: (height, width, channels) of an example; 1, 3 or 4 channels. Defaults to (128, 128, 3).
-      tiles: each picture is cut into tiles x tiles parts, an example each, so that small things stay visible to a small
-        network. Defaults to 1: the whole picture.
+      tiles: each image is cut into tiles x tiles parts, an example each, so that small things stay visible to a small
+        network. Defaults to 1: the whole image.
       classes: names in the order of the indices. Defaults to None: 0, 1 and so on, as the masks have them.
       masks: "indices" (of a palette, or grey values 0, 1, ...; 255 does not count), "binary" (0 and 255), or "auto":
         what all masks look like, which are then read once before. Defaults to "auto".
       scaling: what pixels become: "0..255", "0..1", "-1..1", or keras.applications' "torch". Defaults to "0..1".
-      test_share: of the pictures, in (0, 1), that is kept for evaluation where the source names no splits. Defaults to
+      test_share: of the images, in (0, 1), that is kept for evaluation where the source names no splits. Defaults to
         0.2.
-      num_examples: use only N pictures of each split, drawn at random. Defaults to None: all.
+      num_examples: use only N images of each split, drawn at random. Defaults to None: all.
       seed: of the split and the draw. Defaults to 0.
 
     Raises:
       InvalidValue: for a value out of range.
-      DataUnavailable: when there are no pictures with masks; at the first use.
+      DataUnavailable: when there are no images with masks; at the first use.
       DataCorrupt: for a missing mask, one of another size or with unknown classes, and files that cannot be read.
 
     Example:
@@ -139,11 +139,11 @@ class SegmentationFolder(Data):
         return len(self._parts[0]) * self.tiles**2
 
     def require(self) -> None:
-        """Lists the pictures, and compares their sizes with the masks'. Raises `DataUnavailable` or `DataCorrupt`."""
+        """Lists the images, and compares their sizes with the masks'. Raises `DataUnavailable` or `DataCorrupt`."""
         for name, part in (("train", self._parts[0]), ("test", self._parts[2])):
             if not part:
                 raise DataUnavailable(
-                    f"data must leave pictures to {name} on. Received: {self.source}, with {len(self._pairs)} in all. "
+                    f"data must leave images to {name} on. Received: {self.source}, with {len(self._pairs)} in all. "
                     "Add some, or change test_share."
                 )
         require_sizes(self._pairs)
@@ -152,7 +152,7 @@ class SegmentationFolder(Data):
         """What the pixels are, and the names of the classes."""
         height, width, channels = self.input_shape
         mode = {1: "grey", 3: "RGB", 4: "RGBA"}[channels]
-        whole = "a picture" if self.tiles == 1 else f"one of {self.tiles}x{self.tiles} tiles of a picture"
+        whole = "an image" if self.tiles == 1 else f"one of {self.tiles}x{self.tiles} tiles of an image"
         scaled = SCALINGS[self.scaling].mean_and_deviation
         seen = TensorNotes(f"{whole}, {height}x{width} {mode}, pixels x from 0 to 255", scaling=scaled)
         said = "a logit for each pixel: above 0 it is of the second class"
@@ -184,17 +184,17 @@ class SegmentationFolder(Data):
 
     @cached_property
     def _parts(self) -> tuple[list[int], list[int], list[int]]:
-        """The numbers of the training, the validation and the test pictures."""
+        """The numbers of the training, the validation and the test images."""
         return divided([pair.split for pair in self._pairs], self.test_share, self.seed, self.num_examples)
 
 
 class PicturesWithMasks:
-    """Files as a `Source` of pictures (N, height, width, channels) and masks (N, height, width), both bytes.
+    """Files as a `Source` of images (N, height, width, channels) and masks (N, height, width), both bytes.
 
     Args:
-      pairs: pictures with their masks.
+      pairs: images with their masks.
       shape: (height, width, channels) of an example.
-      tiles: a picture gives tiles x tiles examples, one after another.
+      tiles: an image gives tiles x tiles examples, one after another.
       coding: what a mask's numbers mean.
     """
 
@@ -213,7 +213,7 @@ class PicturesWithMasks:
         return {"files": files, "shape": self.shape, "tiles": self.tiles, "coding": self.coding}
 
     def batch(self, indices: Indices) -> tuple[np.ndarray, np.ndarray]:
-        """These pictures and masks. Raises `DataCorrupt` for files that cannot be read."""
+        """These images and masks. Raises `DataCorrupt` for files that cannot be read."""
         rows = self._rows.rows(indices)
         return rows["picture"], rows["mask"]
 
@@ -221,7 +221,7 @@ class PicturesWithMasks:
 def _example(
     pairs: tuple[Pair, ...], shape: tuple[int, int, int], tiles: int, coding: Coding, number: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A tile of a picture, and of its mask."""
+    """A tile of an image, and of its mask."""
     import numpy as np
     from PIL import Image
 

@@ -12,7 +12,7 @@ ON, OFF = 0.5, 0.4  # overlaps with an object: from ON an anchor is its, below O
 
 @dataclasses.dataclass(frozen=True)
 class FocalLoss:
-    """Of logits (batch, anchors, classes): -alpha_t (1 - p_t)^gamma ln p_t, the sum over a picture by its positives.
+    """Of logits (batch, anchors, classes): -alpha_t (1 - p_t)^gamma ln p_t, the sum over an image by its positives.
 
     With p the sigmoid: p_t = p and alpha_t = alpha where an anchor is of a class, else 1 - p and 1 - alpha. An anchor
     is of the object that it overlaps most, by 0.5 or more; the best anchor of an object always is. Between 0.4 and 0.5,

@@ -1,4 +1,4 @@
-"""PASCAL VOC's annotations: an XML file a picture, read without entities, and its lists of splits."""
+"""PASCAL VOC's annotations: an XML file an image, read without entities, and its lists of splits."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ..listing import SUFFIXES
 from .annotated import Annotated, Object
 from .splits import TEST, TRAIN, VALIDATION
 
-MOST_BYTES = 1 << 26  # of an XML file: more is no annotation of one picture
+MOST_BYTES = 1 << 26  # of an XML file: more is no annotation of one image
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _PLACES = ("JPEGImages", "images", "Images", "img", ".")
 
 
 def voc_pictures(folder: Path, files: list[Path]) -> Iterator[Annotated]:
-    """The pictures that XML files of a folder speak of, in the splits that ImageSets/Main names, if it is there.
+    """The images that XML files of a folder speak of, in the splits that ImageSets/Main names, if it is there.
 
-    A picture lies in JPEGImages or images beside the files' folder, or beside the file, and has its name or the one
+    An image lies in JPEGImages or images beside the files' folder, or beside the file, and has its name or the one
     that it says. Where trainval.txt and test.txt are there, these are the splits; else train.txt, val.txt, test.txt.
     What no list names is left out; a name without an annotation is remarked.
     Coordinates are VOC's: pixels from 1 on, both ends included.
 
     Raises:
-      DataCorrupt: for a file that is no such annotation, or a picture that is not there.
+      DataCorrupt: for a file that is no such annotation, or an image that is not there.
     """
     pictures = _pictures({*(folder / place for place in _PLACES), *(path.parent for path in files)})
     splits = _splits(folder)
@@ -45,7 +45,7 @@ def voc_pictures(folder: Path, files: list[Path]) -> Iterator[Annotated]:
         picture = pictures.get(path.stem) or pictures.get(Path(name.replace("\\", "/")).stem)
         if picture is None:
             raise DataCorrupt(
-                f"data must have the picture of each annotation. Received: {path}, and no picture {path.stem} or "
+                f"data must have the image of each annotation. Received: {path}, and no image {path.stem} or "
                 f"{name or '(it names none)'} in {folder}. Put it there, or take the annotation out."
             )
         if splits is None:
@@ -55,7 +55,7 @@ def voc_pictures(folder: Path, files: list[Path]) -> Iterator[Annotated]:
 
 
 def read_voc(path: Path) -> tuple[str, tuple[int, int] | None, tuple[Object, ...]]:
-    """A picture's name, its (width, height) where it is said, and the objects in it; `difficult` ones are optional.
+    """An image's name, its (width, height) where it is said, and the objects in it; `difficult` ones are optional.
 
     Raises:
       DataCorrupt: for what is no XML of that form; a document type, which entities need, is refused unread.

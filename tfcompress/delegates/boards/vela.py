@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...backend import child
+from ...backend.search_path import for_children
 from ...core.errors import expect
 from ...core.tasks.task import BoundTask, Task
 from ...core.temporaries import in_temporary_folder
@@ -135,9 +136,10 @@ class Vela:
     def estimates(self, artifact: Artifact) -> Estimates | str:
         """What Vela estimates of a file; where it gives up on it, its reason."""
         with in_temporary_folder("vela") as folder:
-            command = [sys.executable, "-m", "ethosu.vela", str(artifact.path.resolve()), "--output-dir", str(folder)]
+            command = [sys.executable, "-m", "tfcompress.backend.child"]  # so that it goes with this process
+            command += [sys.executable, "-m", "ethosu.vela", str(artifact.path.resolve()), "--output-dir", str(folder)]
             command += ["--accelerator-config", self.accelerator, "--show-cpu-operations"]
-            end = child.run_limited(command, self.time_limit_s, folder)
+            end = child.run_limited(command, self.time_limit_s, folder, {"PYTHONPATH": for_children()})
             if end.death:
                 return f"Vela {end.death}"
             summaries = sorted(folder.glob("*_summary_*.csv"))

@@ -171,7 +171,8 @@ class ForApp:
             if not difference <= limit * 1.01:
                 raise ConversionFailed(
                     f"The {self.mode} file does not compute what the {self.exporter.mode} file does: outputs differ by "
-                    f"{difference:.3g}, and a step is {limit:.3g}. No file was written."
+                    f"{difference:.3g}, and a step is {limit:.3g}. No file was written. Use the "
+                    f"{self.exporter.mode} file alone."
                 )
 
 

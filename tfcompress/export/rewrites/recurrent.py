@@ -116,12 +116,24 @@ def unrolled(model: Any, names: tuple[str, ...]) -> Any:
 
 
 def short_enough(model: Any, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the layers whose sequences are short enough to be laid out."""
-    return tuple(name for name in names if (_steps(model.get_layer(name)) or MOST_STEPS + 1) <= MOST_STEPS)
+    """Those of the layers that can be laid out, and whose sequences are short enough for it."""
+    can = [name for name in names if not any(map(convolves, _parts(model.get_layer(name))))]
+    return tuple(name for name in can if (_steps(model.get_layer(name)) or MOST_STEPS + 1) <= MOST_STEPS)
+
+
+def convolves(layer: Any) -> bool:
+    """Whether Keras refuses to unroll a layer."""
+    return isinstance(layer, (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D))
 
 
 def _laid_out(copy: Any) -> Recurrent:
     names = tuple(name for name, parts in _by_top_layer(copy) if any(not layer.unroll for layer in parts))
+    convolving = [name for name, parts in _by_top_layer(copy) if any(map(convolves, parts))]
+    if convolving:
+        raise InvalidValue(
+            "recurrent='unrolled' is for layers that Keras can unroll. Received: a model with the convolutional "
+            f"{convolving[0]!r}. Use Int8, or float modes, with 'auto'."
+        )
     too_long = [name for name in names if name not in short_enough(copy, names)]
     if too_long:
         raise InvalidValue(

@@ -42,6 +42,7 @@ FLOAT_MODES = ("float32", "float16")
 ROUNDING = {"float32": 1e-5, "float16": 5e-3}
 INTEGER_ROUNDING = 0.01
 IMAGE_RANGE = (0, 256)
+ANOTHER_MODE = "Export another mode, or write the model of other layers: docs/operations.md says what each becomes."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,7 @@ def require_agreement(
         require_survival(content)
     except ConverterDied as error:
         raise ConversionFailed(
-            f"The {mode} file ends the process that runs it: it {error}. No file was written."
+            f"The {mode} file ends the process that runs it: it {error}. No file was written. {ANOTHER_MODE}"
         ) from error
     with captured_stderr(), _running(mode):
         run = FileRun(content, forgets=needs_reset and not _stateful(model), states=states)
@@ -108,7 +109,7 @@ def _running(mode: str) -> Iterator[None]:
         reason = " ".join(str(error).split())
         raise ConversionFailed(
             f"The {mode} file that the converter wrote does not run on the CPU. Its reason: {reason} No file was "
-            "written."
+            f"written. {ANOTHER_MODE}"
         ) from error
 
 
@@ -127,7 +128,7 @@ def _say(
     if errors:
         raise ConversionFailed(
             f"The {mode} file that the converter wrote does not compute what the model does: {worst.text}, over "
-            f"{count} examples {origin}.{where} No file was written."
+            f"{count} examples {origin}.{where} No file was written. {ANOTHER_MODE}"
         )
     remark(f"The {mode} file is rough: {worst.text}, over {count} examples {origin}.{where}", level=logging.WARNING)
 

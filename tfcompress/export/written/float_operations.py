@@ -7,15 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...core.remarks import remark
-from ...measuring.operation_table import mode_in_table, table
+from ...measuring.operation_table import CONTROL, MOVING, mode_in_table, table
 from ...measuring.tflite import op_name, text_of
 
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "DENSIFY", "CAST")
-CONTROL = ("WHILE", "IF")  # what computes is in graphs of its own
-MOVING = (
-    *("SPLIT", "SPLIT_V", "RESHAPE", "TRANSPOSE", "CONCATENATION", "PACK", "UNPACK", "GATHER", "STRIDED_SLICE"),
-    *("SLICE", "TILE", "PAD", "EXPAND_DIMS", "SQUEEZE", "BROADCAST_TO", "SHAPE"),
-)
 MOST_NAMES = 4
 
 

@@ -211,7 +211,10 @@ def _fitting(examples: Examples, model: Any, shape: tuple[int, ...], title: str)
     """The examples, when they have the shape that the model takes and no class that it does not know."""
     found = examples.split.inputs.shape[1:]
     if found != shape:
-        raise InvalidValue(f"--data must be inputs of shape {shape}, as the model takes. Received: {found} ({title}).")
+        raise InvalidValue(
+            f"--data must be inputs of shape {shape}, as the model takes. Received: {found} ({title}). Give data of "
+            "that shape."
+        )
     outputs = model.output_shape
     labels = examples.labels
     if labels is not None and (len(outputs) != 2 or outputs[1] is None or outputs[1] < 2):
@@ -219,6 +222,6 @@ def _fitting(examples: Examples, model: Any, shape: tuple[int, ...], title: str)
     if labels is not None and (int(labels.max()) >= outputs[1] or int(labels.min()) < 0):
         raise InvalidValue(
             f"--data must have labels from 0 to {outputs[1] - 1}, as the model gives {outputs[1]} classes. Received: "
-            f"{int(labels.min())} to {int(labels.max())} ({title})."
+            f"{int(labels.min())} to {int(labels.max())} ({title}). Give the data that it was trained for."
         )
     return MeasuredOn(examples, title)

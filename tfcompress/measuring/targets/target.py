@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ...core.errors import UnsupportedModel, expect
-from ..operation_table import table
+from ..operation_table import CONTROL, table
 from .file_operations import FileOp, named, operations_of
 
 # Built-in operations that the interpreter of tflite-micro has, asked one by one (delegates/boards/lacking.py).
@@ -25,7 +25,6 @@ SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLIC
 TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK VAR_HANDLE WHILE ZEROS_LIKE
 """
 MICRO_OPERATIONS = frozenset(_IN_MICRO.split())
-CONTROL = ("WHILE", "IF", "CALL_ONCE")
 CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "CAST")
 ETHOS_U = "ethos-u"  # the operation that Vela puts a network into
 MOST_GPU_AXES = 4

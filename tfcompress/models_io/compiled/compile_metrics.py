@@ -50,9 +50,10 @@ def _metric(value: Any, kind: str) -> Metric:
     if not (isinstance(function, str) or hasattr(function, "update_state")):
         function = keras.metrics.MeanMetricWrapper(function, name=name)  # of each example or batch, as `compile` has it
     direction = getattr(function, "_direction", None)  # of Keras 3
-    higher = direction == "up" if direction else metric_of(name).higher_is_better
+    told = metric_of(name)
+    higher = direction == "up" if direction else told.higher_is_better
     share = accuracy_kind(value) is not None or any(word in name.lower() for word in _SHARES)
-    return Metric(name, function, higher, PERCENT if share else NUMBER)
+    return Metric(name, function, higher, PERCENT if share else NUMBER, is_guess=told.is_guess and not direction)
 
 
 def _name(value: Any) -> str:

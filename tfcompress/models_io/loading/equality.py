@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ...backend.calls import calls
+from ...backend.calls import Call, calls
 from ...backend.tensorflow import tf
 
 TOLERANCE = 1e-4  # relative, in float32: sums in another order differ by 1e-6, and a wrong formula by far more
@@ -17,6 +18,8 @@ NUM_EXAMPLES = 2
 # For axes of any length, by how many of them an input has: a sequence, an image, a volume. An image that is too small
 # is pooled away, and the mean of nothing is whatever memory held: NaN, or with oneDNN another number at each call.
 FREE_LENGTHS = {1: (12, 96), 2: (96, 224), 3: (32, 64)}
+# A model's tensors are no larger than this, or than so many times its weights, unless somebody made it to fill memory.
+ALWAYS_ALLOWED_BYTES, MAX_TIMES_WEIGHTS = 2 << 30, 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +83,9 @@ def compare(reference: Callable[[list[Any]], list[Any]], model: Any) -> Comparis
       Incomparable: when nothing can be compared.
     """
     reason = "it takes no random input that was tried"
-    for inputs in _tries(model):
+    for number in range(2 if _has_free_axes(model) else 1):
+        _require_memory(model, number)
+        inputs = _random_inputs(model, number)
         try:
             expected = _arrays(reference(inputs))
         except (ValueError, tf.errors.OpError):  # a length that the model does not take: the next one
@@ -118,15 +123,37 @@ def _arrays(outputs: Any) -> list[np.ndarray]:
     return [np.asarray(output) for output in tf.nest.flatten(outputs)]
 
 
-def _tries(model: Any) -> Iterator[list[Any]]:
-    """Random inputs for `model`; another try only when it has axes of any length."""
-    random = np.random.default_rng(0)
-    is_free = any(length is None for tensor in model.inputs for length in tensor.shape[1:])
-    for number in range(2 if is_free else 1):
-        yield [
-            _random_input(tensor, _consumers(model, tensor), _free_length(tensor, number), random)
-            for tensor in model.inputs
-        ]
+def _has_free_axes(model: Any) -> bool:
+    return any(length is None for tensor in model.inputs for length in tensor.shape[1:])
+
+
+def _require_memory(model: Any, number: int) -> None:
+    """Raises `Incomparable` where a try's tensors would fill the memory: Keras 3 keeps all of them until it is done."""
+    needed = sum(_call_bytes(call, number) for call in calls(model))
+    if needed > max(ALWAYS_ALLOWED_BYTES, MAX_TIMES_WEIGHTS * 4 * model.count_params()):
+        raise Incomparable(f"its tensors for {NUM_EXAMPLES} examples would take {needed / 1e9:.1f} GB of memory")
+
+
+def _call_bytes(call: Call, number: int) -> int:
+    """Of what a call gives, and of the scores of attention, which are larger than that."""
+    shapes = [
+        [NUM_EXAMPLES, *(length or _free_length(tensor, number) for length in tensor.shape[1:])]
+        for tensor in (*call.outputs, *call.inputs)
+    ]
+    num_values = sum(map(math.prod, shapes[: len(call.outputs)]))
+    if "Attention" in type(call.layer).__name__ and len(shapes[0]) > 2:
+        num_heads = getattr(call.layer, "num_heads", None) or getattr(call.layer, "_num_heads", None) or 1
+        num_values += NUM_EXAMPLES * num_heads * shapes[0][1] * shapes[-1][1]
+    return 4 * num_values
+
+
+def _random_inputs(model: Any, number: int) -> list[Any]:
+    """Random inputs for `model`; axes of any length have another length in another try."""
+    random = np.random.default_rng(number)
+    return [
+        _random_input(tensor, _consumers(model, tensor), _free_length(tensor, number), random)
+        for tensor in model.inputs
+    ]
 
 
 def _free_length(tensor: Any, number: int) -> int:

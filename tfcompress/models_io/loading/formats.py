@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from ...backend.search_path import PACKAGE_PARENT, for_children
+from ...backend.child import run_limited
+from ...backend.search_path import for_children
 from ...core.errors import UnreadableModel, UnsupportedModel
+from ...core.temporaries import in_temporary_folder
+from .probe import MEMORY_LIMIT_BYTES, SEEN
 
 TIME_LIMIT_S = 60.0
 BYTES_PER_EXTRA_SECOND = 20 << 20  # a slow disk's
@@ -24,7 +23,8 @@ SAVE_INSTEAD = 'Save the model with model.save("model.keras") and load that file
 class Facts:
     """A file's `kind` ("keras", "h5", "saved_model"), the Keras that wrote it (2 or 3), and its model's settings.
 
-    `training` is what an .h5 file says of compile; in a .keras file that is in `config`.
+    `training` is what an .h5 file says of compile; in a .keras file that is in `config`. `weights_bytes` are those of
+    all arrays in it.
     """
 
     path: Path
@@ -32,6 +32,7 @@ class Facts:
     keras_major: int
     config: dict[str, Any]
     training: Any = None
+    weights_bytes: int = 0
 
     @property
     def title(self) -> str:
@@ -74,7 +75,7 @@ def facts_of(path: Path, seen: dict[str, Any]) -> Facts:
             f"load_model.path must describe a model. Received: {path}, which does not. Save it again."
         )
     major = 3 if version.startswith("3") and seen["kind"] != "saved_model" else 2  # Keras 3 writes no such folder
-    return Facts(path, seen["kind"], major, config, seen.get("training"))
+    return Facts(path, seen["kind"], major, config, seen.get("training"), seen["weights_bytes"])
 
 
 def _no_model(path: Path, kind: str) -> str:
@@ -87,38 +88,21 @@ def _no_model(path: Path, kind: str) -> str:
 
 
 def _ask_child(path: Path, time_limit_s: float) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tfcompress.models_io.loading.probe", str(path.resolve())]
-    try:
-        child = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=time_limit_s,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": for_children(), "CUDA_VISIBLE_DEVICES": ""},
-            cwd=PACKAGE_PARENT,  # never the file's folder: Python would import from there
-        )
-    except subprocess.TimeoutExpired:
-        return {"damage": f"could not be read within {time_limit_s:.0f} s"}
-    lines = child.stdout.splitlines()
-    if child.returncode == 0 and lines:
-        with contextlib.suppress(RecursionError):
-            return json.loads(lines[-1])
-        return {"damage": "nests its settings deeper than Python can read"}
-    if child.returncode < 0:
-        return {"damage": f"crashed the process that read it ({_signal_name(-child.returncode)})"}
-    last = next((line for line in reversed(child.stderr.splitlines()) if line.strip()), "")
-    return {"damage": f"stopped the process that read it (exit code {child.returncode}: {last})"}
+    """What the probe sees, or, under "damage", how it died. It stands in a folder of ours, never in the file's."""
+    with in_temporary_folder("read") as folder:
+        command = [sys.executable, "-m", "tfcompress.models_io.loading.probe", str(path.resolve()), str(folder)]
+        environment = {"PYTHONPATH": for_children(), "CUDA_VISIBLE_DEVICES": ""}
+        end = run_limited(command, time_limit_s, folder, environment, MEMORY_LIMIT_BYTES)
+        if end.death:
+            return {"damage": f"cannot be read: its reader {end.death}"}
+        try:
+            return json.loads((folder / SEEN).read_text())
+        except RecursionError:
+            return {"damage": "nests its settings deeper than Python can read"}
 
 
 def _num_bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
-
-
-def _signal_name(number: int) -> str:
-    known = {member.value: member.name for member in signal.Signals}
-    return known.get(number, f"signal {number}")
 
 
 def _short(text: str, num_characters: int = 300) -> str:

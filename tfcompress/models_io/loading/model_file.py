@@ -102,7 +102,9 @@ def _digest(paths: Sequence[Path]) -> str:
                     name = file.relative_to(path).as_posix() if path.is_dir() else file.suffix
                     digest.update(f"{name} {len(content)}\n".encode() + content)
     except OSError as error:
-        raise UnreadableModel(f"ModelFile.path must be a file. Received: {path} ({error.strerror}).") from error
+        raise UnreadableModel(
+            f"ModelFile.path must be a file. Received: {path} ({error.strerror}). Look at its name."
+        ) from error
     return digest.hexdigest()[:16]
 
 

@@ -18,6 +18,7 @@ from ...layers.twins import keras3
 from ..copying import load_model as load_own
 from ..safe_mode.parts import parts_of
 from ..safe_mode.safety import require_safe
+from ..safe_mode.weights_held import weights_within
 from .formats import SAVE_INSTEAD, Facts, facts_of
 from .probe import seen
 
@@ -40,10 +41,11 @@ def open_model(facts: Facts, custom_objects: Mapping[str, Any], safe_mode: bool)
 
     Raises:
       UnsupportedModel: when a class is not known here.
-      UnreadableModel: when Keras cannot make it for any other reason.
+      UnreadableModel: when the file does not hold the weights that it describes, or Keras cannot make it for any other
+        reason.
     """
     opener = _OPENERS[facts.kind, facts.keras_major]
-    with _in_words(facts):
+    with _in_words(facts), weights_within(facts.weights_bytes, facts.path):
         return opener(facts, dict(custom_objects), safe_mode)
 
 
@@ -61,10 +63,14 @@ def open_saved(path: Path, safe_mode: bool = True) -> Any:
     with without_current_folder():
         facts = facts_of(path, seen(path))  # in this process: a child takes longer than all the rest
         if (facts.kind, facts.keras_major, path.suffix) != ("keras", 2, ".keras"):
-            raise UnreadableModel(f"{path} must be a .keras file that a stage wrote. Received: {facts.title}.")
+            raise UnreadableModel(
+                f"{path} must be a .keras file that a stage wrote. Received: {facts.title}. Give the command that made "
+                "the run again: it makes what is damaged anew."
+            )
         if safe_mode:
             require_safe(facts.config, str(path), major=2)
-        return load_own(path, safe_mode=safe_mode)
+        with weights_within(facts.weights_bytes, path):
+            return load_own(path, safe_mode=safe_mode)
 
 
 def _open_keras3(facts: Facts, custom_objects: dict[str, Any], safe_mode: bool) -> Any:

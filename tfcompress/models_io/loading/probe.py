@@ -1,12 +1,11 @@
-"""python -m tfcompress.models_io.loading.probe FILE: reads a model file in a process that may crash in our place.
+"""python -m tfcompress.models_io.loading.probe FILE FOLDER: reads a model file in a process that may crash for ours.
 
 HDF5 is native code, and a damaged file can take its process with it. This one is a child with a time limit and bounded
-memory: it touches every byte that the parent would, executes nothing of the file, and prints what it found as JSON.
+memory: it touches every byte that the parent would, executes nothing of the file, and writes what it found into FOLDER.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import math
@@ -17,6 +16,7 @@ from typing import Any
 
 from ...backend.child import die_with_parent, limit_resources
 
+SEEN = "seen.json"  # what is written into FOLDER
 CHUNK_BYTES = 8 << 20
 MEMORY_LIMIT_BYTES = 8 << 30
 # A model's weights hardly compress; far more than this is a file made to fill the memory.
@@ -78,20 +78,21 @@ def _keras(path: Path) -> dict[str, Any]:
             raise Damaged(f"is damaged: the checksum of {damaged} does not match")
         weights_bytes = archive.getinfo("model.weights.h5").file_size
         with archive.open("model.weights.h5") as weights:
-            _read_everything(weights, weights_bytes)
+            _, held_bytes = _read_everything(weights, weights_bytes)
         version = json.loads(archive.read("metadata.json"))["keras_version"]
         described = json.loads(archive.read("config.json"))
         _require_proportion(described, weights_bytes)
-        return {"kind": "keras", "keras_version": version, "config": described}
+        return {"kind": "keras", "keras_version": version, "config": described, "weights_bytes": held_bytes}
 
 
 def _h5(path: Path) -> dict[str, Any]:
     size = path.stat().st_size
-    attributes = _read_everything(path, size)
+    attributes, held_bytes = _read_everything(path, size)
     config, training = (json.loads(attributes.get(f"{name}_config", "null")) for name in ("model", "training"))
     _require_proportion(config, size)
     version = attributes.get("keras_version", "2")
-    return {"kind": "h5", "keras_version": version, "config": config, "training": training}
+    found = {"kind": "h5", "keras_version": version, "config": config, "training": training}
+    return {**found, "weights_bytes": held_bytes}
 
 
 def _require_proportion(config: Any, num_bytes: int) -> None:
@@ -117,15 +118,15 @@ def _product(value: Any) -> int:
     return math.prod(number for number in numbers if isinstance(number, int)) if numbers else 0
 
 
-def _read_everything(source: Any, num_bytes: int) -> dict[str, str]:
-    """Reads each dataset and attribute once; gives the root's attributes that are text.
+def _read_everything(source: Any, num_bytes: int) -> tuple[dict[str, str], int]:
+    """Reads each dataset and attribute once; gives the root's attributes that are text, and the bytes of all datasets.
 
     Raises:
       Damaged: for data elsewhere, and for datasets that declare far more than the file's `num_bytes`.
     """
     import h5py
 
-    allowed = max(ALWAYS_ALLOWED_BYTES, MAX_EXPANSION * num_bytes)
+    allowed, held_bytes = max(ALWAYS_ALLOWED_BYTES, MAX_EXPANSION * num_bytes), 0
 
     with h5py.File(source, "r") as file:
         groups, seen = [file], set()
@@ -141,13 +142,13 @@ def _read_everything(source: Any, num_bytes: int) -> dict[str, str]:
                     raise Damaged(f"refers at {group.name}/{name} to data outside of itself")
                 member = group[name]
                 if isinstance(member, h5py.Dataset):
-                    allowed -= member.dtype.itemsize * member.size if member.size else 0
-                    if allowed < 0:
+                    held_bytes += member.dtype.itemsize * member.size if member.size else 0
+                    if held_bytes > allowed:
                         raise Damaged(f"declares with {member.name} far more weights than its {num_bytes} bytes hold")
                     _read_dataset(member)
                 else:
                     groups.append(member)
-        return _read_attributes(file)
+        return _read_attributes(file), held_bytes
 
 
 def _read_attributes(item: Any) -> dict[str, str]:
@@ -176,14 +177,16 @@ def _saved_model(path: Path) -> dict[str, Any]:
     root = _described_in(metadata) if metadata.is_file() else _described_inside(path / "saved_model.pb")
     if root is None:
         return {"kind": "saved_model", "keras_version": "", "config": None}
+    import numpy as np
+
     from ...backend.tensorflow import tf
 
     reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
-    for name in reader.get_variable_to_shape_map():
-        reader.get_tensor(name)
+    held_bytes = sum(np.asarray(reader.get_tensor(name)).nbytes for name in reader.get_variable_to_shape_map())
     described = json.loads(root.metadata)
     config = {"class_name": described["class_name"], "config": described["config"], "root": root.identifier}
-    return {"kind": "saved_model", "keras_version": described.get("keras_version", "2"), "config": config}
+    found = {"kind": "saved_model", "keras_version": described.get("keras_version", "2"), "config": config}
+    return {**found, "weights_bytes": held_bytes}
 
 
 def _described_in(metadata: Path) -> Any:
@@ -211,21 +214,12 @@ def _described_inside(graph: Path) -> Any:
     return root if root is not None and root.identifier.startswith("_tf_keras_") and root.metadata else None
 
 
-def _limit_memory() -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows; macOS refuses the limit
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
-
-
-def main(path: str) -> int:
-    """Prints one line of JSON: what was found, or what is wrong."""
+def main(path: Path, folder: Path) -> None:
+    """The child: what was found, or what is wrong, as JSON."""
     die_with_parent()
-    _limit_memory()
-    limit_resources(0, CPU_LIMIT_S)
-    print(json.dumps(seen(Path(path))))
-    return 0
+    limit_resources(0, CPU_LIMIT_S, MEMORY_LIMIT_BYTES)
+    (folder / SEEN).write_text(json.dumps(seen(path)))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -17,7 +17,7 @@ PRUNED_KINDS = ("kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
 
 
 @dataclasses.dataclass(frozen=True)
-class Target:
+class PrunableKernel:
     """A kernel: its name as measuring/measure.py has it, its layer, its variable, and whether it makes an output."""
 
     name: str
@@ -61,7 +61,7 @@ class Target:
         return getattr(self.layer, "bias", None) if self.has_filters else None
 
 
-def targets(model: Any, owner: str, depthwise: bool = False) -> dict[str, Target]:
+def prunable_kernels(model: Any, owner: str, depthwise: bool = False) -> dict[str, PrunableKernel]:
     """All kernels of `model`, by name.
 
     Args:
@@ -76,11 +76,11 @@ def targets(model: Any, owner: str, depthwise: bool = False) -> dict[str, Target
         raise UnsupportedModel(f"{owner} expects a float model. Received: a quantization-aware one. Prune before it.")
     at_the_end = output_layers(model)
     found = {
-        name: Target(name, layer, variable, layer.name in at_the_end)
+        name: PrunableKernel(name, layer, variable, layer.name in at_the_end)
         for layer in leaf_layers(model)
         for name, variable in ((f"{layer.name}/{kind}", variable) for kind, variable in kernel_variables(layer).items())
     }
-    if not any(depthwise or target.kind in PRUNED_KINDS for target in found.values()):
+    if not any(depthwise or prunable.kind in PRUNED_KINDS for prunable in found.values()):
         types = ", ".join(sorted({type(layer).__name__ for layer in leaf_layers(model)}))
         raise UnsupportedModel(
             f"{owner} expects a layer with a kernel ({', '.join(PRUNED_KINDS)}). Received: {types}. "
@@ -106,17 +106,17 @@ def output_layers(model: Any) -> set[str]:
     return found
 
 
-def layers_of(found: Mapping[str, Target]) -> dict[str, Any]:
+def layers_of(found: Mapping[str, PrunableKernel]) -> dict[str, Any]:
     """The layers that the kernels `found` belong to, by name."""
-    return {target.layer.name: target.layer for target in found.values()}
+    return {prunable.layer.name: prunable.layer for prunable in found.values()}
 
 
-def named_shares(found: Mapping[str, Target], per_layer: PerLayer[float], owner: str) -> dict[str, float]:
+def named_shares(found: Mapping[str, PrunableKernel], per_layer: PerLayer[float], owner: str) -> dict[str, float]:
     """The share that `per_layer` asks for of each kernel whose layer it selects.
 
     Raises:
       InvalidValue: for a selector that matches no layer.
     """
     by_name = by_layer(layers_of(found), None, per_layer, f"{owner}.per_layer", "layers with kernels")
-    shares = {name: by_name[target.layer.name] for name, target in found.items()}
+    shares = {name: by_name[prunable.layer.name] for name, prunable in found.items()}
     return {name: share for name, share in shares.items() if share is not None}

@@ -13,7 +13,7 @@ from ...core.selection import Selectors, select
 from ...measuring.measure import leaf_layers
 from ..loss_terms import FILTERS, SCALES, WEIGHTS
 from .chains import channel_masks, followers, producer
-from .prunable import PRUNED_KINDS, Target, layers_of, targets
+from .prunable import PRUNED_KINDS, PrunableKernel, layers_of, prunable_kernels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,7 @@ def units(model: Any, acts_on: str, keep: Selectors, owner: str) -> list[Units]:
       InvalidValue: for a selector that matches no layer with a kernel or, where scales are acted on, a scale.
       UnsupportedModel: when there are none.
     """
-    found = targets(model, owner)
+    found = prunable_kernels(model, owner)
     makers = {WEIGHTS: _weights, FILTERS: _filters, SCALES: lambda _: _scales(model)}
     made = makers[acts_on](found)
     named = {*layers_of(found), *(name for unit in made for name in unit.layers)}
@@ -67,49 +67,51 @@ def units(model: Any, acts_on: str, keep: Selectors, owner: str) -> list[Units]:
     return chosen
 
 
-def _weights(found: Mapping[str, Target]) -> list[Units]:
+def _weights(found: Mapping[str, PrunableKernel]) -> list[Units]:
     return [
-        Units(name, (target.layer.name,), functools.partial(getattr, target, "variable"), ((target.variable, None),))
-        for name, target in found.items()
-        if target.kind in PRUNED_KINDS
+        Units(
+            name, (prunable.layer.name,), functools.partial(getattr, prunable, "variable"), ((prunable.variable, None),)
+        )
+        for name, prunable in found.items()
+        if prunable.kind in PRUNED_KINDS
     ]
 
 
-def _filters(found: Mapping[str, Target]) -> list[Units]:
+def _filters(found: Mapping[str, PrunableKernel]) -> list[Units]:
     return [
-        Units(name, (target.layer.name,), functools.partial(filter_matrix, target), tuple(filter_parts(target)))
-        for name, target in found.items()
-        if target.may_lose_filters
+        Units(name, (prunable.layer.name,), functools.partial(filter_matrix, prunable), tuple(filter_parts(prunable)))
+        for name, prunable in found.items()
+        if prunable.may_lose_filters
     ]
 
 
-def filter_parts(target: Target) -> list[tuple[Any, int]]:
+def filter_parts(prunable: PrunableKernel) -> list[tuple[Any, int]]:
     """The kernel, its bias, and what follows channel by channel."""
-    bias = [(target.filter_bias, -1)] if target.filter_bias is not None else []
-    return [(target.variable, target.output_axis), *bias, *followers(target.layer)]
+    bias = [(prunable.filter_bias, -1)] if prunable.filter_bias is not None else []
+    return [(prunable.variable, prunable.output_axis), *bias, *followers(prunable.layer)]
 
 
-def filter_matrix(target: Target) -> Any:
+def filter_matrix(prunable: PrunableKernel) -> Any:
     """The weights of each filter and its bias as a column: (weights, filters)."""
-    kernel = target.variable
+    kernel = prunable.variable
     rank = len(kernel.shape)
-    axis = target.output_axis % rank
+    axis = prunable.output_axis % rank
     order = [number for number in range(rank) if number != axis] + [axis]
     matrix = tf.reshape(tf.transpose(kernel, order), (-1, kernel.shape[axis]))
-    return matrix if target.filter_bias is None else tf.concat([matrix, target.filter_bias[None]], axis=0)
+    return matrix if prunable.filter_bias is None else tf.concat([matrix, prunable.filter_bias[None]], axis=0)
 
 
 def _scales(model: Any) -> list[Units]:
-    found = targets(model, "BatchNormL1")
-    by_layer = {target.layer.name: target for target in found.values() if target.may_lose_filters}
+    found = prunable_kernels(model, "BatchNormL1")
+    by_layer = {prunable.layer.name: prunable for prunable in found.values() if prunable.may_lose_filters}
     made = []
     for layer in leaf_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization) and layer.gamma is not None:
             parts = [(variable, -1) for variable in (layer.gamma, layer.beta) if variable is not None]
             before = producer(layer)
-            target = by_layer.get(before.name) if before is not None else None
+            prunable = by_layer.get(before.name) if before is not None else None
             # With the filter everything that follows it goes, this layer included.
-            whole = filter_parts(target) if target is not None else [*parts, *followers(layer)]
-            names = (layer.name,) if target is None else (layer.name, target.layer.name)
+            whole = filter_parts(prunable) if prunable is not None else [*parts, *followers(layer)]
+            names = (layer.name,) if prunable is None else (layer.name, prunable.layer.name)
             made.append(Units(f"{layer.name}/gamma", names, functools.partial(getattr, layer, "gamma"), tuple(whole)))
     return made

@@ -109,7 +109,8 @@ def _wanted(graph: ChannelGraph, removed: Mapping[str, Sequence[int]]) -> set[in
         count = len(graph.outputs[layer])
         if not all(0 <= int(channel) < count for channel in channels):
             raise InvalidValue(
-                f"remove_channels.removed expects channels in [0, {count}) of {layer!r}. Received: {list(channels)!r}."
+                f"remove_channels.removed expects channels in [0, {count}) of {layer!r}. Received: {list(channels)!r}. "
+                "Leave out those that the layer does not have."
             )
         groups.update(int(graph.outputs[layer][channel]) for channel in channels)
     return groups

@@ -6,7 +6,34 @@
   const bytes = d3.format(".3~s"), short = d3.format(".3~r");
   const shortened = (words, most) => (words.length > most ? words.slice(0, most - 1) + "…" : words);
 
-  // A picture or a recording is in the page once, however many files changed its prediction.
+  const wide = (words) => 6.8 * String(words).length; // pixels of a text in a chart
+
+  // Ticks whose labels stand clear of each other in so many pixels: as many as fit, up to eight.
+  function clearTicks(low, high, room, format) {
+    for (let count = 8; count > 1; count--) {
+      const found = d3.ticks(low, high, count), step = (room * (found[1] - found[0])) / (high - low || 1);
+      if (found.length < 2 || step >= d3.max(found, (x) => wide(format(x))) + 8) return found;
+    }
+    return d3.ticks(low, high, 1);
+  }
+
+  // The same of a logarithmic axis: powers of ten first, then what fits between them.
+  function clearLogTicks(low, high, room, format) {
+    const at = d3.scaleLog([low, high], [0, room]), kept = [];
+    const powers = d3.range(Math.floor(Math.log10(low)), Math.ceil(Math.log10(high)) + 1);
+    for (const factors of [[1], [2, 5], [3], [1.5, 4, 7]]) {
+      for (const power of powers) {
+        for (const factor of factors) {
+          const x = factor * 10 ** power, half = (each) => wide(format(each)) / 2;
+          if (x < low || x > high || kept.length > 7) continue;
+          if (kept.every((each) => Math.abs(at(each) - at(x)) >= half(each) + half(x) + 8)) kept.push(x);
+        }
+      }
+    }
+    return kept.length > 1 ? d3.sort(kept) : clearTicks(low, high, room, format);
+  }
+
+  // An image or a recording is in the page once, however many files changed its prediction.
   document.querySelectorAll("[data-from]").forEach((place) => (place.src = media[place.dataset.from]));
 
   // Each draws a chart of its spec in the width that there is.
@@ -17,17 +44,19 @@
       const front = points.filter((p) => p.front).sort((a, b) => d3.ascending(a.x, b.x));
       const [low, high] = d3.extent(points, (p) => p.y);
       const room = (high - low || Math.abs(high) * 0.1 || 1) * 0.25;
-      const isBytes = spec.x.startsWith("bytes");
+      const across = log ? [d3.min(costs) / 1.5, d3.max(costs) * 1.8] : [0, d3.max(costs) * 1.15 || 1], costFormat = spec.x.startsWith("bytes") ? bytes : short;
+      const up = spec.percent ? [Math.max(0, low - room), Math.min(1.005, high + room)] : [low - room, high + room];
+      const levels = d3.ticks(...up, 5), format = d3.tickFormat(...up, 5, spec.percent ? "%" : undefined); // of the axis: as many digits as its step needs
+      const marginLeft = Math.max(52, 14 + d3.max(levels, (y) => wide(format(y)))), marginRight = 24;
       const options = {
-        width, height: 300, marginLeft: 52, marginRight: 24, marginTop: 26, marginBottom: 46, grid: true,
-        x: { label: spec.x + " →", type: log ? "log" : "linear", ticks: width < 420 ? 4 : 6, nice: !log, labelArrow: "none",
-             domain: log ? [d3.min(costs) / 1.5, d3.max(costs) * 1.8] : [0, d3.max(costs) * 1.15], tickFormat: isBytes ? bytes : short },
-        y: { label: "↑ " + spec.y, tickFormat: d3.tickFormat(low - room, high + room, 5, spec.percent ? "%" : undefined), labelArrow: "none",
-             domain: spec.percent ? [Math.max(0, low - room), Math.min(1.005, high + room)] : [low - room, high + room], ticks: 5, reverse: spec.better < 0 },
+        width, height: 300, marginLeft, marginRight, marginTop: 26, marginBottom: 46, grid: true,
+        x: { label: spec.x + " →", type: log ? "log" : "linear", labelArrow: "none", domain: across, tickFormat: costFormat,
+             ticks: (log ? clearLogTicks : clearTicks)(...across, width - marginLeft - marginRight, costFormat) },
+        y: { label: "↑ " + spec.y, tickFormat: format, labelArrow: "none", domain: up, ticks: levels, reverse: spec.better < 0 },
       };
       const plain = Plot.plot({ ...options, marks: [Plot.dot(points, { x: "x", y: "y" })] });
-      const told = points.length > 8 ? front : points; // the others by pointing at them, and in the table
-      const labels = placed(told, plain.scale("x"), plain.scale("y"), width, 300);
+      const named = points.length > 8 ? front : points; // the others by pointing at them, and in the table
+      const labels = placed(named, plain.scale("x"), plain.scale("y"), width, 300);
       const several = new Set(points.map((p) => p.run)).size > 1;
       const runs = [...new Set(points.map((p) => p.run))];
       const colour = (p) => (several ? colours[runs.indexOf(p.run) % colours.length] : colours[0]);
@@ -37,7 +66,7 @@
           Plot.line(front, { x: "x", y: "y", curve: "step-after", stroke: soft, strokeDasharray: "3 3" }),
           Plot.dot(points, { x: "x", y: "y", r: 5.5, fill: (p) => (p.front ? colour(p) : "var(--panel)"), stroke: colour, strokeWidth: 2,
                              channels: { file: "label" }, tip: { format: { fill: false, stroke: false } } }),
-          ...labels.map((l) => Plot.text([l.point], { x: "x", y: "y", text: () => shortened(l.point.label, 30), dx: l.dx, dy: l.dy,
+          ...labels.map((l) => Plot.text([l.point], { x: "x", y: "y", text: () => l.words, dx: l.dx, dy: l.dy,
                                                        textAnchor: l.anchor, fill: ink, stroke: "var(--panel)", strokeWidth: 4 })),
         ],
       });
@@ -50,14 +79,17 @@
                     colour: n === 0 ? soft : s.change > 0 ? colours[1] : colours[0], order: n });
       });
       rows.push({ step: "= smallest file, zipped", low: 0, high: steps[last].bytes, shown: d3.format(",")(steps[last].bytes), colour: colours[2], order: last + 1 });
-      const margin = Math.min(width * 0.36, 210), most = Math.floor(margin / 5.9);
+      // Names stand left of their bars; on a phone there is no room, and they stand above them.
+      const above = width < 500, marginLeft = above ? 6 : 210, marginRight = 74, most = d3.max(rows, (r) => r.high);
+      const name = (s) => shortened(s, Math.floor((above ? width - 12 : marginLeft - 12) / 6.8));
       return Plot.plot({
-        width, height: 44 + 38 * rows.length, marginLeft: margin, marginRight: 74, marginBottom: 32,
-        x: { label: null, tickFormat: bytes, grid: true, ticks: width < 500 ? 4 : 8 },
-        y: { label: null, domain: rows.map((r) => r.step), tickSize: 0, tickFormat: (s) => shortened(s, most) },
+        width, height: 44 + (above ? 46 : 38) * rows.length, marginLeft, marginRight, marginBottom: 32,
+        x: { label: null, tickFormat: bytes, grid: true, domain: [0, most], ticks: clearTicks(0, most, width - marginLeft - marginRight, bytes) },
+        y: { label: null, domain: rows.map((r) => r.step), tickSize: 0, tickFormat: above ? () => "" : name },
         marks: [
-          Plot.barX(rows, { x1: "low", x2: "high", y: "step", fill: "colour", insetTop: 5, insetBottom: 5, rx: 2 }),
-          Plot.text(rows, { x: "high", y: "step", text: "shown", textAnchor: "start", dx: 6, fill: ink }),
+          above ? Plot.text(rows, { y: "step", text: (r) => name(r.step), frameAnchor: "left", textAnchor: "start", dy: -9, fill: "var(--soft)", stroke: "var(--panel)", strokeWidth: 4 }) : null,
+          Plot.barX(rows, { x1: "low", x2: "high", y: "step", fill: "colour", insetTop: above ? 23 : 5, insetBottom: above ? 2 : 5, rx: 2 }),
+          Plot.text(rows, { x: "high", y: "step", text: "shown", textAnchor: "start", dx: 6, dy: above ? 10 : 0, fill: ink }),
         ],
       });
     },
@@ -98,9 +130,10 @@
       });
     },
     errors({ edges, counts }, width) {
-      const bins = counts.map((n, i) => ({ x1: edges[i], x2: edges[i + 1], n }));
+      const bins = counts.map((n, i) => ({ x1: edges[i], x2: edges[i + 1], n })), format = d3.format(".3~g"), marginLeft = 44, marginRight = 20;
+      const ticks = clearTicks(edges[0], edges[edges.length - 1], width - marginLeft - marginRight, format);
       return Plot.plot({
-        width, height: 220, marginLeft: 44, marginBottom: 36, x: { label: "predicted less target →", labelArrow: "none", tickFormat: d3.format(".3~g") }, y: { label: null, grid: true, ticks: 4, tickFormat: bytes },
+        width, height: 220, marginLeft, marginRight, marginBottom: 36, x: { label: "predicted less target →", labelArrow: "none", ticks, tickFormat: format }, y: { label: null, grid: true, ticks: 4, tickFormat: bytes },
         marks: [Plot.rectY(bins, { x1: "x1", x2: "x2", y: "n", fill: colours[0], insetLeft: 0.5 }), Plot.ruleX([0], { stroke: ink })],
       });
     },
@@ -120,10 +153,10 @@
     latency({ rows }, width) {
       const margin = Math.min(width * 0.34, 130), files = [...new Set(rows.map((r) => r.file))];
       const many = rows.map((r) => ({ ...r, low: r.quantiles[1] ?? r.median, high: r.quantiles[19] ?? r.p90, q1: r.quantiles[5] ?? r.median, q3: r.quantiles[15] ?? r.p90 }));
-      const checks = [...new Set(rows.map((r) => r.check))];
+      const checks = [...new Set(rows.map((r) => r.check))], domain = [d3.min(many, (r) => r.low) / 1.2, d3.max(many, (r) => r.high) * 1.2];
       return Plot.plot({
         width, height: 40 + files.length * (checks.length * 17 + 30), marginLeft: margin, marginRight: 16, marginTop: 22, marginBottom: 40,
-        x: { type: "log", label: "ms →", labelArrow: "none", grid: true, ticks: width < 500 ? 4 : 8, tickFormat: short, domain: [d3.min(many, (r) => r.low) / 1.2, d3.max(many, (r) => r.high) * 1.2] },
+        x: { type: "log", label: "ms →", labelArrow: "none", grid: true, ticks: clearLogTicks(...domain, width - margin - 16, short), tickFormat: short, domain },
         y: { label: null, domain: checks, tickSize: 0 }, fy: { label: null, domain: files, axis: null, padding: 0.35 },
         marks: [
           Plot.text(files, { fy: (f) => f, text: (f) => f, frameAnchor: "top-left", dy: -14, dx: -margin + 2, fill: ink, fontWeight: 600 }),
@@ -139,16 +172,20 @@
   function placed(points, x, y, width, height) {
     const taken = points.map((p) => box(x.apply(p.x) - 6, y.apply(p.y) - 6, 12, 12));
     return points.map((point) => {
-      const px = x.apply(point.x), py = y.apply(point.y), wide = 6.3 * Math.min(point.label.length, 30);
-      const tries = [];
+      const px = x.apply(point.x), py = y.apply(point.y), words = shortened(point.label, Math.min(30, Math.floor((width - 60) / 6.8)));
+      const w = wide(words), tries = [];
       for (const up of [0, -15, 15, -28, 28, -41, 41, -54, 54]) {
-        tries.push({ dx: 11, dy: up, anchor: "start", box: box(px + 9, py + up - 7, wide, 14) });
-        tries.push({ dx: -11, dy: up, anchor: "end", box: box(px - 9 - wide, py + up - 7, wide, 14) });
+        tries.push({ dx: 11, dy: up, anchor: "start", box: box(px + 9, py + up - 7, w, 14) });
+        tries.push({ dx: -11, dy: up, anchor: "end", box: box(px - 9 - w, py + up - 7, w, 14) });
       }
-      const fits = (t) => t.box.x1 > 40 && t.box.x2 < width && t.box.y1 > 0 && t.box.y2 < height - 34 && !taken.some((b) => overlaps(b, t.box));
-      const best = tries.find(fits) || tries.find((t) => t.box.x1 > 30 && t.box.x2 < width) || tries[0];
+      for (const up of [-15, 15, -28, 28, -41, 41]) { // above or below, where neither side has room
+        const left = Math.max(42, Math.min(px - w / 2, width - w - 2));
+        tries.push({ dx: left - px, dy: up, anchor: "start", box: box(left, py + up - 7, w, 14) });
+      }
+      const inside = (t) => t.box.x1 > 40 && t.box.x2 < width && t.box.y1 > 0 && t.box.y2 < height - 34;
+      const best = tries.find((t) => inside(t) && !taken.some((b) => overlaps(b, t.box))) || tries.find(inside) || tries[0];
       taken.push(best.box);
-      return { point, ...best };
+      return { point, words, ...best };
     });
   }
   const box = (x, y, w, h) => ({ x1: x, y1: y, x2: x + w, y2: y + h });

@@ -15,13 +15,16 @@ from .predictions import class_name
 if TYPE_CHECKING:
     import numpy as np
 
-TOLD = {"target": "right", "before": "before", "after": "now"}  # what is kept of an example, and its name here
+KEYS = {"target": "right", "before": "before", "after": "now"}  # what is kept of an example, and its name here
 LEAST_OF_A_LINE = 4  # numbers that a prediction is drawn as a line of
 MOST_INPUTS = 12  # numbers of an input that are written
-MEDIA_BYTES = 1_500_000  # of all pictures and recordings of a page
+MEDIA_BYTES = 1_500_000  # of all images and recordings of a page
 MOST_NUMBERS = 6  # of a prediction that are written
-OF_CLASSES = "The change: half of all differences in probability, and 1 more where the class is another."
-OF_NUMBERS = "The change: the root mean square of the differences, over the deviation of all predictions."
+# How far apart two predictions are, as running/examples/changed.py measures it.
+OF_CLASSES = "half of all differences in probability, and 1 more where the class is another"
+OF_LABELS = "the mean difference in probability of a label, and the share of labels that are decided otherwise"
+OF_NUMBERS = "the root mean square of the differences, over the deviation of all predictions"
+CHANGES = {CONFUSION: OF_CLASSES, BY_LABEL: OF_LABELS}
 
 
 def changed(run: RunPage) -> Section | None:
@@ -42,10 +45,30 @@ def changed(run: RunPage) -> Section | None:
     smallest = min(run.report.files, key=lambda file: file.zipped_bytes).variant
     chosen = smallest if smallest in parts else next(reversed(parts))
     note = f"Examples of the test split whose prediction is furthest from that of {reference}, the furthest first. "
-    kinds = {seen["kind"] for by_output in kept.get("outcomes", {}).values() for seen in by_output.values()}
-    note += OF_CLASSES if kinds & {CONFUSION, BY_LABEL} else OF_NUMBERS
+    by_output: dict[str, Any] = {}
+    for seen in kept.get("outcomes", {}).values():
+        by_output |= seen
+    note += change_words({name: each["kind"] for name, each in by_output.items()})
     body = paragraph(note, "soft") + choices("choose-changed", "File", parts, chosen)
     return Section("changed", "Where predictions changed most", body, short="Changed", media=shown.media)
+
+
+def change_words(kinds: Mapping[str, str]) -> str:
+    """What a change is, by what the outputs give.
+
+    Args:
+      kinds: of each output's outcome (`running/examples/outcomes.py`), by its name.
+
+    >>> change_words({"y": "errors"})
+    'The change: the root mean square of the differences, over the deviation of all predictions.'
+    """
+    outputs: dict[str, list[str]] = {}
+    for name, kind in kinds.items():
+        outputs.setdefault(CHANGES.get(kind, OF_NUMBERS), []).append(name)
+    if len(outputs) < 2:
+        return f"The change: {next(iter(outputs), OF_NUMBERS)}."
+    parts = "; ".join(f"of {', '.join(names)}, {words}" for words, names in outputs.items())
+    return f"The change is the mean over the outputs: {parts}."
 
 
 class _Shown:
@@ -69,12 +92,14 @@ class _Shown:
         if number not in self._drawn:
             inputs = enumerate(self.inputs)
             self._drawn[number] = "".join(self._input(each, number, f"{number}-{place}") for place, each in inputs)
-        told = {kind: row.get(key, {}) for key, kind in TOLD.items()}
-        other = _other(told)
-        told = {kind: {name: seen for name, seen in each.items() if name in other} for kind, each in told.items()}
-        predicted = _curves(told)
+        predictions = {kind: row.get(key, {}) for key, kind in KEYS.items()}
+        other = _other(predictions)
+        predictions = {
+            kind: {name: seen for name, seen in each.items() if name in other} for kind, each in predictions.items()
+        }
+        predicted = _curves(predictions)
         if not predicted:
-            rows = "".join(_line(kind, each, self.classes) for kind, each in told.items())
+            rows = "".join(_line(kind, each, self.classes) for kind, each in predictions.items())
             predicted = f"<dl>{rows}</dl>"
         return (
             f'<article class="card">{self._drawn[number]}{predicted}'
@@ -130,22 +155,22 @@ class _Shown:
         return f'{tag} data-from="{name}">'
 
 
-def _other(told: Mapping[str, Mapping[str, Any]]) -> set[str]:
+def _other(predictions: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """The outputs of which something else is predicted now; all where there is none."""
 
     def named(seen: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in seen.items() if name != "probability"}
 
-    now = told["now"]
-    found = {name for name, seen in told["before"].items() if named(seen) != named(now.get(name, {}))}
+    now = predictions["now"]
+    found = {name for name, seen in predictions["before"].items() if named(seen) != named(now.get(name, {}))}
     return found or set(now)
 
 
-def _curves(told: Mapping[str, Mapping[str, Any]]) -> str:
+def _curves(predictions: Mapping[str, Mapping[str, Any]]) -> str:
     """Predictions of one output that are several numbers, as lines; empty for others."""
     numbers = {
         kind: next(iter(each.values())).get("numbers", [])
-        for kind, each in told.items()
+        for kind, each in predictions.items()
         if len(each) == 1 and "numbers" in next(iter(each.values()))
     }
     series = {kind: values for kind, values in numbers.items() if len(values) >= LEAST_OF_A_LINE}
@@ -155,11 +180,11 @@ def _curves(told: Mapping[str, Mapping[str, Any]]) -> str:
     return f'<div class="curves">{media.lines(series)}</div><p class="soft">{keys}</p>'
 
 
-def _line(kind: str, told: Mapping[str, Any], classes: Mapping[str, Sequence[str]]) -> str:
+def _line(kind: str, predictions: Mapping[str, Any], classes: Mapping[str, Sequence[str]]) -> str:
     """A prediction in words, for each output that says something."""
     parts = [
-        (f"{output}: " if len(told) > 1 else "") + prediction_words(each, classes.get(output, ()))
-        for output, each in told.items()
+        (f"{output}: " if len(predictions) > 1 else "") + prediction_words(each, classes.get(output, ()))
+        for output, each in predictions.items()
         if each
     ]
     if not parts:
@@ -167,17 +192,19 @@ def _line(kind: str, told: Mapping[str, Any], classes: Mapping[str, Sequence[str
     return f'<div class="{kind}"><dt>{kind}</dt><dd>{text("; ".join(parts))}</dd></div>'
 
 
-def prediction_words(told: Mapping[str, Any], classes: Sequence[str]) -> str:
+def prediction_words(prediction: Mapping[str, Any], classes: Sequence[str]) -> str:
     """A prediction or a target in words.
 
     >>> prediction_words({"class": 1, "probability": 0.875}, ("cat", "dog")), prediction_words({"numbers": [0.5]}, ())
     ('dog 87.5%', '0.5')
     """
-    if "class" in told:
-        share = told.get("probability")
-        return class_name(told["class"], classes) + ("" if share is None else f" {percent(share)}")
-    numbers = told.get("numbers", told.get("classes", ()))
-    words = [significant(each) if "numbers" in told else class_name(each, classes) for each in numbers[:MOST_NUMBERS]]
+    if "class" in prediction:
+        share = prediction.get("probability")
+        return class_name(prediction["class"], classes) + ("" if share is None else f" {percent(share)}")
+    numbers = prediction.get("numbers", prediction.get("classes", ()))
+    words = [
+        significant(each) if "numbers" in prediction else class_name(each, classes) for each in numbers[:MOST_NUMBERS]
+    ]
     if not words:
         return "too many numbers to tell"
     return " ".join(words) + (" …" if len(numbers) > MOST_NUMBERS else "")

@@ -7,11 +7,12 @@ from typing import Any
 
 from ...core.types import Finding
 from ...running.records import FileRecord
+from ...running.report import verdict_of
 from ..run_folder import RunPage
 from .markup import Cell, Chart, Section, decibels, figure, folded, milliseconds, number, paragraph, percent, table
 
 DEPARTS_DB = 20.0  # of an output: an error of a tenth
-_MARKS = {"pass": ("✓ pass", "good"), "fail": ("✗ fail", "bad"), "not run": ("not run", "soft")}
+_MARKS = {"pass": ("✓\u00a0pass", "good"), "fail": ("✗\u00a0fail", "bad"), "not run": ("not run", "soft")}
 
 
 def checks(run: RunPage) -> Section:
@@ -40,7 +41,7 @@ def checks(run: RunPage) -> Section:
         else paragraph("No delegate refused an operation.")
     )
     reasons = [
-        [Cell(f"{file.variant}, {found.check}"), Cell(found.status), Cell(f"{found.reason} {found.fix}".strip())]
+        [Cell(f"{file.variant}, {found.check}"), Cell(verdict_of(found)), Cell(f"{found.reason} {found.fix}".strip())]
         for file in report.files
         for found in file.findings.values()
         if found.reason

@@ -61,7 +61,7 @@ class Chart:
 class Section:
     """A part of the page: `name` is its anchor, `short` what the list of sections calls it.
 
-    `media` are pictures and recordings by name, as addresses of data: an element with `data-from="NAME"` shows one.
+    `media` are images and recordings by name, as addresses of data: an element with `data-from="NAME"` shows one.
     """
 
     name: str
@@ -96,7 +96,8 @@ def table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[Cell | 
     )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}"><table class="{kind}">'
-        f"<caption>{text(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<caption><span>{text(caption)}</span></caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        "</div>"
     )
 
 

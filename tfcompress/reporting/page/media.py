@@ -1,4 +1,4 @@
-"""An input as something to look at or to hear: a picture, a spectrogram, a recording, a line."""
+"""An input as something to look at or to hear: an image, a spectrogram, a recording, a line."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from ...running.examples.outcomes import BY_LABEL, CONFUSION, ERRORS
 from ..run_folder import RunPage
 from .markup import Cell, Chart, Section, choices, count, figure, folded, number, paragraph, percent, significant, table
 
-MOST_DRAWN = 30  # classes of a matrix; of more the most frequent confusions are told
-MOST_CONFUSIONS = 8  # that are told at once
+MOST_DRAWN = 30  # classes of a matrix; of more the most frequent confusions are listed
+MOST_CONFUSIONS = 8  # that are shown at once
 MOST_LABEL = 28  # characters of a class's name
 
 

@@ -42,7 +42,7 @@ def settings_of_all(runs: Sequence[RunPage]) -> Section | None:
     """The settings in which the runs differ; None where there is none."""
     names = list(dict.fromkeys(name for run in runs for name in run.report.settings))
     values = {name: [str(run.report.settings.get(name, "–")) for run in runs] for name in names}
-    differ = [[Cell(name), *map(Cell, told)] for name, told in values.items() if len(set(told)) > 1]
+    differ = [[Cell(name), *map(Cell, each)] for name, each in values.items() if len(set(each)) > 1]
     if not differ:
         return None
     body = table("Settings in which the runs differ", ("setting", *(run.name for run in runs)), differ)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...core.tasks.task import PERCENT, MetricKind
-from ..pareto import on_front
+from ...measuring.tradeoffs.pareto import on_front
 from ..run_folder import RunPage
 from .markup import Cell, Chart, Section, count, figure, milliseconds, number, paragraph, table
 
@@ -23,7 +23,7 @@ def tradeoffs(runs: Sequence[RunPage]) -> Section:
         if not chosen:
             continue
         sign = 1 if kind.higher_is_better else -1
-        front = on_front([point[key] for point in chosen], [sign * point["metric"] for point in chosen])
+        front = on_front([(point[key], -sign * point["metric"]) for point in chosen])
         for point, is_on in zip(chosen, front, strict=True):
             point |= {"x": point[key], "y": point["metric"], "front": is_on}
         best = [str(point["label"]) for point in chosen if point["front"]]

@@ -11,7 +11,7 @@ from ...core.tasks.task import CLASSES, VALUES, Output
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_NUMBERS = 64  # of a prediction of numbers that is told in full
+MOST_NUMBERS = 64  # of a prediction of numbers that is kept in full
 
 
 def distances(output: Output, before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ def most_changed(
     return [(int(number), float(apart[number])) for number in order if apart[number] > 0]
 
 
-def told(output: Output, given: np.ndarray) -> dict[str, Any]:
+def described(output: Output, given: np.ndarray) -> dict[str, Any]:
     """One example's prediction, (...), as JSON: a class and its probability, or the numbers where they are few."""
     import numpy as np
 

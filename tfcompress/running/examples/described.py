@@ -1,4 +1,4 @@
-"""What an input is to somebody who looks at it: a picture, a recording, a text, a series, or numbers."""
+"""What an input is to somebody who looks at it: an image, a recording, a text, a series, or numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 PICTURE, RECORDING, TEXT, SERIES, NUMBERS = "picture", "recording", "text", "series", "numbers"
-LEAST_PIXELS = 4  # on each side of what is drawn as a picture
+LEAST_PIXELS = 4  # on each side of what is drawn as an image
 SPECTROGRAM = "log_mel"  # a setting of the notes of an input that is made of a recording
 PADDING = 0
 
@@ -29,15 +29,15 @@ def describe_input(name: str, values: np.ndarray, notes: TensorNotes) -> dict[st
     >>> describe_input("image", np.zeros((2, 8, 8, 1), "uint8"), TensorNotes(""))["kind"]
     'picture'
     """
-    told: dict[str, Any] = {"name": name, "shape": list(values.shape[1:]), "meaning": notes.meaning}
+    described: dict[str, Any] = {"name": name, "shape": list(values.shape[1:]), "meaning": notes.meaning}
     settings = notes.settings.get(SPECTROGRAM)
     if isinstance(settings, Mapping):
-        return {**told, "kind": RECORDING, "sample_rate": int(settings["sample_rate"]), "is_spectrogram": True}
+        return {**described, "kind": RECORDING, "sample_rate": int(settings["sample_rate"]), "is_spectrogram": True}
     if notes.sample_rate:
-        return {**told, "kind": RECORDING, "sample_rate": notes.sample_rate, "is_spectrogram": False}
+        return {**described, "kind": RECORDING, "sample_rate": notes.sample_rate, "is_spectrogram": False}
     if notes.vocabulary:
-        return {**told, "kind": TEXT}
-    return {**told, "kind": _kind_by_shape(values.shape[1:], values.dtype.kind)}
+        return {**described, "kind": TEXT}
+    return {**described, "kind": _kind_by_shape(values.shape[1:], values.dtype.kind)}
 
 
 def _kind_by_shape(shape: Sequence[int], letter: str) -> str:

@@ -22,7 +22,7 @@ from ...measuring.evaluation import kept_predictions, targets_of
 from ..folder.seals import digests, sealed
 from ..records import FileRecord
 from ..stage import RunContext
-from .changed import most_changed, told
+from .changed import described, most_changed
 from .described import RECORDING, TEXT, describe_input, texts_of
 from .kept import FOLDER, FORMAT, NAME, kept_files, kept_of
 from .outcomes import NOT_COMPARED, outcome
@@ -109,8 +109,8 @@ def _changed(task: BoundTask, predictions: Mapping[str, Mapping[str, np.ndarray]
             {
                 "example": number,
                 "change": change,
-                "before": {each.name: told(each, reference[each.name][number]) for each in task.outputs},
-                "after": {each.name: told(each, given[each.name][number]) for each in task.outputs},
+                "before": {each.name: described(each, reference[each.name][number]) for each in task.outputs},
+                "after": {each.name: described(each, given[each.name][number]) for each in task.outputs},
             }
             for number, change in most_changed(task.outputs, reference, given, NUM_CHANGED)
         ]

@@ -88,7 +88,7 @@ def require_unlocked(root: Path) -> None:
     import fcntl
 
     try:
-        file = os.open(root / NAME, os.O_RDONLY | os.O_NOFOLLOW)
+        file = os.open(root / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # not to wait for a pipe
     except OSError:  # nobody does, or nobody says so
         return
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .seals import unsealed
+from .seals import read_sealed
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -54,23 +55,44 @@ def read_manifest(root: Path) -> Manifest:
       FileNotFoundError: when there is none.
       ValueError: when it is not what a run wrote, or one of another format; says how, as the end of a sentence.
     """
-    path = root / NAME
-    if not path.is_symlink() and not path.exists():
-        raise FileNotFoundError(path)
     try:
-        value = unsealed(path.read_text(encoding="utf-8"))
-        manifest = Manifest(**value)
+        manifest = Manifest(**read_sealed(root / NAME))
+    except FileNotFoundError:
+        raise
     except TypeError:
         raise ValueError("is of another form") from None
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror})") from None
-    if manifest.format != FORMAT or not all(map(is_inside, manifest.files)):
+    if not _is_of_our_form(manifest):
         raise ValueError("is of another form")
     return manifest
 
 
+def _is_of_our_form(manifest: Manifest) -> bool:
+    """Whether all that is read of it is what a run writes there: a seal is no signature, and anybody can make one."""
+    mappings = (manifest.files, manifest.stages, manifest.data, manifest.about)
+    return (
+        manifest.format == FORMAT
+        and all(isinstance(each, dict) for each in mappings)
+        and all(is_inside(name) and _is_of_a_file(noted) for name, noted in manifest.files.items())
+        and all(isinstance(stage, dict) for stage in manifest.stages.values())
+        and isinstance(manifest.seconds, (int, float))
+        and isinstance(manifest.finished, str)
+        and isinstance(manifest.about.get("command", ""), str)
+    )
+
+
+def _is_of_a_file(noted: Any) -> bool:
+    return isinstance(noted, dict) and isinstance(noted.get("sha256"), str) and isinstance(noted.get("bytes"), int)
+
+
 def is_inside(name: str) -> bool:
-    """Whether a path says nothing but a place below the run folder."""
+    """Whether a path says nothing but a place below the run folder, in characters that a file's name can have."""
+    try:
+        if b"\0" in os.fsencode(name):
+            return False
+    except UnicodeEncodeError:
+        return False
     parts = Path(name).parts
     return bool(parts) and not Path(name).is_absolute() and ".." not in parts
 

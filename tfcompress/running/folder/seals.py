@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 SEAL = "seal"
 CHUNK_BYTES = 1 << 20
+MOST_BYTES = 256 << 20  # of a record: those of the largest runs have a few
 
 
 def sealed(value: Mapping[str, Any]) -> str:
@@ -45,6 +48,23 @@ def unsealed(text: str) -> dict[str, Any]:
     if sealed(value) != text:
         raise ValueError("is not what was written")
     return value
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """The value in a sealed file. A folder from elsewhere may hold a pipe or a file without end under any name.
+
+    Raises:
+      OSError: when it cannot be read.
+      ValueError: when it is no plain file of a record's size, or not what was written; says how.
+    """
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("is no plain file")
+    if found.st_size > MOST_BYTES:
+        raise ValueError(f"has {found.st_size:,} bytes, and no record has more than {MOST_BYTES:,}")
+    # Between the look and the opening it may have become a pipe, which would be waited for.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as stream:
+        return unsealed(stream.read(MOST_BYTES).decode())
 
 
 def digest(path: Path) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from ...backend.noise import LOG
 from .lock import NAME as LOCK
 from .manifest import FOLDERS, NAME, REPORTS, SINGLE, Manifest, files_below, is_inside, read_manifest, stage_folders
-from .seals import digest, unsealed
+from .seals import digest, read_sealed
 
 EARLIER, PARTIAL = "earlier", ".partial-"
 EXAMPLES = "examples/kept.json"  # what a run keeps of its test split
@@ -134,7 +134,7 @@ def _digests(value: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
 
 def _unsealed(root: Path, name: str) -> tuple[dict[str, Any], Problem | None]:
     try:
-        return unsealed((root / name).read_text(encoding="utf-8")), None
+        return read_sealed(root / name), None
     except ValueError as error:
         return {}, Problem("changed", name, str(error))
     except OSError as error:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...core.tasks.task import MetricKind
+from ...measuring.tradeoffs.pareto import pareto_set
 from ...running.report import markdown_table
 from ..budget import Budget
 from ..figures import text_of
 from ..journal import CRASHED, DONE, TrialRecord
-from .pareto import pareto_set
+from ..tuner.oracles import EPOCHS
 
 FOUND, MISSED = "found", "missed"
 RELAXED = 1.1
@@ -217,7 +218,7 @@ class Outcome:
             lines.append(
                 [
                     str(trial.number),
-                    *(str(trial.settings.get(name, "")) for name in self.space),
+                    *(_shown(trial, name) for name in self.space),
                     "-" if metric is None else self.kind.text(metric),
                     "-" if tested is None else self.kind.text(tested),
                     *(
@@ -239,6 +240,12 @@ class Outcome:
         figures = list(self.importance)
         lines = [[name, *(f"{self.importance[each].get(name, 0.0):.0%}" for each in figures)] for name in self.space]
         return markdown_table(["setting", *figures], lines)
+
+
+def _shown(trial: TrialRecord, name: str) -> str:
+    """A setting; of epochs that were cut short also how many the search trains for at most."""
+    value = str(trial.settings.get(name, ""))
+    return f"{value} of {trial.of_epochs}" if name == EPOCHS and trial.of_epochs else value
 
 
 def text_order(budget: Budget, bounds: Mapping[str, float]) -> list[str]:

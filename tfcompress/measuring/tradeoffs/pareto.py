@@ -1,4 +1,7 @@
-"""The Pareto set of trials, and the hypervolume that it covers. Every figure is the better the smaller."""
+"""The Pareto front: which of several files or trials no other dominates, and the hypervolume below it.
+
+Every figure of a point is the better the smaller; what is the better the larger comes with its sign changed.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,15 @@ def dominates(one: Point, other: Point) -> bool:
     return all(a <= b for a, b in zip(one, other, strict=True)) and any(a < b for a, b in zip(one, other, strict=True))
 
 
+def on_front(points: Sequence[Point]) -> list[bool]:
+    """For each point, whether no other dominates it; equal points do not dominate each other.
+
+    >>> on_front([(10, -0.8), (20, -0.9), (30, -0.9), (30, -0.95)])  # bytes, and accuracy with its sign changed
+    [True, True, False, True]
+    """
+    return [not any(dominates(other, point) for other in points) for point in points]
+
+
 def pareto_set(items: Sequence[T], points: Sequence[Point]) -> list[T]:
     """Those of `items` whose points no other dominates, by their first figure; of equal points the first.
 
@@ -25,10 +37,8 @@ def pareto_set(items: Sequence[T], points: Sequence[Point]) -> list[T]:
     ['a', 'b']
     """
     kept: list[int] = []
-    for index, point in enumerate(points):
-        if any(dominates(other, point) for other in points):
-            continue
-        if not any(tuple(points[known]) == tuple(point) for known in kept):
+    for index, is_on in enumerate(on_front(points)):
+        if is_on and not any(tuple(points[known]) == tuple(points[index]) for known in kept):
             kept.append(index)
     return [items[index] for index in sorted(kept, key=lambda index: tuple(points[index]))]
 

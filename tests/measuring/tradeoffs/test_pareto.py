@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfcompress.searching.found.pareto import hypervolume, pareto_set
+from tfcompress.measuring.tradeoffs.pareto import hypervolume, pareto_set
 
 
 def test_equal_points_count_once_and_dominated_ones_not():

@@ -1,0 +1,1 @@
+"""What files or trials cost, against what they are worth."""

@@ -1,0 +1,1 @@
+"""A search in several processes: a chief that proposes and keeps the journal, and workers that run its trials."""
