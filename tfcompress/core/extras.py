@@ -23,7 +23,10 @@ PACKAGES = {
     "detection": {"pycocotools": "pycocotools"},
     "mcu": {"tflite_micro": "tflite-micro"},
     "npu": {"ethosu": "ethos-u-vela"},
-    "search": {"keras_tuner": "keras-tuner", "optuna": "optuna", "sklearn": "scikit-learn"},
+    "search": {
+        **{"keras_tuner": "keras-tuner", "optuna": "optuna", "sklearn": "scikit-learn"},
+        "threadpoolctl": "threadpoolctl",
+    },
 }
 
 

@@ -80,11 +80,15 @@ def copy_model(
             copy = keras.models.clone_model(model, input_tensors=inputs if len(inputs) > 1 else inputs[0])
         except (TypeError, ValueError, KeyError, NotImplementedError) as error:
             raise _no_copy(model, error) from error
-    if {layer.name for layer in copy.layers} != {layer.name for layer in model.layers}:
+    if _names_but_inputs(copy) != _names_but_inputs(model):
         raise _no_copy(model)
     copy.set_weights(model.get_weights())
     preserve(copy, preserving(model))
     return copy
+
+
+def _names_but_inputs(model: Any) -> set[str]:
+    return {layer.name for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)}
 
 
 def _no_copy(model: Any, error: Exception | None = None) -> Exception:
