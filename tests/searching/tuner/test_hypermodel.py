@@ -9,12 +9,16 @@ import pytest
 import tfcompress as tfc
 
 PROGRAM = """
-import json, sys
+import dataclasses, json, sys
 import tfcompress as tfc
+from tfcompress.searching.general import general_module
 
 data = tfc.Digits(num_examples=128)
 nothing = {"pruning_ratio": 0.0, "final_sparsity": 0.0, "num_clusters": None, "quantize_aware": False, "distil": False}
-fixed = {**nothing, "epochs": 1, "weight_bits": 8, "equalize": "no"}
+usual = {field.name: field.default for field in dataclasses.fields(general_module().Settings)}
+left = ("rounding", "job", "seed", "validation_share", "batch_size")  # the one that is searched, and what never is
+fixed = {name: value for name, value in usual.items() if name not in left}
+fixed |= {**nothing, "epochs": 1, "weight_bits": 8, "equalize": "no"}
 budget = tfc.Budget(max_zipped_bytes=1e6, max_drop=0.5)
 model = tfc.load_model(sys.argv[1])
 def door():

@@ -161,7 +161,7 @@ def test_a_worker_that_stops_without_a_word_is_missed(tmp_path):
 @pytest.mark.slow
 def test_twenty_kills_at_random_lose_and_repeat_no_finished_trial(tmp_path):
     """kill -9 of the chief seven times, of a worker thirteen times, at moments that are drawn."""
-    search, drawn, killed = Search(tmp_path / "run", 200, seconds=0.12), random.Random(20), Counter()
+    search, drawn, killed = Search(tmp_path / "run", 400, seconds=0.25), random.Random(20), Counter()
     chief, before = search.start(), []
     for kill in range(20):
         time.sleep(drawn.uniform(0.0, 4.0))
@@ -180,11 +180,11 @@ def test_twenty_kills_at_random_lose_and_repeat_no_finished_trial(tmp_path):
         now = search.records()
         assert now[: len(before)] == before  # nothing that was finished is lost, or changed
         before = now
-    assert 10 < len(before) < 200 and killed == {"chief": 7, "worker": 13}
+    assert 10 < len(before) < 400 and killed == {"chief": 7, "worker": 13}
     text, outcome = said(chief, timeout=300)
-    assert outcome["finished"] == 200, text
+    assert outcome["finished"] == 400, text
     search.require_whole()
     trials, stages = search.computed()
     print(
-        f"computed to their end twice: {sum(trials.values()) - 200} of 200 trials, {sum(stages.values()) - 50} stages"
+        f"computed to their end twice: {sum(trials.values()) - 400} of 400 trials, {sum(stages.values()) - 100} stages"
     )
