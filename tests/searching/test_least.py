@@ -55,6 +55,34 @@ def test_raw_is_a_byte_a_weight(least):
     assert least.raw_bytes == 640
 
 
+@dataclasses.dataclass(frozen=True)
+class Removing(tfc.Settings):
+    ratio: float = tfc.setting(0.0, "of channels", tfc.one_of(0.0, 0.1, 0.5))
+
+
+def narrow():
+    from tfcompress.backend.tensorflow import keras
+
+    layers = [keras.Input((8,)), keras.layers.Dense(16), keras.layers.Dense(2, name="logits")]
+    return keras.Sequential(layers)
+
+
+def with_channels(settings):
+    data = tfc.Digits(num_examples=64)
+    stages = [tfc.Stage("baseline", tfc.Train(), tfc.KerasFit(data, epochs=1), start=narrow)]
+    if settings.ratio:
+        stages.append(tfc.Stage("smaller", tfc.PruneChannels(settings.ratio), tfc.KerasFit(data, epochs=1)))
+    return tfc.Recipe(data, tuple(stages), {stages[-1].name: (tfc.Int8(),)}, ())
+
+
+def test_what_a_technique_refuses_is_left_out():
+    """A tenth of 16 channels is none, as eight go or stay together."""
+    space = space_of(Removing())
+    with pytest.raises(tfc.NothingHappened):
+        least_bytes(space_of(Removing(ratio=0.1)), with_channels)  # the recipe as it is
+    assert least_bytes(space, with_channels).settings == {"ratio": 0.5}
+
+
 def test_the_model_is_built_once():
     built = []
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..core.errors import ImpossibleBudget
+from ..core.errors import ImpossibleBudget, TfcompressError
 from ..core.settings import Settings
 from ..core.types import CHANNELS, CLUSTERS, LEVELS, SPARSITY, Exporter, Promise, Recipe, Stage
 from ..measuring.measure import kernels
@@ -39,7 +39,8 @@ class Least:
 def least_bytes(space: Space, make: Callable[[Settings], Recipe]) -> Least:
     """The least bytes over the ends of all ranges: one setting after another, then two at a time.
 
-    Two, as one may be without effect alone: four bits say nothing while int8's rounding is trained.
+    Two, as one may be without effect alone: four bits say nothing while int8's rounding is trained. What a technique
+    refuses, such as a share of which no channel comes, makes no file, and is left out; its trial will say why.
 
     Args:
       space: what is searched.
@@ -49,14 +50,14 @@ def least_bytes(space: Space, make: Callable[[Settings], Recipe]) -> Least:
     best = known.least(space.start)
     without_effect: list[dict[str, Any]] = []
     for change in _changes(space):
-        least = known.least({**best.settings, **change})
+        least = known.least_if_any({**best.settings, **change})
         if least.zipped_bytes < best.zipped_bytes:
             best = least
         elif least.zipped_bytes == best.zipped_bytes:
             without_effect.append(change)
     for one, other in itertools.combinations(without_effect, 2):
         if one.keys() != other.keys():
-            best = min(best, known.least({**best.settings, **one, **other}), key=lambda each: each.zipped_bytes)
+            best = min(best, known.least_if_any({**best.settings, **one, **other}), key=lambda each: each.zipped_bytes)
     return best
 
 
@@ -95,6 +96,13 @@ class _Known:
         if key not in self.found:
             self.found[key] = self._computed(chain, recipe.exports[name])
         return dataclasses.replace(self.found[key], settings=dict(chosen))
+
+    def least_if_any(self, chosen: Mapping[str, Any]) -> Least:
+        """Likewise; without end where the choice makes none."""
+        try:
+            return self.least(chosen)
+        except TfcompressError:
+            return Least(math.inf, math.inf, dict(chosen))
 
     def _computed(self, chain: Sequence[Stage], exporters: Sequence[Exporter]) -> Least:
         start = repr(chain[0].start)
