@@ -75,3 +75,18 @@ def test_rounding_that_the_original_enlarges_itself_is_told():
     wild = compare(lambda inputs: [np.sin(1e9 * inputs[0].astype("float64"))], model)
     calm = compare(lambda inputs: [inputs[0] + 1], model)
     assert wild.rounding > TOLERANCE > calm.rounding
+
+
+@pytest.mark.parametrize("strides", [16, 1])
+def test_a_network_for_any_size_is_counted_with_its_strides(strides):
+    """As MobileNetV3: what is behind a stride is small, and the same network without it would take 2.4 GB."""
+    inputs = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(2048, 1, strides=strides)(inputs)
+    for _ in range(15):
+        x = keras.layers.ReLU()(x)
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
+    if strides == 1:
+        with pytest.raises(Incomparable, match=r"would take 2\.4 GB"):
+            compare(lambda inputs: [model(inputs[0])], model)
+    else:
+        assert compare(lambda inputs: [model(inputs[0])], model).difference < TOLERANCE

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...backend.calls import Call, calls
 from ...backend.tensorflow import tf
+from ..copying import copy_model
 
 TOLERANCE = 1e-4  # relative, in float32: sums in another order differ by 1e-6, and a wrong formula by far more
 MIXED_PRECISION_TOLERANCE = 5e-2  # the reference itself computed with 8 or 11 bits
@@ -129,17 +130,27 @@ def _has_free_axes(model: Any) -> bool:
 
 def _require_memory(model: Any, number: int) -> None:
     """Raises `Incomparable` where a try's tensors would fill the memory: Keras 3 keeps all of them until it is done."""
-    needed = sum(_call_bytes(call, number) for call in calls(model))
-    if needed > max(ALWAYS_ALLOWED_BYTES, MAX_TIMES_WEIGHTS * 4 * model.count_params()):
+    allowed = max(ALWAYS_ALLOWED_BYTES, MAX_TIMES_WEIGHTS * 4 * model.count_params())
+    needed = _bytes_of_calls(model, number)
+    if needed > allowed and _has_free_axes(model):
+        # Axes of any length within the model, which are shorter behind each stride, were counted with the inputs'.
+        lengths = {tensor.node.layer.name: tuple(_shape(tensor, number)[1:]) for tensor in model.inputs}
+        needed = _bytes_of_calls(copy_model(model, shapes=lengths), number)
+    if needed > allowed:
         raise Incomparable(f"its tensors for {NUM_EXAMPLES} examples would take {needed / 1e9:.1f} GB of memory")
+
+
+def _bytes_of_calls(model: Any, number: int) -> int:
+    return sum(_call_bytes(call, number) for call in calls(model))
+
+
+def _shape(tensor: Any, number: int) -> list[int]:
+    return [NUM_EXAMPLES, *(length or _free_length(tensor, number) for length in tensor.shape[1:])]
 
 
 def _call_bytes(call: Call, number: int) -> int:
     """Of what a call gives, and of the scores of attention, which are larger than that."""
-    shapes = [
-        [NUM_EXAMPLES, *(length or _free_length(tensor, number) for length in tensor.shape[1:])]
-        for tensor in (*call.outputs, *call.inputs)
-    ]
+    shapes = [_shape(tensor, number) for tensor in (*call.outputs, *call.inputs)]
     num_values = sum(map(math.prod, shapes[: len(call.outputs)]))
     if "Attention" in type(call.layer).__name__ and len(shapes[0]) > 2:
         num_heads = getattr(call.layer, "num_heads", None) or getattr(call.layer, "_num_heads", None) or 1
