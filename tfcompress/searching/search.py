@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,29 +12,24 @@ from typing import Any
 
 from ..backend.noise import LOG, noise_to
 from ..core.errors import InvalidValue
-from ..core.extras import require_extra
 from ..core.progress import Progress
-from ..core.tasks.task import Task, metric_of
-from ..core.types import Recipe
-from ..running.order.following import require_order
 from ..running.records import StageRecord
 from ..running.store import Store
-from ..running.strategy import MULTI_WORKER, open_team, parse_strategy
-from .about import about
+from ..running.strategy import open_team
+from .about import about, checked
 from .budget import Budget
 from .candidates import told_apart
-from .engine import HYPERBAND, OPTUNA, ORACLES, Stopped, run_engine
+from .engine import HYPERBAND, OPTUNA, Stopped, run_engine
 from .figures import text_of
 from .found.importance import importance
-from .found.outcome import Outcome
+from .found.outcome import Outcome, outcome_of
 from .found.tested import metric_of_reference, metric_of_trial
 from .journal import DONE, NAME, Journal, TrialRecord
 from .least import Least, least_bytes, require_possible
 from .proposals import Observation
-from .scored import scored
 from .space import Space
 from .stages import FOLDER as STAGES
-from .trials import REFERENCE, TRIALS, Subject, Trials, check_of
+from .trials import REFERENCE, TRIALS, Subject, Trials
 from .tuner.oracles import EPOCHS, most_epochs
 from .workers.asking import OracleAsked
 from .workers.chief import Chief
@@ -96,7 +90,7 @@ def run_search(
       KeyboardInterrupt: when it is interrupted, after `tell` has the outcome so far.
     """
     place = chosen_place(num_workers)
-    recipe = _checked(subject, space, budget, num_trials, hours, oracle, share, strategy)
+    recipe = checked(subject, space, budget, num_trials, hours, oracle, share, strategy)
     what = about(subject, space, budget, share, seed, recipe)
     if place is not None and not place.is_chief:
         take_part(
@@ -130,60 +124,6 @@ def run_search(
             chief.close("the search has ended")
         store.close(is_finished)
     return outcome
-
-
-def _checked(
-    subject: Subject,
-    space: Space,
-    budget: Budget,
-    num_trials: int,
-    hours: float | None,
-    oracle: Any,
-    share: float,
-    strategy: str | None,
-) -> Recipe:
-    """The scored recipe as it is. Raises what is wrong with what was asked for."""
-    if num_trials < 1:
-        raise InvalidValue(f"search.trials must be at least 1. Received: {num_trials}. Use 20.")
-    if hours is not None and not 0 < hours < math.inf:
-        raise InvalidValue(f"search.hours must be above 0. Received: {hours}. Use 2, or leave it out.")
-    if isinstance(oracle, str) and oracle not in ORACLES:
-        raise InvalidValue(f"search.oracle must be one of {', '.join(ORACLES)}. Received: {oracle!r}. Use {OPTUNA}.")
-    if strategy == MULTI_WORKER:
-        raise InvalidValue(
-            f"search.strategy must be of one process. Received: {MULTI_WORKER}. Use mirrored, and --workers for "
-            "several trials at a time."
-        )
-    parse_strategy(strategy or "none")
-    if oracle == HYPERBAND:
-        most_epochs(space)
-    whole = subject.make(subject.settings)
-    require_order(whole)
-    recipe = scored(whole, share, (check_of(budget),))
-    require_order(recipe)
-    require_extra("search", "tfcompress search")
-    recipe.data.require()
-    _ = recipe.data.test  # the validation examples: a stream has none to hold out, and few examples too few
-    task = recipe.task or recipe.data.task
-    if type(task) is Task:  # presets know theirs once they have seen the model's outputs
-        _require_direction(task.metrics)
-    return recipe
-
-
-def _require_direction(metrics: Any) -> None:
-    """Raises `InvalidValue` without a metric, or where nobody knows which of two values of the first is better."""
-    if not metrics:
-        raise InvalidValue(
-            "Task.metrics must have a metric, as a search compares files by it. Received: none. Give one that says "
-            "which of two values is better: Metric(..., higher_is_better=True)."
-        )
-    first = next(iter(metrics.values())) if isinstance(metrics, Mapping) else metrics
-    headline = metric_of(first[0] if isinstance(first, list | tuple) else first)
-    if headline.is_guess:
-        raise InvalidValue(
-            f"Task.metrics must say which of two values is better, as a search compares files by the first. Received: "
-            f"{headline.name!r}, which does not. Use Metric({headline.name!r}, ..., higher_is_better=True), or False."
-        )
 
 
 class _Search:
@@ -422,17 +362,14 @@ class _Search:
     def _outcome(self, why: str, tests: Mapping[str, float], shares: Mapping[str, Any] | None = None) -> Outcome:
         if self.base is None:
             raise RuntimeError("there is no outcome before the uncompressed model")
-        kind = self.base.metric_kinds[0]
         least = self.least
-        return Outcome(
-            recipe=self.subject.name,
-            budget=self.budget,
-            kind=kind,
-            reference=self.base.metrics[kind.name],
-            trials=tuple(self.journal.trials),
-            space=self.space.describe(),
+        return outcome_of(
+            self.subject.name,
+            self.budget,
+            self.space,
+            self.journal,
+            self.base,
             tests=tests,
-            num_validation=self.base.num_examples,
             importance=shares or {},
             why_ended=why,
             seconds=self.before + time.monotonic() - self.started,

@@ -8,10 +8,12 @@ from typing import Any
 
 from ...core.tasks.task import MetricKind
 from ...measuring.tradeoffs.pareto import pareto_set
+from ...running.records import StageRecord
 from ...running.report import markdown_table
 from ..budget import Budget
 from ..figures import text_of
-from ..journal import CRASHED, DONE, TrialRecord
+from ..journal import CRASHED, DONE, Journal, TrialRecord
+from ..space import Space
 from ..tuner.oracles import EPOCHS
 
 FOUND, MISSED = "found", "missed"
@@ -240,6 +242,30 @@ class Outcome:
         figures = list(self.importance)
         lines = [[name, *(f"{self.importance[each].get(name, 0.0):.0%}" for each in figures)] for name in self.space]
         return markdown_table(["setting", *figures], lines)
+
+
+def outcome_of(recipe: str, budget: Budget, space: Space, journal: Journal, base: StageRecord, **more: Any) -> Outcome:
+    """What a search has found by now.
+
+    Args:
+      recipe: its name.
+      budget: what was asked for.
+      space: what may be tried.
+      journal: its trials.
+      base: the uncompressed model.
+      **more: the other attributes of `Outcome`.
+    """
+    kind = base.metric_kinds[0]
+    return Outcome(
+        recipe=recipe,
+        budget=budget,
+        kind=kind,
+        reference=base.metrics[kind.name],
+        trials=tuple(journal.trials),
+        space=space.describe(),
+        num_validation=base.num_examples,
+        **more,
+    )
 
 
 def _shown(trial: TrialRecord, name: str) -> str:

@@ -17,7 +17,7 @@ from ...running.store import Store
 from ..about import about
 from ..budget import Budget
 from ..candidates import told_apart
-from ..found.outcome import Outcome
+from ..found.outcome import Outcome, outcome_of
 from ..journal import DONE, NAME, Journal, TrialRecord
 from ..scored import scored
 from ..space import Space
@@ -93,15 +93,12 @@ class OneByOne:
         """What was found so far; the test split is not looked at."""
         if self.base is None:
             raise RuntimeError("there is no outcome before the first trial")
-        kind = self.base.metric_kinds[0]
-        return Outcome(
-            recipe=self.subject.name,
-            budget=self.budget,
-            kind=kind,
-            reference=self.base.metrics[kind.name],
-            trials=tuple(self.journal.trials),
-            space=self.space.describe(),
-            num_validation=self.base.num_examples,
+        return outcome_of(
+            self.subject.name,
+            self.budget,
+            self.space,
+            self.journal,
+            self.base,
             why_ended=ON_ITS_WAY,
             seconds=self.journal.seconds,
         )
