@@ -29,6 +29,7 @@ def build():
     x = layers.BatchNormalization(name="norm")(x)
     x = layers.ReLU(name="relu")(x)
     x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(1e-9, name="dropout")(x)  # has a variable, and drops nothing
     return keras.Model(inputs, layers.Dense(10, name="logits")(x))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -200,13 +201,17 @@ def _train(context: RunContext, stage: Stage, start: str | None, folder: str) ->
     key, alone = context.keys[stage.name].name, context.team.strategy is None
     keras.backend.clear_session()
     set_seed(context.recipe.seed)
-    with context.team.scope(), collecting(lambda said: context.progress.say(f"{stage.name}: {said}")) as remarks:
-        build: Any = stage.start  # a builder where there is no stage to begin from: `require_order` has seen to it
-        model = context.model(start) if start else build()
-        require_examples(model, context.recipe.data, bound(context.task, model))
+    with contextlib.ExitStack() as stack:
+        remarks = stack.enter_context(collecting(lambda said: context.progress.say(f"{stage.name}: {said}")))
+        with context.team.scope():
+            build: Any = stage.start  # a builder where there is no stage to begin from: `require_order` has seen to it
+            model = context.model(start) if start else build()
+            require_examples(model, context.recipe.data, bound(context.task, model))
         if not start:
-            require_operations(context.recipe, stage.name, model)
+            # Out of the scope: the converter has nothing for the variables of several devices.
+            require_operations(context.recipe, stage.name, context.team.plain(model))
             remark(*foreseen_float(context.recipe, stage.name, model))
+        stack.enter_context(context.team.scope())
         if not context.records and context.team.is_chief:
             require_space(context.store.root, context.recipe, model)
         say_memory(model, stage.fit)
