@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
+from tfcompress.backend import threads
 from tfcompress.backend.tensorflow import tf
+from tfcompress.cli.main import main
 from tfcompress.running import versions as machine
 
 
@@ -39,3 +41,12 @@ def test_only_cores_that_this_process_may_use_count():
         assert machine.machine()["num_cores"] == 1
     finally:
         os.sched_setaffinity(0, cores)
+
+
+@pytest.mark.parametrize("command", ["recipe digits --plan", "search digits --plan", "compress nowhere.keras"])
+def test_deterministic_is_one_thread_in_each_operation(command, monkeypatch, capsys):
+    for name in threads.OF_SUMS:
+        monkeypatch.setenv(name, "2")  # to be put back
+    assert "threads_in_operation" not in machine.machine()
+    main([*command.split(), "--deterministic"])
+    assert machine.machine()["threads_in_operation"] == 1

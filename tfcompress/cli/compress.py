@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api import LEARNING_RATE, compress, usual_techniques
+from ..backend.threads import use_one_thread
 from ..core.errors import InvalidRecipe, TfcompressError, UnreadableModel, Usage
 from ..measuring.targets.target import PRESETS
 from .errors import exit_code_of
@@ -59,6 +60,8 @@ def main(arguments: list[str], prog: str = "tfcompress compress") -> int:
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
+    if options.deterministic:
+        use_one_thread()
     if options.job is None:
         parser.print_help(sys.stderr)
         return Usage.exit_code

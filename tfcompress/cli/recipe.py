@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..backend.threads import use_one_thread
 from ..core.errors import NotJudged, Usage, VerdictFailed
 from ..measuring.targets.target import PRESETS
 from ..running.strategy import NONE, Strategy, parse_strategy
@@ -69,6 +70,8 @@ def main(arguments: list[str], prog: str = "tfcompress recipe") -> int:
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
+    if options.deterministic:
+        use_one_thread()
     command = shlex.join([*prog.split(), *arguments])
     return exit_code_of(lambda: _run(options, parser, command), options.debug, INTERRUPTED)
 

@@ -59,7 +59,7 @@ class ToPrograms:
 
 
 def add_options(parser: argparse.ArgumentParser, json_help: str) -> None:
-    """Adds --quiet, --json and --tensorboard."""
+    """Adds --quiet, --json, --tensorboard and --deterministic."""
     parser.add_argument("--quiet", action="store_true", help="no progress: the result and errors alone")
     parser.add_argument("--json", action="store_true", help=json_help)
     parser.add_argument(
@@ -67,6 +67,9 @@ def add_options(parser: argparse.ArgumentParser, json_help: str) -> None:
         metavar="DIR",
         type=Path,
         help="log training curves and figures there: tensorboard --logdir DIR shows them",
+    )
+    parser.add_argument(
+        "--deterministic", action="store_true", help="compute in one thread: equal bits on any number of cores, slower"
     )
 
 

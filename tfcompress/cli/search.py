@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..backend.threads import use_one_thread
 from ..core.disk import REFUSED, output_errors, require_writable
 from ..core.errors import BudgetMissed, InvalidRecipe, TfcompressError, Usage
 from ..core.extras import require_extra
@@ -63,6 +64,8 @@ def main(arguments: list[str], prog: str = "tfcompress search") -> int:
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
+    if options.deterministic:
+        use_one_thread()
     if options.recipe is None:
         parser.print_help(sys.stderr)
         return Usage.exit_code

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .. import __version__
+from ..backend.threads import is_one_thread
 
 PACKAGES = ("tensorflow", "tf_keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy")
 
@@ -24,8 +25,9 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str | int]:
-    """The processor, how many cores of it this process may use, and the operating system."""
-    return {"cpu": _cpu_name(), "num_cores": _num_cores(), "system": platform.platform()}
+    """The processor, how many cores of it this process may use, and the operating system; threads if one."""
+    found: dict[str, str | int] = {"cpu": _cpu_name(), "num_cores": _num_cores(), "system": platform.platform()}
+    return found | ({"threads_in_operation": 1} if is_one_thread() else {})
 
 
 def _num_cores() -> int:

@@ -12,7 +12,6 @@ from ...core.errors import InvalidValue
 NAME, HOST, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 STARTED_BY = "TFCOMPRESS_SEARCH_STARTED_BY"  # the chief's process id, in workers that it started itself
 CHIEF = "chief"  # in a name that is the chief's, as keras-tuner has it
-THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclasses.dataclass(frozen=True)

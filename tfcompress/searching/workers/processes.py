@@ -11,10 +11,11 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ...backend.threads import THREADS
 from ...core.disk import output_errors
 from ...core.errors import WorkerLost
 from .line import FOLDER
-from .place import HOST, NAME, PORT, STARTED_BY, THREADS, threads_each
+from .place import HOST, NAME, PORT, STARTED_BY, threads_each
 
 END_S = 15.0  # until a worker that was asked to end is killed
 MOST_STARTS = 4  # of a worker without a finished trial in between
