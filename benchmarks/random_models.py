@@ -39,7 +39,7 @@ EXPORTERS = {
 # calibration saw, which cost up to 7 dB more: 12 are the least that may go without a remark.
 BOUNDS_DB = {"float32": 60.0, "float16": 40.0, "dynamic_range": 12.0, "int8": 12.0, "int16x8": 12.0}
 ROUNDING = {"float32": 1e-5, "float16": 5e-3, "dynamic_range": 0.01, "int8": 0.01, "int16x8": 0.01}
-NUM_TRAIN, NUM_FRESH = 64, 12
+NUM_TRAIN, NUM_FRESH = 96, 12
 MOST_REFUSED = 0.05
 
 

@@ -52,6 +52,13 @@ def test_another_models_file_is_refused(exporter, least, with_data, impostor, tm
     assert [path.name for path in tmp_path.iterdir()] == ["other.tflite"]
 
 
+def test_ranges_that_fit_only_the_examples_they_were_taken_from_are_found(tmp_path):
+    inputs = numbers(100, 6)
+    inputs[np.random.default_rng(0).permutation(100)[50:]] *= 20  # of the rest, ten times and more beyond the ranges
+    with pytest.raises(tfc.ConversionFailed, match="at least 6 are"):
+        tfc.Int8(num_representative=50).convert(network(1), of(inputs), tmp_path / "model.tflite")
+
+
 def test_the_line_names_the_layer_and_what_was_right_before_it(impostor, tmp_path):
     other = network(2)
     other.get_layer("hidden").set_weights(network(1).get_layer("hidden").get_weights())

@@ -213,8 +213,9 @@ def _of_data(data: Any, specs: list[TensorSpec]) -> dict[str, np.ndarray]:
     if isinstance(known.train, Stream):
         stored = next(batches_of(head(known.train, count), count))[0]
     else:
+        # The last of the order whose first ones calibrate: where there are enough, ranges were not made for them.
         order = np.random.default_rng(0).permutation(len(known.train))
-        stored = known.train.batch(order[:count])[0]
+        stored = known.train.batch(order[-count:])[0]
     arrays = fitted(known.model_inputs(stored), specs)
     return {spec.name: array for spec, array in zip(specs, arrays, strict=True)}
 
