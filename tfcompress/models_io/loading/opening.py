@@ -16,6 +16,7 @@ from ...backend.tensorflow import keras, tf
 from ...core.errors import TfcompressError, UnreadableModel, UnsupportedModel
 from ...layers.twins import keras3
 from ..copying import load_model as load_own
+from ..safe_mode.graph_resolved import graph_resolved
 from ..safe_mode.parts import parts_of
 from ..safe_mode.safety import require_safe
 from ..safe_mode.weights_held import weights_within
@@ -45,7 +46,7 @@ def open_model(facts: Facts, custom_objects: Mapping[str, Any], safe_mode: bool)
         reason.
     """
     opener = _OPENERS[facts.kind, facts.keras_major]
-    with _in_words(facts), weights_within(facts.weights_bytes, facts.path):
+    with _in_words(facts), weights_within(facts.weights_bytes, facts.path), graph_resolved(facts.path):
         return opener(facts, dict(custom_objects), safe_mode)
 
 
@@ -69,7 +70,7 @@ def open_saved(path: Path, safe_mode: bool = True) -> Any:
             )
         if safe_mode:
             require_safe(facts.config, str(path), major=2)
-        with weights_within(facts.weights_bytes, path):
+        with weights_within(facts.weights_bytes, path), graph_resolved(path):
             return load_own(path, safe_mode=safe_mode)
 
 
