@@ -2,6 +2,7 @@ import ctypes
 import json
 import os
 import signal
+import socket
 import time
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 from tfcompress.backend.cluster import wait_at_most
 from tfcompress.backend.tensorflow import eager_context, tf
 from tfcompress.core.errors import InvalidValue, WorkerLost
+from tfcompress.running import strategy
 from tfcompress.running.strategy import Strategy, open_team, parse_strategy
 
 TWO = ["10.0.0.1:1000", "10.0.0.2:1000"]
@@ -41,18 +43,27 @@ def test_anything_else_is_refused_by_name(text):
 
 
 @pytest.mark.parametrize(
-    ("environment", "is_chief", "worker"),
+    ("environment", "is_chief", "worker", "others"),
     [
-        (config({"worker": TWO}), True, "worker 0 of 2"),
-        (config({"worker": TWO}, index=1), False, "worker 1 of 2"),
-        (config({"chief": TWO[:1], "worker": TWO[1:]}, "chief"), True, "worker 0 of 2"),
-        (config({"chief": TWO[:1], "worker": TWO[1:]}), False, "worker 1 of 2"),
-        (config({"worker": TWO[:1]}), True, "worker 0 of 1"),
+        (config({"worker": TWO}), True, "worker 0 of 2", TWO[1:]),
+        (config({"worker": TWO}, index=1), False, "worker 1 of 2", TWO[:1]),
+        (config({"chief": TWO[:1], "worker": TWO[1:]}, "chief"), True, "worker 0 of 2", TWO[1:]),
+        (config({"chief": TWO[:1], "worker": TWO[1:]}), False, "worker 1 of 2", TWO[:1]),
+        (config({"worker": TWO[:1]}), True, "worker 0 of 1", []),
     ],
 )
-def test_a_worker_finds_its_place(monkeypatch, environment, is_chief, worker):
+def test_a_worker_finds_its_place(monkeypatch, environment, is_chief, worker, others):
     monkeypatch.setenv("TF_CONFIG", environment)
-    assert parse_strategy("multi_worker") == Strategy("multi_worker", None, is_chief, worker)
+    assert parse_strategy("multi_worker") == Strategy("multi_worker", None, is_chief, worker, tuple(others))
+
+
+def test_a_chief_says_which_workers_do_not_come(monkeypatch):
+    monkeypatch.setattr(strategy, "START_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.create_server(("127.0.0.1", 0)) as gone:
+        come, lost = (f"127.0.0.1:{each.getsockname()[1]}" for each in (there, gone))
+        gone.close()
+        with pytest.raises(WorkerLost, match=rf"Received: nothing that listens on {lost}\. Start the same"):
+            open_team(Strategy("multi_worker", others=(come, lost)))
 
 
 @pytest.mark.parametrize(

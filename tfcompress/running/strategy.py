@@ -15,13 +15,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..backend.cluster import wait_at_most
+from ..backend.cluster import silent_after, wait_at_most
 from ..backend.tensorflow import tf
 from ..core.errors import InvalidValue, WorkerLost
 from .team import Team
 
 NONE, MIRRORED, MULTI_WORKER = "none", "mirrored", "multi_worker"
-START_S = 600.0  # for which a worker waits for the chief: a batch system starts them minutes apart
+START_S = 600.0  # for which chief and workers wait for each other: a batch system starts them minutes apart
 NUM_LOGICAL_CPUS = 2  # of "mirrored" where there is no accelerator: enough to see it run
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:12345", "10.0.0.2:12345"]}, "task": {"type": "worker", "index": 0}}'
 
@@ -35,12 +35,14 @@ class Strategy:
       num_replicas: of "mirrored"; None for all accelerators.
       is_chief: whether this process writes the run folder; False in all workers but one.
       worker: "worker 1 of 2", for messages; empty where there are no others.
+      others: their addresses, host:port.
     """
 
     kind: str = NONE
     num_replicas: int | None = None
     is_chief: bool = True
     worker: str = ""
+    others: tuple[str, ...] = ()
 
 
 def parse_strategy(text: str) -> Strategy:
@@ -84,7 +86,9 @@ def _from_environment(text: str | None) -> Strategy:
     cluster, task = config["cluster"], config["task"]
     is_chief = task["type"] == "chief" or ("chief" not in cluster and task["index"] == 0)
     number = 0 if task["type"] == "chief" else task["index"] + len(cluster.get("chief", ()))
-    return Strategy(MULTI_WORKER, None, is_chief, f"worker {number} of {sum(map(len, cluster.values()))}")
+    own = (task["type"], task["index"])
+    others = [each for kind in cluster for place, each in enumerate(cluster[kind]) if (kind, place) != own]
+    return Strategy(MULTI_WORKER, None, is_chief, f"worker {number} of {len(others) + 1}", tuple(others))
 
 
 def _objection(config: Any) -> str:
@@ -128,7 +132,7 @@ def open_team(asked: Any) -> Team:
     if asked.kind == MIRRORED:
         return Team(tf.distribute.MirroredStrategy(_devices(asked.num_replicas)))
     if asked.kind == MULTI_WORKER:
-        return Team(_multi_worker())
+        return Team(_multi_worker(asked))
     return Team()
 
 
@@ -171,7 +175,13 @@ def _devices(number: int | None) -> list[str]:
     return [device.name for device in tf.config.list_logical_devices("CPU")[:number]]
 
 
-def _multi_worker() -> Any:
+def _multi_worker(asked: Strategy) -> Any:
+    silent = silent_after(asked.others, START_S) if asked.is_chief else []
+    if silent:
+        raise WorkerLost(
+            f"strategy={MULTI_WORKER} must have all workers of TF_CONFIG started within {START_S:.0f} s of the chief. "
+            f"Received: nothing that listens on {', '.join(silent)}. Start the same command in all of them."
+        )
     try:
         wait_at_most(START_S)
         with _sigterm_kept():
