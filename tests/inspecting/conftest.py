@@ -1,6 +1,8 @@
 """Small files of both kinds, made once a session."""
 
+import flatbuffers
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
@@ -31,3 +33,18 @@ def one_layer():
         return keras.Model(inputs, function(inputs))
 
     return build
+
+
+@pytest.fixture(scope="session")
+def rewritten():
+    """Writes a file again with a change made to its model."""
+
+    def write(source, target, change):
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(source.read_bytes(), 0))
+        change(model, model.subgraphs[0])
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        target.write_bytes(bytes(builder.Output()))
+        return target
+
+    return write

@@ -26,7 +26,9 @@ from tfcompress.inspecting.tflite.operation import arithmetic, float_operations,
         # (2, 3, 4) by (2, 4, 5): 2 * 3 * 5 outputs of 4 products
         ("BATCH_MATMUL", [(2, 3, 4), (2, 4, 5)], [(2, 3, 5)], 30 * 4),
         ("ADD", [(1, 8), (1, 8)], [(1, 8)], 0),
-        ("UNIDIRECTIONAL_SEQUENCE_LSTM", [(1, 8, 4)], [(1, 8, 4)], None),
+        # 8 steps, each by four kernels of 6 x 4 and four of 6 x 6
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", [(1, 8, 4), *[(6, 4)] * 4, *[(6, 6)] * 4, None], [(1, 8, 6)], 8 * (96 + 144)),
+        ("SVDF", [(1, 8)], [(1, 4)], None),
     ],
 )
 def test_macs(op, inputs, outputs, expected):

@@ -1,9 +1,7 @@
 """What is told of a file, against the Keras model that it was made of."""
 
-import flatbuffers
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.export.metadata.with_metadata import notes_of
 from tfcompress.inspecting.tflite.metadata import notes_lines, printable
@@ -14,16 +12,6 @@ from tfcompress.measuring.notes.in_file import FileNotes, with_notes
 from tfcompress.measuring.tflite import UnreadableFile
 
 MODES = ("float32", "float16", "dynamic_range", "int8", "aware")
-
-
-def rewritten(source, target, change):
-    """Writes the file again with `change` made to its model."""
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(source.read_bytes(), 0))
-    change(model, model.subgraphs[0])
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    target.write_bytes(bytes(builder.Output()))
-    return target
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -97,7 +85,7 @@ def test_what_a_file_says_of_itself_is_told(files, digits, tmp_path):
     assert notes_lines(damaged.notes)[0].startswith("metadata damaged: ")
 
 
-def test_a_channels_zero_point_is_its_own(files, tmp_path):
+def test_a_channels_zero_point_is_its_own(files, rewritten, tmp_path):
     def shift(model, graph):
         quantization = graph.tensors[graph.operators[0].inputs[1]].quantization
         quantization.zeroPoint = [200] + [0] * 15  # no int8 is 200: the first of 16 channels has no zeros then
@@ -115,20 +103,20 @@ def test_a_channels_zero_point_is_its_own(files, tmp_path):
     ("where", "value"),
     [("inputs", [99, 1, 2]), ("inputs", [-2, 1, 2]), ("outputs", [-1]), ("outputs", [99])],
 )
-def test_tensors_that_are_not_there_are_damage(files, tmp_path, where, value):
+def test_tensors_that_are_not_there_are_damage(files, rewritten, tmp_path, where, value):
     path = rewritten(files["int8"], tmp_path / "x.tflite", lambda _, graph: setattr(graph.operators[0], where, value))
     with pytest.raises(UnreadableFile, match="refers to tensors|out of range"):
         look_at(path)
 
 
-def test_an_operation_may_lack_its_kernel(files, tmp_path):
+def test_an_operation_may_lack_its_kernel(files, rewritten, tmp_path):
     path = rewritten(
         files["int8"], tmp_path / "x.tflite", lambda _, graph: setattr(graph.operators[-1], "inputs", [1, -1])
     )
     assert look_at(path).operators[-1].weights is None
 
 
-def test_names_give_no_orders_to_a_terminal(files, tmp_path):
+def test_names_give_no_orders_to_a_terminal(files, rewritten, tmp_path):
     def rename(model, graph):
         graph.tensors[0].name = b"red\x1b[31m\nline"
 

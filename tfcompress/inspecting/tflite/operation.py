@@ -11,9 +11,11 @@ _FLOATS = ("FLOAT32", "FLOAT16", "BFLOAT16", "FLOAT64")
 
 # They multiply by weights in ways that are not counted here.
 _UNCOUNTED = (
-    *("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "RNN", "UNIDIRECTIONAL_SEQUENCE_RNN"),
-    *("BIDIRECTIONAL_SEQUENCE_RNN", "SVDF", "LSH_PROJECTION", "WHILE", "IF", "CALL", "CALL_ONCE"),
+    *("LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "RNN", "BIDIRECTIONAL_SEQUENCE_RNN"),
+    *("SVDF", "LSH_PROJECTION", "WHILE", "IF", "CALL", "CALL_ONCE"),
 )
+# Where the kernels are among the inputs of an operation that has several: those of the input, then those of the state.
+KERNELS = {"UNIDIRECTIONAL_SEQUENCE_LSTM": range(1, 9), "UNIDIRECTIONAL_SEQUENCE_RNN": range(1, 3)}
 
 Shape = Sequence[int]
 
@@ -33,6 +35,8 @@ def num_macs(
     1440
     >>> num_macs("FULLY_CONNECTED", [(1, 7), (3, 7), None], [(1, 3)])
     21
+    >>> num_macs("UNIDIRECTIONAL_SEQUENCE_RNN", [(1, 6, 2), (3, 2), (3, 3), (3,), (1, 3)], [(1, 6, 3)])  # 6 steps of 15
+    90
     """
     if op in _UNCOUNTED:
         return None
@@ -43,6 +47,8 @@ def num_macs(
     if op == "FULLY_CONNECTED":
         units, depth = inputs[1] or (1, 1)
         return _size(inputs[0]) // max(1, depth) * units * depth
+    if op in KERNELS:  # each kernel once at each step of each sequence
+        return math.prod((inputs[0] or ())[:2]) * sum(_size(inputs[place]) for place in KERNELS[op])
     if op == "BATCH_MATMUL":
         first = inputs[0] or ()
         return _size(outputs[0]) * (first[-2] if transposed[0] else first[-1])

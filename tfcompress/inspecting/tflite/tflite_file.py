@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...measuring.tflite import KERNEL_INPUT, constant, look_into, op_name, stored_tensor, zipped_bytes
 from ..values import OperatorRow, TensorRow, TfliteFile
+from .loops import num_trips
 from .metadata import metadata, notes_of_file, printable, signature
-from .operation import arithmetic, float_operations, integer_share, num_macs
+from .operation import KERNELS, arithmetic, float_operations, integer_share, num_macs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +32,8 @@ def _file(path: Path, model: Any) -> TfliteFile:
     data = path.read_bytes()
     tensors = [_tensor(model, number, index) for number, graph in _graphs(model) for index in range(_length(graph))]
     zeros: dict[tuple[int, int], Zeros] = {}
-    operators = [row for number, _ in _graphs(model) for row in _Graph(model, number, zeros).rows()]
+    loops: dict[int, int | None] = {}
+    operators = [row for number, _ in _graphs(model) for row in _Graph(model, number, zeros, loops).rows()]
     main = model.subgraphs[0]
     ends = (*_indices(main.inputs), *_indices(main.outputs))
     if any(not 0 <= index < _length(main) for index in ends):
@@ -72,11 +74,13 @@ def _totals(model: Any, operators: Sequence[OperatorRow], zeros: Mapping[tuple[i
 
 @dataclasses.dataclass(frozen=True)
 class _Graph:
-    """One graph of a file: its operations by name, and the zeros of the kernels seen so far in any graph."""
+    """One graph of a file: its operations by name, the zeros of the kernels seen so far in any graph, and the MACs of
+    the graphs that loops run, by number."""
 
     model: Any
     number: int
     zeros: dict[tuple[int, int], Zeros]
+    loops: dict[int, int | None]
 
     @property
     def graph(self) -> Any:
@@ -97,7 +101,7 @@ class _Graph:
         inputs, outputs = _indices(op.inputs), _indices(op.outputs)
         self._require_tensors(index, name, inputs, outputs)
         weights = self._weights(name, inputs)
-        found = self._zeros(weights) if weights is not None else None
+        found = self._zeros_of_all(weights)
         computed = [i for i in inputs if i >= 0 and self._data(i) is None]
         options = op.builtinOptions
         return OperatorRow(
@@ -110,16 +114,18 @@ class _Graph:
                 name,
                 [self._dtype(i) for i in computed],
                 [self._dtype(i) for i in outputs],
-                self._dtype(weights) if weights is not None else None,
+                self._dtype(weights[0]) if weights else None,
             ),
-            num_macs=num_macs(
+            num_macs=self._macs_of_loop(op)
+            if name == "WHILE"
+            else num_macs(
                 name,
                 [self._shape(i) if i >= 0 else None for i in inputs],
                 [self._shape(i) for i in outputs],
                 (bool(getattr(options, "adjX", False)), bool(getattr(options, "adjY", False))),
             ),
             constant_bytes=sum(_length_of(self._data(i)) for i in dict.fromkeys(inputs) if i >= 0),
-            weights=weights,
+            weights=weights[0] if weights else None,
             sparsity=found[0] / found[1] if found else None,
             distinct_values=found[2] if found else None,
             graph=self.number,
@@ -131,12 +137,27 @@ class _Graph:
         if any(not -1 <= i < num_tensors for i in inputs) or any(not 0 <= i < num_tensors for i in outputs):
             raise ValueError(f"operation {index} ({name}) refers to tensors that it does not hold")
 
-    def _weights(self, name: str, inputs: Sequence[int]) -> int | None:
-        """The tensor that holds the operation's kernel."""
-        if name not in KERNEL_INPUT:
-            return None
-        index = int(stored_tensor(inputs[KERNEL_INPUT[name]], self.producers))
-        return index if index >= 0 else None
+    def _macs_of_loop(self, op: Any) -> int | None:
+        """Of all its trips; None where they, or the MACs of one, are not known."""
+        trips, body = num_trips(self.model, self.graph, op), int(op.builtinOptions.bodySubgraphIndex)
+        if body not in self.loops:
+            self.loops[body] = None  # while it is counted: a damaged file may have a loop that runs itself
+            counts = [row.num_macs for row in _Graph(self.model, body, self.zeros, self.loops).rows()]
+            known = [count for count in counts if count is not None]
+            self.loops[body] = sum(known) if len(known) == len(counts) else None
+        of_one = self.loops[body]
+        return None if trips is None or of_one is None else trips * of_one
+
+    def _weights(self, name: str, inputs: Sequence[int]) -> list[int]:
+        """The tensors that hold the operation's kernels."""
+        places = KERNELS.get(name) or ([KERNEL_INPUT[name]] if name in KERNEL_INPUT else [])
+        found = [int(stored_tensor(inputs[place], self.producers)) for place in places]
+        return [index for index in found if index >= 0]
+
+    def _zeros_of_all(self, weights: Sequence[int]) -> Zeros | None:
+        """Of an operation's kernels together; of their distinct values the most, as each has a grid of its own."""
+        found = [each for each in map(self._zeros, weights) if each is not None]
+        return (sum(z for z, _, _ in found), sum(n for _, n, _ in found), max(d for *_, d in found)) if found else None
 
     def _zeros(self, weights: int) -> Zeros | None:
         key = (self.number, weights)

@@ -144,7 +144,7 @@ def _tflite_totals(file: TfliteFile) -> list[str]:
     ]
     if totals["num_graphs"] > 1:
         lines.append(
-            f"{totals['num_graphs']} graphs; totals are of the main one, and the others run as often as it says"
+            f"{totals['num_graphs']} graphs; operations are counted in the main one, MACs as often as its loops run"
         )
     if totals["int8_share"] is not None:
         left = ", ".join(f"{name} ({count})" for name, count in totals["float_operators"].items())
