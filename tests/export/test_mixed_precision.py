@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 import tfcompress as tfc
+from tfcompress.backend.tensorflow import keras, tf
 from tfcompress.core.errors import ConversionFailed, InvalidValue
+from tfcompress.core.remarks import collecting
+from tfcompress.export import converting
 from tfcompress.measuring import tflite
 
 pytest.importorskip("litert_quantizer", reason="not run: tfcompress[edge] is not installed")
@@ -33,6 +37,40 @@ def test_each_layer_gets_its_bits_and_the_file_answers(exporter, expected, train
     for check in (tfc.CpuXnnpack(), tfc.CpuBuiltin(), tfc.CpuReference()):
         found = check.run(artifact, digits, {"keras": outputs})
         assert found.status == "pass", found.reason
+
+
+PARTS = {
+    "a part of a split": lambda x: tf.split(x, 2, axis=2)[0],
+    "a part of an unstack": lambda x: tf.unstack(x, axis=1)[1],
+    "the first step of an LSTM": keras.layers.LSTM(4),
+    "and of a GRU": keras.layers.GRU(4),
+}
+
+
+@pytest.mark.parametrize("what", PARTS)
+def test_what_nothing_reads_does_not_keep_a_file_from_apps(what, tmp_path):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((3, 4))
+    model = keras.Model(inputs, keras.layers.Dense(3)(PARTS[what](keras.layers.Dense(4)(inputs))))
+    values = np.random.default_rng(0).normal(size=(32, 3, 4)).astype("float32")
+    with collecting() as said:
+        path = tfc.MixedPrecision(8).convert(model, data_of(values), tmp_path / "file.tflite").path
+    assert not [remark for remark in said if "XNNPACK" in remark or "rough" in remark]
+    Interpreter(str(path)).allocate_tensors()  # as an app does, by default
+
+
+def test_a_file_that_most_apps_cannot_load_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(converting, "with_conversions", lambda content: content)
+    inputs = keras.Input((3, 4))
+    model = keras.Model(inputs, keras.layers.Dense(3)(tf.split(keras.layers.Dense(4)(inputs), 2, axis=2)[0]))
+    values = np.random.default_rng(0).normal(size=(32, 3, 4)).astype("float32")
+    with collecting() as said:
+        tfc.MixedPrecision(8).convert(model, data_of(values), tmp_path / "file.tflite")
+    assert [remark for remark in said if "does not load as most apps load it" in remark and "SPLIT" in remark]
+
+
+def data_of(values):
+    return tfc.dataset((values, np.zeros(len(values))), (values, np.zeros(len(values))))
 
 
 def test_fewer_bits_make_a_smaller_file(trained, digits, tmp_path):

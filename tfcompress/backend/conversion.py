@@ -131,18 +131,27 @@ def missing_operations(said: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", said)))
 
 
-def require_survival(content: bytes) -> str:
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """Why an interpreter would not run a file, with its own kernels, or with what it has by default; else empty."""
+
+    refused: str = ""
+    refused_by_default: str = ""
+
+
+def require_survival(content: bytes) -> Trial:
     """Runs a .tflite once where nobody minds: native code aborts of some files, a scale of zero for one.
 
     Returns:
-      Why the interpreter would not run it; empty where it did.
+      Whether interpreters run it.
 
     Raises:
       ConverterDied: when its process did not end by itself.
     """
     with in_temporary_folder("try") as folder:
         (folder / WHOLE).write_bytes(content)
-        return str(_CHILD.ask(str(folder), TIME_LIMIT_S).get("refused", ""))
+        said = _CHILD.ask(str(folder), TIME_LIMIT_S)
+        return Trial(str(said.get("refused", "")), str(said.get("refused by default", "")))
 
 
 def _asked(folder: Path, job: dict[str, Any]) -> bytes:

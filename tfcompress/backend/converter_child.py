@@ -65,6 +65,10 @@ def _run(path: Path) -> dict[str, str]:
         interpreter.invoke()
     except (ValueError, RuntimeError) as error:
         return {"refused": str(error)}
+    try:
+        Interpreter(str(path)).allocate_tensors()  # with XNNPACK, as in an app that chooses nothing
+    except (ValueError, RuntimeError) as error:
+        return {"refused by default": str(error)}
     return {}
 
 

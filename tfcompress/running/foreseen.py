@@ -53,7 +53,7 @@ def require_operations(recipe: Recipe, stage: str, model: Any) -> None:
         return
     try:
         content = converted(served_by(copy_model(model, batch_size=1)), ConverterSettings())
-        reason = require_survival(content)
+        reason = require_survival(content).refused
     except Exception as error:  # tracing raises classes of the model's own
         reason = str(error) or type(error).__name__
     if not reason:

@@ -6,8 +6,12 @@ that it was not written in. And of an operation that it leaves in float it forge
 other is a constant (PRELU), or where it is an input of the model. What is missing is put in: a QUANTIZE from one scale
 to the other, or a DEQUANTIZE.
 
-It also writes SQUARED_DIFFERENCE in int16, for which LiteRT (2.3.0) has no kernel: the file does not run, or kills its
-process. A LayerNormalization has one. A difference, multiplied by itself, is the same arithmetic.
+litert-quantizer leaves in float what an operation gives and nothing reads, such as the forget gate of the first step of
+an LSTM; a SPLIT of integers with one part in float does not run (XNNPACK), nor does an UNPACK (any kernels). Such a
+part gets the type and the scale of the others.
+
+TensorFlow's quantizer also writes SQUARED_DIFFERENCE in int16, for which LiteRT (2.3.0) has no kernel: the file does
+not run, or kills its process. A LayerNormalization has one. A difference, multiplied by itself, is the same arithmetic.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ COPYING = {
     "SPLIT": (1,),
     "SPLIT_V": (0,),
 }
+DIVIDING = {"SPLIT": 1, "SPLIT_V": 0, "UNPACK": 0}  # where their operand is
 CONVERTING = ("QUANTIZE", "DEQUANTIZE", "CAST")
 INT16 = 32767
 VERSIONS = {18: 4, 41: 5}  # of MUL and SUB; of QUANTIZE and DEQUANTIZE it is 2 or below
@@ -55,13 +60,28 @@ def with_conversions(content: bytes) -> bytes:
                 *_difference(model, graph, operator, name, schema),
             ]
             operators += [*before, operator]
-            found = found or bool(before)
+            found = _unread_as_read(graph, operator, name, schema) or found or bool(before)
         graph.operators = operators
     if not found:
         return content
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _unread_as_read(graph: Any, operator: Any, name: str, schema: Any) -> bool:
+    """Gives the parts of integers that nothing reads their type; says whether there were such."""
+    if name not in DIVIDING:
+        return False
+    operand = graph.tensors[operator.inputs[DIVIDING[name]]]
+    left = [index for index in operator.outputs if graph.tensors[index].type == schema.TensorType.FLOAT32]
+    if not left or not _is_integer(operand, schema):
+        return False
+    read = {int(index) for each in graph.operators for index in each.inputs} | {int(index) for index in graph.outputs}
+    for index in left:
+        if int(index) not in read:
+            graph.tensors[index].type, graph.tensors[index].quantization = operand.type, operand.quantization
+    return True
 
 
 def _rescaled(model: Any, graph: Any, operator: Any, name: str, schema: Any) -> Iterable[Any]:

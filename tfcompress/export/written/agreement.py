@@ -73,11 +73,18 @@ def require_agreement(
         model = copy_model(model, batch_size=1)  # which the file is of
     specs = input_specs(model)
     try:
-        require_survival(content)
+        trial = require_survival(content)
     except ConverterDied as error:
         raise ConversionFailed(
             f"The {mode} file ends the process that runs it: it {error}. No file was written. {ANOTHER_MODE}"
         ) from error
+    if trial.refused_by_default:
+        reason = " ".join(trial.refused_by_default.split())
+        remark(
+            f"The {mode} file does not load as most apps load it, with XNNPACK. Its reason: {reason} An app must turn "
+            "XNNPACK off; or export another mode.",
+            level=logging.WARNING,
+        )
     with captured_stderr(), _running(mode):
         run = FileRun(content, forgets=needs_reset and not _stateful(model), states=states)
     examples = _of_data(data, specs) if data is not None else _random(model, specs, run)
