@@ -17,8 +17,8 @@ def worst_layer(evidence: Evidence) -> Advice | None:
             return None
         return Advice(
             "rounding everywhere",
-            f"The file's predictions are at {evidence.predictions_db:.1f} dB of the model's, and no layer alone is the "
-            "reason.",
+            f"The file's predictions are at {evidence.predictions_db:.1f} dB of the model's, their means left out, and "
+            "no layer alone is the reason.",
             follow="train with QuantizeAware(), which learns with the rounding",
         )
     what = "kernel" if guilty.what == KERNEL else "output"
