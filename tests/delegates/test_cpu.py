@@ -8,7 +8,7 @@ import pytest
 import tfcompress as tfc
 from tfcompress.core.errors import InvalidValue
 from tfcompress.core.types import Check, Refusal
-from tfcompress.delegates import judge, runtimes
+from tfcompress.delegates import judge, runtimes, worker
 from tfcompress.delegates.cpu import CpuBuiltin, CpuCompiledModel, CpuReference, CpuXnnpack
 
 INTERPRETED = [CpuXnnpack, CpuBuiltin, CpuReference]
@@ -30,6 +30,19 @@ def test_a_good_file_passes_with_all_its_figures(kind, cnn):
     assert (found.latency.num_threads, found.num_ops) == (1, 3)
     assert 0 < found.peak_memory_bytes < 100e6
     assert found.outputs["out"].shape == (len(cnn.data.test), 5)
+
+
+def test_checks_read_one_copy_of_the_inputs(cnn, monkeypatch):
+    read = []
+
+    def observed(job, spool, *others):
+        read.append(spool)
+        return worker.Seen("it was not started")
+
+    monkeypatch.setattr(worker, "observe", observed)
+    for kind in CHECKS:
+        kind().run(cnn.artifact, cnn.data, cnn.keras)
+    assert len(read) == len(CHECKS) and all(each is read[0] for each in read)
 
 
 def test_names_and_contract():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tfcompress as tfc
+from tfcompress.backend import threads
 from tfcompress.backend.tensorflow import keras
 from tfcompress.core import code
 from tfcompress.core.examples.source import Split
@@ -151,6 +152,14 @@ def test_another_version_of_ours_or_of_a_package_changes_all(monkeypatch):
     newer = names(recipe())
     for stage in ("first", "second"):
         assert len({before[stage], upgraded[stage], newer[stage]}) == 3
+
+
+def test_what_many_threads_made_is_not_of_the_bits_of_one(monkeypatch):
+    before = names(recipe())
+    for name in (*threads.OF_SUMS, threads._ASKED):
+        monkeypatch.setenv(name, "")  # to be put back
+    threads.use_one_thread()
+    assert not set(before.values()) & set(names(recipe()).values())
 
 
 def test_our_code_is_the_version_and_the_source(tmp_path, monkeypatch):

@@ -45,7 +45,7 @@ def test_only_cores_that_this_process_may_use_count():
 
 @pytest.mark.parametrize("command", ["recipe digits --plan", "search digits --plan", "compress nowhere.keras"])
 def test_deterministic_is_one_thread_in_each_operation(command, monkeypatch, capsys):
-    for name in threads.OF_SUMS:
+    for name in (*threads.OF_SUMS, threads._ASKED):
         monkeypatch.setenv(name, "2")  # to be put back
     assert "threads_in_operation" not in machine.machine()
     main([*command.split(), "--deterministic"])

@@ -6,13 +6,14 @@ import os
 
 OF_SUMS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # threads that share one operation
 THREADS = (*OF_SUMS, "TF_NUM_INTEROP_THREADS")
+_ASKED = "TFCOMPRESS_DETERMINISTIC"  # tells what was asked for from what threads there happen to be, in children too
 
 
 def use_one_thread() -> None:
     """One thread in each operation from now on, in children too; to be called before TensorFlow is started."""
-    os.environ.update(dict.fromkeys(OF_SUMS, "1"))
+    os.environ.update(dict.fromkeys((*OF_SUMS, _ASKED), "1"))
 
 
-def is_one_thread() -> bool:
-    """Whether each operation has one thread, by `use_one_thread` or by the user's own environment."""
-    return all(os.environ.get(name) == "1" for name in OF_SUMS)
+def is_deterministic() -> bool:
+    """Whether `use_one_thread` was called, here or in the process that started this one."""
+    return os.environ.get(_ASKED) == "1"

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..backend.threads import is_deterministic
 from ..core.code import our_code
 from ..core.contracts import needs_of
 from ..core.identity import Contents, NoIdentity, fingerprint
@@ -45,6 +46,8 @@ def stage_keys(recipe: Recipe, starts: Sequence[str | None]) -> dict[str, StageK
     """
     contents: Contents = {}
     around = {"data": recipe.data, "seed": recipe.seed, "versions": versions(), "tfcompress": our_code()}
+    if is_deterministic():  # of other bits than what many threads made
+        around["threads in operation"] = 1
     keys: dict[str, StageKey] = {}
     for stage, start in zip(recipe.stages, starts, strict=True):
         earlier = {name: keys[name] for name in (*((start,) if start else ()), *needs_of(stage.technique, stage.fit))}

@@ -12,6 +12,7 @@ from ..core.types import CHANNELS, CLUSTERS, LEVELS, Advice, Agreement, Finding
 from .contents import write_manifest
 from .records import FileRecord, StageRecord, file_from_json, stage_from_json, to_json
 from .store import Store
+from .versions import ONE_THREAD
 
 SAID = 3  # pieces of advice under the table; report.md and report.json have all
 OFFER = "next budget"  # the cause of advice that is an offer, and no fault
@@ -287,7 +288,7 @@ def to_markdown(report: Report) -> str:
         "## Versions and machine",
         markdown_table(("what", "value"), [(k, str(v)) for k, v in {**report.versions, **report.machine}.items()]),
         f"Made by `{report.command}` in {report.seconds:.0f} s. The same command gives the same bits with these "
-        "versions on such a processor with as many cores.",
+        f"versions on such a processor{'' if ONE_THREAD in report.machine else ' with as many cores'}.",
         "## Training",
         markdown_table(
             ("stage", "from", "technique", "steps", "seconds"), [_training(stage) for stage in report.stages]

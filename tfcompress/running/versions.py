@@ -8,8 +8,9 @@ from importlib import metadata
 from pathlib import Path
 
 from .. import __version__
-from ..backend.threads import is_one_thread
+from ..backend.threads import is_deterministic
 
+ONE_THREAD = "threads_in_operation"  # of --deterministic
 PACKAGES = ("tensorflow", "tf_keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy")
 
 
@@ -27,7 +28,7 @@ def versions() -> dict[str, str]:
 def machine() -> dict[str, str | int]:
     """The processor, how many cores of it this process may use, and the operating system; threads if one."""
     found: dict[str, str | int] = {"cpu": _cpu_name(), "num_cores": _num_cores(), "system": platform.platform()}
-    return found | ({"threads_in_operation": 1} if is_one_thread() else {})
+    return found | ({ONE_THREAD: 1} if is_deterministic() else {})
 
 
 def _num_cores() -> int:

@@ -173,6 +173,8 @@ def test_a_loss_of_layers_cannot_be_summed_by_hand():
     ("make", "words"),
     [
         (lambda: tfc.losses.DecoupledTargets(temperature=0), "temperature must be above 0"),
+        (lambda: tfc.SoftTargets(temperature=float("inf")), "temperature must be above 0, from 0.001 to 1,000"),
+        (lambda: tfc.SoftTargets(temperature=1e-300), "temperature must be above 0, from 0.001 to 1,000"),
         (lambda: tfc.losses.DecoupledTargets(others_weight=-1), "others_weight must be at least 0"),
         (lambda: tfc.losses.Correlation(between_classes=-1), "between_classes must be at least 0"),
         (lambda: tfc.losses.AttentionTransfer(power=0), "power must be at least 1"),
