@@ -142,7 +142,7 @@ def test_less_than_a_handful_of_a_class_is_remarked(digits, tmp_path, remarks):
     tfc.Int8().convert(tiny, digits, tmp_path / "enough.tflite")
     assert remarks == []
     tfc.Int8(num_representative=30).convert(tiny, digits, tmp_path / "few.tflite")
-    (said,) = remarks
+    said = remarks[0]  # what may follow is that examples beyond these thirty are rough
     assert said.startswith("calibrated with fewer than 5 examples of some classes (class ")
 
 
