@@ -12,8 +12,8 @@ from xml.parsers import expat
 from ...core.errors import DataCorrupt
 from ...core.remarks import remark
 from ..listing import SUFFIXES
+from ..splits.named import TEST, TRAIN, VALIDATION
 from .annotated import Annotated, Object
-from .splits import TEST, TRAIN, VALIDATION
 
 MOST_BYTES = 1 << 26  # of an XML file: more is no annotation of one image
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
