@@ -29,7 +29,7 @@ def test_a_folder_a_class_in_order(make):
     assert shown(list_images(folder), folder) == expected
 
 
-@pytest.mark.parametrize("test_name", ["test", "val", "Validation"])
+@pytest.mark.parametrize("test_name", ["test", "val", "Validation", "dev", "val2017"])
 def test_folders_of_splits_are_taken_as_such(make, test_name):
     folder = make("train/cat/a.jpg", "train/dog/b.jpg", f"{test_name}/cat/c.jpg")
     assert [(p.label, p.split) for p in list_images(folder)] == [("cat", "train"), ("dog", "train"), ("cat", "test")]

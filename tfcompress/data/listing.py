@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.errors import DataCorrupt, DataUnavailable
-from .splits.named import TEST, TEST_NAMES, TRAIN_NAMES, VALIDATION, split_said
+from .splits.named import TEST, TRAIN, VALIDATION, split_named, split_said
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 SEPARATOR = "|"  # of several labels of an image in a CSV file
@@ -71,12 +71,14 @@ def list_files(source: Path, suffixes: Sequence[str], things: str) -> tuple[List
 
 def _in_splits(folder: Path, suffixes: Sequence[str]) -> list[ListedFile]:
     """Files of folder/train and folder/test; none when it has not both."""
-    found = {child.name.lower(): child for child in _folders(folder)}
-    train, test = _first(found, TRAIN_NAMES), _first(found, TEST_NAMES)
+    found: dict[str, Path] = {}
+    for child in _folders(folder):
+        found.setdefault(split_named(child.name), child)
+    train, test = found.get(TRAIN), found.get(TEST, found.get(VALIDATION))
     _require_splits(folder, [part for part in (train, test) if part is not None])
     if train is None or test is None:
         return []
-    return [*_in_classes(train, "train", suffixes), *_in_classes(test, "test", suffixes)]
+    return [*_in_classes(train, TRAIN, suffixes), *_in_classes(test, TEST, suffixes)]
 
 
 def _require_splits(folder: Path, parts: Sequence[Path]) -> None:
@@ -85,10 +87,6 @@ def _require_splits(folder: Path, parts: Sequence[Path]) -> None:
     for child in _folders(folder):
         if child not in parts and classes & {each.name for each in _folders(child)}:
             split_said(child.name, folder, f"{child.name}/")
-
-
-def _first(found: dict[str, Path], names: Iterable[str]) -> Path | None:
-    return next((found[name] for name in names if name in found), None)
 
 
 def _in_classes(folder: Path, split: str, suffixes: Sequence[str]) -> list[ListedFile]:

@@ -104,6 +104,14 @@ def test_names_in_lists_without_an_annotation_are_remarked(voc, remarks):
     assert "1 names in the lists" in remarks[0] and "9 for one" in remarks[0]
 
 
+def test_a_list_beside_that_of_training_must_name_a_split(voc):
+    (voc / "ImageSets" / "Main").mkdir(parents=True)
+    for name, members in {"train": "0\n1\n2\n", "cat_train": "0 1\n", "holdout": "3\n4\n"}.items():
+        (voc / "ImageSets" / "Main" / f"{name}.txt").write_text(members)
+    with pytest.raises(DataCorrupt, match="Main, with 'holdout' for holdout.txt. Use one of these words"):
+        folder(voc).require()
+
+
 def test_folders_of_splits_have_pictures_and_xml_beside_them(voc):
     for number in range(5):
         part = voc / ("valid" if number == 4 else "train")

@@ -9,10 +9,8 @@ from ...core.errors import DataCorrupt
 from .splitting import split_by_label
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-TRAIN_NAMES = ("train", "training")
-TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # where there are but two splits
 _NAMES = {
-    **dict.fromkeys((*TRAIN_NAMES, "trainval"), TRAIN),
+    **dict.fromkeys(("train", "training", "trainval"), TRAIN),
     **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
     **dict.fromkeys(("test", "testing"), TEST),
 }

@@ -59,7 +59,8 @@ class DetectionFolder(Data):
     Raises:
       InvalidValue: for a value out of range, or a class that `classes` lacks.
       DataUnavailable: when there are no annotations, or no boxes; at the first use.
-      DataCorrupt: for annotations of another form, and images that are missing or of another size; at the first use.
+      DataCorrupt: for annotations of another form, images that are missing or of another size, and a folder or a file
+        beside those of splits that names none; at the first use.
       MissingExtra: without pycocotools; at the first use.
 
     Example:
