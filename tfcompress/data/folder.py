@@ -145,7 +145,8 @@ class ImageFolder(Data):
     def load(self) -> tuple[Images, Images]:
         """The training and the test split, of which nothing is decoded yet."""
         self.require()
-        say_double_files(*([image.path for image in part] for part in self._parts), "images")
+        first, second = ([image.path for image in part] for part in self._parts)
+        say_double_files(first, second, "images")
         train, test = (self._split(part) for part in self._parts)
         return train, test
 

@@ -129,7 +129,8 @@ class AudioFolder(Data):
     def load(self) -> tuple[Recordings, Recordings]:
         """The training and the test split, of which nothing is read yet."""
         self.require()
-        say_double_files(*([self._files[number].path for number in part] for part in self._parts), "recordings")
+        first, second = ([self._files[number].path for number in part] for part in self._parts)
+        say_double_files(first, second, "recordings")
         train, test = (self._split(part) for part in self._parts)
         return train, test
 
