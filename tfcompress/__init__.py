@@ -44,7 +44,7 @@ _HOMES = {
     "searching.space": "between one_of",
     "searching.budget": "Budget",
     "searching.found.outcome": "Outcome",
-    "data.splitting": "HeldOut",
+    "data.splits.splitting": "HeldOut",
     "measuring.measure": "Measurement measure",
     "data.dataset": "dataset",
     "data.digits": "Digits",

@@ -54,7 +54,7 @@ from .data.digits import Digits
 from .data.folder import ImageFolder
 from .data.series.anomalies import Anomalies
 from .data.series.forecasts import Forecasts
-from .data.splitting import HeldOut
+from .data.splits.splitting import HeldOut
 from .data.text.tagged_texts import TaggedTexts
 from .data.text.text_table import TextTable
 from .data.text.tfds_texts import TfdsTexts

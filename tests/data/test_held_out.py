@@ -7,7 +7,7 @@ import tfcompress as tfc
 from tfcompress.core.errors import InvalidValue
 from tfcompress.core.examples.source import Stream
 from tfcompress.core.identity import fingerprint
-from tfcompress.data.splitting import HeldOut
+from tfcompress.data.splits.splitting import HeldOut
 
 
 def numbered(*sizes):

@@ -29,7 +29,7 @@ def test_a_folder_a_class_in_order(make):
     assert shown(list_images(folder), folder) == expected
 
 
-@pytest.mark.parametrize("test_name", ["test", "val", "Validation"])
+@pytest.mark.parametrize("test_name", ["test", "val", "Validation", "dev", "val2017"])
 def test_folders_of_splits_are_taken_as_such(make, test_name):
     folder = make("train/cat/a.jpg", "train/dog/b.jpg", f"{test_name}/cat/c.jpg")
     assert [(p.label, p.split) for p in list_images(folder)] == [("cat", "train"), ("dog", "train"), ("cat", "test")]
@@ -68,7 +68,7 @@ def test_a_table_may_name_splits(make):
     [
         ("a.jpg,cat\nmissing.jpg,dog\n", "of whose 2 files 1 are missing, .*missing.jpg for one"),
         ("a.jpg,cat\nb.jpg\n", r"with \['b.jpg'\]"),
-        ("path,label,split\na.jpg,cat,train\nb.jpg,dog,holdout\n", "as an image's split.*with 'holdout' for b.jpg"),
+        ("path,label,split\na.jpg,cat,train\nb.jpg,dog,holdout\n", "nothing as a split.*with 'holdout' for b.jpg"),
         ("a.jpg,cat,train\nb.jpg,dog,holdout\n", "with 'holdout' for b.jpg. Use one of these words"),
     ],
 )
@@ -77,6 +77,12 @@ def test_a_table_in_disorder_is_told(make, text, words):
     (folder / "table.csv").write_text(text)
     with pytest.raises(DataCorrupt, match=words):
         list_images(folder / "table.csv")
+
+
+@pytest.mark.parametrize("beside", ["train/cat/a.jpg test/cat/b.jpg", "train/cat/a.jpg"])
+def test_a_folder_beside_those_of_splits_must_be_one(make, beside):
+    with pytest.raises(DataCorrupt, match="with 'holdout' for holdout/. Use one of these words"):
+        list_images(make(*beside.split(), "holdout/cat/c.jpg"))
 
 
 def test_a_table_that_is_no_text_is_told(make):

@@ -1,4 +1,7 @@
-from tfcompress.data.splitting import split_by_label
+import pytest
+
+from tfcompress.core.errors import InvalidValue
+from tfcompress.data.splits.splitting import split_by_label
 
 LABELS = ["a"] * 10 + ["b"] * 5
 
@@ -17,6 +20,11 @@ def test_a_label_of_one_example_is_trained_on():
 def test_named_splits_count_and_the_rest_is_trained_on():
     train, test = split_by_label(LABELS, ["test", "train", *[""] * 13], 0.5, 0)
     assert test == [0] and len(train) == 14
+
+
+def test_no_other_word_is_trained_on():
+    with pytest.raises(InvalidValue, match="'holdout'"):
+        split_by_label(["a", "a"], ["train", "holdout"], 0.5, 0)
 
 
 def test_groups_stay_together():

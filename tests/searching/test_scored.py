@@ -7,7 +7,7 @@ import pytest
 
 import tfcompress as tfc
 from tfcompress.core.errors import InvalidRecipe
-from tfcompress.data.splitting import HeldOut
+from tfcompress.data.splits.splitting import HeldOut
 from tfcompress.searching.scored import held_out, reference, scored
 
 DATA = tfc.Digits(num_examples=100)

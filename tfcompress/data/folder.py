@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import DataUnavailable, InvalidValue, expect
-from ..core.remarks import remark
 from ..core.tasks.presets import Classification
 from ..core.types import Data
 from .images import MODES, Images
 from .listing import ListedFile, list_images
 from .scaling import SCALINGS, names_for
+from .splits.doubles import say_double_files
 
 if TYPE_CHECKING:
     import numpy as np
-
-ENDS_BYTES = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,24 +145,10 @@ class ImageFolder(Data):
     def load(self) -> tuple[Images, Images]:
         """The training and the test split, of which nothing is decoded yet."""
         self.require()
-        self._say_doubles()
+        first, second = ([image.path for image in part] for part in self._parts)
+        say_double_files(first, second, "images")
         train, test = (self._split(part) for part in self._parts)
         return train, test
-
-    def _say_doubles(self) -> None:
-        """Says which images are in both splits, by path or by content, as far as their first and last bytes tell it."""
-        sizes = [{image.path: image.path.stat().st_size for image in part} for part in self._parts]
-        shared = set(sizes[0].values()) & set(sizes[1].values())
-        trained = {_ends(path): path for path, size in sizes[0].items() if size in shared}
-        tested = [(_ends(path), path) for path, size in sizes[1].items() if size in shared]
-        doubles = [(trained[ends], path) for ends, path in tested if ends in trained]
-        if doubles:
-            first, second = doubles[0]
-            remark(
-                f"{len(doubles)} of {len(self._parts[1])} test images are training images too, {second} for one, which "
-                f"is {first}: figures come out better than they are",
-                level=logging.WARNING,
-            )
 
     @property
     def scalings(self) -> tuple[str, ...]:
@@ -218,16 +201,6 @@ class ImageFolder(Data):
             train, test = [*train, *train_part], [*test, *test_part]
         shuffled = (draw.sample(part, len(part))[: self.num_examples] for part in (train, test))
         return next(shuffled), next(shuffled)
-
-
-def _ends(path: Path) -> tuple[int, bytes]:
-    """A file's size and its first and last bytes: an encoded image that shares these is the same."""
-    with open(path, "rb") as stream:
-        size = stream.seek(0, 2)
-        stream.seek(0)
-        head = stream.read(ENDS_BYTES)
-        stream.seek(max(0, size - ENDS_BYTES))
-        return size, head + stream.read(ENDS_BYTES)
 
 
 def _digest(lines: list[str]) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.errors import DataCorrupt, DataUnavailable
+from .splits.named import TEST, TRAIN, VALIDATION, split_named, split_said
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 SEPARATOR = "|"  # of several labels of an image in a CSV file
-TRAIN_NAMES = ("train", "training")
-TEST_NAMES = ("test", "testing", "val", "valid", "validation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +50,7 @@ def list_files(source: Path, suffixes: Sequence[str], things: str) -> tuple[List
 
     Raises:
       DataUnavailable: when there is no such folder or file, or nothing of two classes at least.
-      DataCorrupt: when the CSV file cannot be read, or names files that are not there.
+      DataCorrupt: when the CSV file cannot be read, or names files that are not there; for a split of another name.
     """
     if source.is_dir():
         images = tuple(_in_splits(source, suffixes) or _in_classes(source, "", suffixes))
@@ -72,15 +71,22 @@ def list_files(source: Path, suffixes: Sequence[str], things: str) -> tuple[List
 
 def _in_splits(folder: Path, suffixes: Sequence[str]) -> list[ListedFile]:
     """Files of folder/train and folder/test; none when it has not both."""
-    found = {child.name.lower(): child for child in _folders(folder)}
-    train, test = _first(found, TRAIN_NAMES), _first(found, TEST_NAMES)
+    found: dict[str, Path] = {}
+    for child in _folders(folder):
+        found.setdefault(split_named(child.name), child)
+    train, test = found.get(TRAIN), found.get(TEST, found.get(VALIDATION))
+    _require_splits(folder, [part for part in (train, test) if part is not None])
     if train is None or test is None:
         return []
-    return [*_in_classes(train, "train", suffixes), *_in_classes(test, "test", suffixes)]
+    return [*_in_classes(train, TRAIN, suffixes), *_in_classes(test, TEST, suffixes)]
 
 
-def _first(found: dict[str, Path], names: Iterable[str]) -> Path | None:
-    return next((found[name] for name in names if name in found), None)
+def _require_splits(folder: Path, parts: Sequence[Path]) -> None:
+    """Refuses a folder that has the classes of train/ or test/ in it, and no split's name."""
+    classes = {child.name for part in parts for child in _folders(part)}
+    for child in _folders(folder):
+        if child not in parts and classes & {each.name for each in _folders(child)}:
+            split_said(child.name, folder, f"{child.name}/")
 
 
 def _in_classes(folder: Path, split: str, suffixes: Sequence[str]) -> list[ListedFile]:
@@ -112,11 +118,8 @@ def _in_table(table: Path, things: str) -> list[ListedFile]:
         raise DataCorrupt(
             f"data must have a path and a label in each row. Received: {table}, with {body[short]}. Mend that row."
         )
-    _require_splits(table, body, at.get("split"))
     images = [
-        ListedFile(
-            table.parent / row[at["path"]], row[at["label"]], _split(row[at["split"] :][:1] if "split" in at else [])
-        )
+        ListedFile(table.parent / row[at["path"]], row[at["label"]], _split(row, at.get("split"), table, at["path"]))
         for row in body
     ]
     missing = [image.path for image in images if not image.path.is_file()]
@@ -144,19 +147,7 @@ def _columns(header: Sequence[str]) -> dict[str, int] | None:
     return found if {"path", "label"} <= set(found) else None
 
 
-def _require_splits(table: Path, rows: Sequence[Sequence[str]], column: int | None) -> None:
-    """Refuses words that name no split: a row that says "holdout" is not to be trained on."""
-    if column is None:
-        return
-    known = {"", *TRAIN_NAMES, *TEST_NAMES}
-    unknown = next((row for row in rows if len(row) > column and row[column].lower() not in known), None)
-    if unknown is not None:
-        raise DataCorrupt(
-            f"data must have {', '.join((*TRAIN_NAMES, *TEST_NAMES))} or nothing as an image's split. Received: "
-            f"{table}, with {unknown[column]!r} for {unknown[0]}. Use one of these words."
-        )
-
-
-def _split(cell: Sequence[str]) -> str:
-    name = cell[0].lower() if cell else ""
-    return "train" if name in TRAIN_NAMES else "test" if name in TEST_NAMES else ""
+def _split(row: Sequence[str], column: int | None, table: Path, path: int) -> str:
+    """The split that a row says; there are but two, and what validates is tested on."""
+    split = "" if column is None or len(row) <= column else split_said(row[column], table, row[path])
+    return TEST if split == VALIDATION else split

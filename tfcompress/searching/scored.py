@@ -8,7 +8,7 @@ from typing import Any
 from ..core.contracts import data_in, layers_of_fit, needs_of
 from ..core.errors import InvalidRecipe
 from ..core.types import Check, Data, Fit, Recipe, Stage
-from ..data.splitting import TEST, VALIDATION, HeldOut
+from ..data.splits.splitting import TEST, VALIDATION, HeldOut
 
 
 def held_out(recipe: Recipe, share: float, evaluated_on: str = TEST) -> Recipe:

@@ -51,6 +51,21 @@ def test_another_file_is_other_data(folder):
     (folder / "low" / "new.wav").unlink()
 
 
+@pytest.mark.parametrize("is_copied", [True, False], ids=["copied", "another"])
+def test_a_recording_in_both_splits_is_told(tmp_path, remarks, is_copied):
+    loud = {"train/low": 0.1, "train/high": 0.2, "test/high": 0.3, "test/low": 0.1 if is_copied else 0.4}
+    for name, value in loud.items():
+        (tmp_path / name).mkdir(parents=True)
+        # All of one length, and silent at both ends: the first and last bytes of the file do not tell them apart.
+        samples = np.zeros(12000)
+        samples[6000:6100] = value
+        write(tmp_path / name / "a.wav", samples)
+    _ = tfc.AudioFolder(tmp_path, FORM).train
+    first, second = (tmp_path / split / "low" / "a.wav" for split in ("train", "test"))
+    told = f"1 of 2 test recordings are training recordings too, {second} for one, which is {first}: figures come out "
+    assert remarks == ([told + "better than they are"] if is_copied else [])
+
+
 def test_what_is_wrong_is_one_line(folder, tmp_path):
     with pytest.raises(DataUnavailable, match="must hold recordings of two classes at least"):
         tfc.AudioFolder(folder / "low", FORM).require()

@@ -68,6 +68,37 @@ def test_a_table_is_split_where_nobody_has(tmp_path):
     assert (data.num_train, len(data.test)) == (3, 1)
 
 
+def test_words_of_splits_are_those_of_image_listings(tmp_path):
+    named = [(*row, word) for row, word in zip(ROWS, ("Training", "val", "test", ""), strict=True)]
+    data = tfc.TextTable(write(tmp_path / "a.csv", named, "text,label,split"))
+    train, test = data.read()
+    assert (set(train.texts), set(test.texts)) == ({ROWS[0][0], ROWS[3][0]}, {ROWS[1][0], ROWS[2][0]})
+
+
+@pytest.mark.parametrize(
+    ("words", "line"), [(("train", "test", "holdout"), 4), (("holdout",) * 3, 2)], ids=["one", "every"]
+)
+def test_a_row_of_an_unknown_split_is_refused(tmp_path, words, line):
+    rows = [(*row, word) for row, word in zip(ROWS, words, strict=False)]
+    with pytest.raises(DataCorrupt, match=f"nothing as a split.*a.csv, with 'holdout' for line {line}"):
+        tfc.TextTable(write(tmp_path / "a.csv", rows, "text,label,split")).require()
+
+
+def test_a_row_says_more_of_its_split_than_its_file(table):
+    write(table, [(*row, "test" if row is ROWS[0] else "") for row in ROWS], "text,label,split")
+    train, test = tfc.TextTable(table).read()
+    assert ROWS[0][0] in test.texts and ROWS[0][0] not in train.texts and len(test.texts) == 3
+
+
+def test_a_text_in_both_splits_is_told(table, remarks):
+    write(table.with_name("q_test.csv"), [(" my card is lost", "lost"), ("what is my pin", "lost"), ("pin", "pin")])
+    _ = tfc.TextTable(table).train
+    assert remarks == [
+        "1 of 3 test texts are training texts too, 'my card is lost' of 'lost' for one: figures come out better than "
+        "they are"
+    ]
+
+
 def test_another_file_or_setting_is_other_data(table):
     before = fingerprint(tfc.TextTable(table))
     assert before == fingerprint(tfc.TextTable(table)) != fingerprint(tfc.TextTable(table, length=8))

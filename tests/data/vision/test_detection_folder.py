@@ -104,6 +104,14 @@ def test_names_in_lists_without_an_annotation_are_remarked(voc, remarks):
     assert "1 names in the lists" in remarks[0] and "9 for one" in remarks[0]
 
 
+def test_a_list_beside_that_of_training_must_name_a_split(voc):
+    (voc / "ImageSets" / "Main").mkdir(parents=True)
+    for name, members in {"train": "0\n1\n2\n", "cat_train": "0 1\n", "holdout": "3\n4\n"}.items():
+        (voc / "ImageSets" / "Main" / f"{name}.txt").write_text(members)
+    with pytest.raises(DataCorrupt, match="Main, with 'holdout' for holdout.txt. Use one of these words"):
+        folder(voc).require()
+
+
 def test_folders_of_splits_have_pictures_and_xml_beside_them(voc):
     for number in range(5):
         part = voc / ("valid" if number == 4 else "train")
@@ -112,6 +120,40 @@ def test_folders_of_splits_have_pictures_and_xml_beside_them(voc):
         (voc / "JPEGImages" / f"{number}.png").rename(part / f"{number}.png")
     data = folder(voc)
     assert (len(data.train), len(data.test), data.test.batch([0])[0][0, 0, 0, 0]) == (4, 1, 4)
+
+
+def in_splits(voc, splits):
+    """The images and files of `voc` in folders of these names, in their order."""
+    for number, split in enumerate(splits):
+        (voc / split).mkdir(exist_ok=True)
+        (voc / "Annotations" / f"{number}.xml").rename(voc / split / f"{number}.xml")
+        (voc / "JPEGImages" / f"{number}.png").rename(voc / split / f"{number}.png")
+
+
+def test_an_image_in_both_splits_is_told(voc, remarks):
+    in_splits(voc, ("train", "train", "train", "test", "test"))
+    first, second = voc / "train" / "1.png", voc / "test" / "4.png"
+    second.write_bytes(first.read_bytes())
+    _ = folder(voc).train
+    assert remarks == [
+        f"1 of 2 test images are training images too, {second} for one, which is {first}: figures come out better than "
+        "they are"
+    ]
+
+
+def test_a_folder_beside_those_of_splits_must_be_one(voc):
+    in_splits(voc, ("train", "train", "test", "test", "holdout"))
+    with pytest.raises(DataCorrupt, match="with 'holdout' for holdout/. Use one of these words"):
+        folder(voc).require()
+
+
+def test_a_file_beside_those_of_splits_must_name_one(coco):
+    path, content = coco
+    for name in ("train", "test", "holdout"):
+        path.with_name(f"boxes_{name}.json").write_text(json.dumps(content))
+    path.unlink()
+    with pytest.raises(DataCorrupt, match="with 'boxes_holdout' for boxes_holdout.json. Use one of these words"):
+        folder(path.parent).require()
 
 
 def test_coco_has_the_same_rows_and_pictures_without_boxes(coco):

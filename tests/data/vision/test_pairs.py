@@ -4,8 +4,8 @@ import pytest
 from PIL import Image
 
 from tfcompress.core.errors import DataCorrupt, DataUnavailable
+from tfcompress.data.splits.named import divided, split_named
 from tfcompress.data.vision.pairs import list_pairs
-from tfcompress.data.vision.splits import divided, split_named
 
 
 def made(folder, *names):
@@ -52,8 +52,16 @@ def test_a_table_names_them(tmp_path):
         (["images/a.png", "images/a.jpg", "masks/a.png"], DataCorrupt, "one file of a name"),
         ([], DataUnavailable, "with none"),
         (["train/images/a.png", "train/masks/a.png", "test/images/b.png"], DataUnavailable, "has not both folders"),
+        (
+            ["train/images/a.png", "train/masks/a.png", "holdout/images/b.png", "holdout/masks/b.png"],
+            *(DataCorrupt, "with 'holdout' for holdout/"),
+        ),
+        (
+            ["images/test/a.png", "masks/test/a.png", "images/holdout/b.png", "masks/holdout/b.png"],
+            *(DataCorrupt, "with 'holdout' for .*images/holdout/b.png"),
+        ),
     ],
-    ids=["missing mask", "two of a name", "nothing", "a split without masks"],
+    ids=["missing mask", "two of a name", "nothing", "a split without masks", "no split", "none inside"],
 )
 def test_what_cannot_be_paired_is_one_line(tmp_path, names, error, message):
     with pytest.raises(error, match=message) as caught:
@@ -66,7 +74,7 @@ def test_what_cannot_be_paired_is_one_line(tmp_path, names, error, message):
     [
         ("image,label\na.png,b.png\n", "columns image and mask"),
         ("image,mask\na.png,gone.png\n", "line 2, with .*gone.png"),
-        ("image,mask,split\na.png,b.png,holdout\n", "with 'holdout'"),
+        ("image,mask,split\na.png,b.png,holdout\n", "nothing as a split.*with 'holdout' for line 2"),
         ("image,mask\na.png\n", "line 2, with a.png"),
     ],
 )

@@ -50,6 +50,21 @@ def test_black_and_white_masks_are_two_classes(folder):
     assert data.task.ignore == 255 and data.validation is None
 
 
+def test_an_image_in_both_splits_is_told(folder, remarks):
+    for number in range(5):
+        split = "test" if number > 2 else "train"
+        for place in ("images", "masks"):
+            (folder / split / place).mkdir(parents=True, exist_ok=True)
+            (folder / place / f"{number}.png").rename(folder / split / place / f"{number}.png")
+    first, second = folder / "train" / "images" / "0.png", folder / "test" / "images" / "4.png"
+    second.write_bytes(first.read_bytes())
+    _ = tfc.SegmentationFolder(folder, (4, 6, 3)).train
+    assert remarks == [
+        f"1 of 2 test images are training images too, {second} for one, which is {first}: figures come out better than "
+        "they are"
+    ]
+
+
 def test_tiles_are_cut_from_picture_and_mask_alike(tmp_path):
     save(VALUES, tmp_path / "images" / "a.png")
     save(VALUES % 5, tmp_path / "masks" / "a.png")

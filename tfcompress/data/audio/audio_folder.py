@@ -14,7 +14,8 @@ from ...core.examples.source import Indices
 from ...core.types import Data
 from ..kept_rows import KeptRows
 from ..listing import ListedFile, list_files
-from ..splitting import split_by_label
+from ..splits.doubles import say_double_files
+from ..splits.splitting import split_by_label
 from .log_mel import LogMel, notes_of_words
 from .recording import SUFFIXES, read_recording
 
@@ -128,6 +129,8 @@ class AudioFolder(Data):
     def load(self) -> tuple[Recordings, Recordings]:
         """The training and the test split, of which nothing is read yet."""
         self.require()
+        first, second = ([self._files[number].path for number in part] for part in self._parts)
+        say_double_files(first, second, "recordings")
         train, test = (self._split(part) for part in self._parts)
         return train, test
 

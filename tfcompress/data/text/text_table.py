@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import DataCorrupt, expect
-from ..splitting import split_by_label
+from ..splits.named import TEST, TRAIN, VALIDATION, split_said
+from ..splits.splitting import split_by_label
 from ..table import column, read_table
 from .texts import Labelled, Texts
 
@@ -25,15 +26,15 @@ class TextTable(Texts):
       text: the column of texts. Defaults to None: text, sentence, utterance or question.
       label: the column of labels. Defaults to None: label, category, class or intent.
       test_share: of the texts of each label, in (0, 1), that are kept for the test where there is neither a test file
-        nor a column split with train and test. Defaults to 0.2.
+        nor a column split with train and test (val is tested on, too). Defaults to 0.2.
       seed: of the split, and of the draw of `num_examples`. Defaults to 0.
       length, min_count, max_words, num_examples: see `Texts`.
 
     Raises:
       InvalidValue: for a value out of range; at the first use for a column that there is not.
       DataUnavailable: when there is no file; at the first use.
-      DataCorrupt: for one that cannot be read, a text without a label, or a label of the test split that no training
-        text has; at the first use.
+      DataCorrupt: for one that cannot be read, a text without a label, a word for a split that names none, or a label
+        of the test split that no training text has; at the first use.
 
     Example:
 
@@ -75,13 +76,11 @@ class TextTable(Texts):
 
     def read(self) -> tuple[Labelled, Labelled]:
         """The training and the test texts."""
-        rows = self._rows(self._train_file)
-        if self._test_file is not None:
-            test_rows = self._rows(self._test_file)
-            named = ["train"] * len(rows) + ["test"] * len(test_rows)
-            rows = [*rows, *test_rows]
-        else:
-            named = [split for _, _, split in rows]
+        files = {TRAIN: self._train_file, TEST: self._test_file}
+        read = {split: self._rows(path) for split, path in files.items() if path is not None}
+        rows = [row for part in read.values() for row in part]
+        # What a row says of its split goes before what its file says, so that no test row is trained on.
+        named = [said or (split if TEST in read else "") for split, part in read.items() for _, _, said in part]
         labels = [label for _, label, _ in rows]
         parts = split_by_label(labels, named, self.test_share, self.seed, self.num_examples)
         train, test = (Labelled(tuple(rows[n][0] for n in part), tuple(labels[n] for n in part)) for part in parts)
@@ -100,4 +99,6 @@ class TextTable(Texts):
                     f"data must have a text and a label in each row. Received: {path}, without a {missing} in line "
                     f"{line:,}. Add it or take the row out."
                 )
-        return [(row[text], row[label].strip(), row[split].strip().lower() if split else "") for _, row in rows]
+        said = [split_said(row[split], path, f"line {line:,}") if split else "" for line, row in rows]
+        tested = [TEST if each == VALIDATION else each for each in said]
+        return [(row[text], row[label].strip(), each) for (_, row), each in zip(rows, tested, strict=True)]

@@ -10,6 +10,7 @@ from ...core.errors import DataCorrupt, DataUnavailable, expect
 from ...core.examples.notes import Notes, TensorNotes
 from ...core.examples.source import Split
 from ...core.types import Data
+from ..splits.doubles import say_double_texts
 from .vocabulary import PATTERN, Vocabulary, words_of
 
 
@@ -110,6 +111,7 @@ class Texts(Data):
     def load(self) -> tuple[Split, Split]:
         """Numbers of words, (N, length) int32, and classes, (N,)."""
         self.require()
+        say_double_texts(*(list(zip(part.texts, part.labels, strict=True)) for part in self._read))
         train, test = (self._numbered(part) for part in self._read)
         return train, test
 

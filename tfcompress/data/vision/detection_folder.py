@@ -8,23 +8,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.errors import DataUnavailable, InvalidValue, expect
+from ...core.errors import DataCorrupt, DataUnavailable, InvalidValue, expect
 from ...core.examples.notes import Notes, TensorNotes
 from ...core.extras import require_extra
 from ...core.types import Data
 from ..images import MODES, Images
 from ..scaling import SCALINGS, names_for
+from ..splits.doubles import say_double_files
+from ..splits.named import divided, split_named, split_said
 from .anchors import Anchors, fitted_anchors
 from .annotated import ROW, Annotated, rows_of
 from .coco import coco_pictures, looks_like_coco
 from .detection_task import Detection
-from .splits import divided, split_named
 from .voc import voc_pictures
 
 if TYPE_CHECKING:
     import numpy as np
 
 PICTURES = ("images", "Images", "JPEGImages", "img")
+ANNOTATIONS = "annotations"
 FORMS = "Annotations/NAME.xml and JPEGImages/NAME.jpg as PASCAL VOC has them, or a JSON file as COCO has it"
 
 
@@ -57,7 +59,8 @@ class DetectionFolder(Data):
     Raises:
       InvalidValue: for a value out of range, or a class that `classes` lacks.
       DataUnavailable: when there are no annotations, or no boxes; at the first use.
-      DataCorrupt: for annotations of another form, and images that are missing or of another size; at the first use.
+      DataCorrupt: for annotations of another form, images that are missing or of another size, and a folder or a file
+        beside those of splits that names none; at the first use.
       MissingExtra: without pycocotools; at the first use.
 
     Example:
@@ -186,6 +189,8 @@ class DetectionFolder(Data):
     def load(self) -> tuple[PicturesWithBoxes, PicturesWithBoxes]:
         """The training and the test split, of which no image is decoded yet."""
         self.require()
+        train, _, test = ([self._pictures[number].picture for number in part] for part in self._parts)
+        say_double_files(train, test, "images")
         return self._split(0), self._split(2)
 
     @cached_property
@@ -264,22 +269,53 @@ def _of_folder(folder: Path) -> Iterator[Annotated]:
     parts.pop("", None)
     inside = {split: found for split, part in parts.items() if (found := list(_of_part(part)))}
     if inside:
+        _require_splits(folder)
         for split, found in inside.items():
             yield from (dataclasses.replace(each, split=split) for each in found)
         return
-    yield from _of_part(folder)
+    yield from _of_part(folder, names_splits=True)
 
 
-def _of_part(folder: Path) -> Iterator[Annotated]:
-    """Of a folder that is no folder of splits: by XML files, or else by JSON files."""
-    lists = [child for child in sorted(folder.iterdir()) if child.is_dir() and child.name.lower() == "annotations"]
-    places = [folder, *lists]
-    files = [path for place in places for path in sorted(place.glob("*.xml")) if not path.name.startswith(".")]
+def _require_splits(folder: Path) -> None:
+    """Refuses a folder of annotations beside those of splits whose name is no split's."""
+    for child in sorted(folder.iterdir()):
+        is_place = child.name in PICTURES or child.name.lower() == ANNOTATIONS or child.name.startswith(".")
+        if child.is_dir() and not is_place and _is_annotated(child):
+            split_said(child.name, folder, f"{child.name}/")
+
+
+def _is_annotated(folder: Path) -> bool:
+    try:
+        return any(_lists(folder))
+    except DataCorrupt:  # JSON of something else, which nobody reads
+        return False
+
+
+def _of_part(folder: Path, names_splits: bool = False) -> Iterator[Annotated]:
+    """Of a folder that is no folder of splits: by XML files, or else by JSON files, whose names may say splits."""
+    files, found = _lists(folder)
     if files:
         yield from voc_pictures(folder, files)
         return
+    splits = {path: next(filter(None, map(split_named, _words(path))), "") for path in found}
+    for path, split in splits.items():
+        if names_splits and not split and any(splits.values()):
+            split_said(path.stem, folder, path.name)
+        yield from _of_file(path, split)
+
+
+def _lists(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The XML files of a folder and of annotations/ in it; and the JSON files, where there are none of XML."""
+    lists = [child for child in sorted(folder.iterdir()) if child.is_dir() and child.name.lower() == ANNOTATIONS]
+    places = [folder, *lists]
+    files = [path for place in places for path in sorted(place.glob("*.xml")) if not path.name.startswith(".")]
+    if files:
+        return files, []
     found = [path for place in places for path in sorted(place.glob("*.json")) if not path.name.startswith(".")]
     instances = [path for path in found if path.stem.startswith("instances")]  # COCO has keypoints of the same beside
-    for path in instances or [path for path in found if looks_like_coco(path)]:
-        words = path.stem.replace("-", "_").replace(".", "_").split("_")
-        yield from _of_file(path, next(filter(None, map(split_named, words)), ""))
+    return [], instances or [path for path in found if looks_like_coco(path)]
+
+
+def _words(path: Path) -> list[str]:
+    """Of a file's name."""
+    return path.stem.replace("-", "_").replace(".", "_").split("_")

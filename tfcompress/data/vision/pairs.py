@@ -11,7 +11,7 @@ from pathlib import Path
 from ...core.errors import DataCorrupt, DataUnavailable
 from ...core.remarks import remark
 from ..listing import SUFFIXES
-from .splits import split_named
+from ..splits.named import split_named, split_said
 
 PICTURES = ("images", "image", "imgs", "img", "pictures", "jpegimages")
 MASKS = ("masks", "mask", "labels", "label", "segmentationclass", "annotations", "gt")
@@ -38,7 +38,7 @@ def list_pairs(source: Path) -> tuple[Pair, ...]:
 
     Raises:
       DataUnavailable: when there is no such folder or file, or no image in it.
-      DataCorrupt: for images without masks, and for two files that could be one's.
+      DataCorrupt: for images without masks, for two files that could be one's, and for a split of another name.
     """
     if source.is_file():
         pairs = tuple(_in_table(source))
@@ -56,6 +56,9 @@ def list_pairs(source: Path) -> tuple[Pair, ...]:
 def _in_folder(folder: Path) -> Iterator[Pair]:
     parts = {split_named(child.name): child for child in _folders(folder) if split_named(child.name)}
     if any(_two_folders(part) for part in parts.values()):
+        for child in _folders(folder):
+            if _two_folders(child):
+                split_said(child.name, folder, f"{child.name}/")
         for split, part in sorted(parts.items()):
             two = _two_folders(part)
             if two is None:
@@ -124,9 +127,11 @@ def _paired(pictures: dict[str, Path], masks: dict[str, Path], where: Path) -> I
     spare = sorted(set(masks) - set(pictures))
     if spare:
         remark(f"{len(spare)} masks have no image and are not used, {masks[spare[0]]} for one", level=logging.WARNING)
+    folders = {key: key.partition("/")[0] if "/" in key else "" for key in pictures}
+    # Where no folder names a split, their names say something else.
+    said = any(map(split_named, folders.values()))
     for key, path in sorted(pictures.items()):
-        folder = key.partition("/")[0] if "/" in key else ""
-        yield Pair(path, masks[key], split_named(folder))
+        yield Pair(path, masks[key], split_said(folders[key], where, str(path)) if said else "")
 
 
 def _in_table(table: Path) -> Iterator[Pair]:
@@ -144,13 +149,8 @@ def _in_table(table: Path) -> Iterator[Pair]:
                 f"data must have columns image and mask, filled in each row. Received: {table}, line {number}, with "
                 f"{', '.join(filter(None, cells.values())) or 'nothing'}. Add them."
             )
-        word = cells.get("split", "")
-        if word and not split_named(word):
-            raise DataCorrupt(
-                f"data must have train, val, test or nothing as an image's split. Received: {table}, line {number}, "
-                f"with {word!r}. Use one of these words."
-            )
-        pair = Pair(table.parent / cells["image"], table.parent / cells["mask"], split_named(word))
+        split = split_said(cells.get("split", ""), table, f"line {number}")
+        pair = Pair(table.parent / cells["image"], table.parent / cells["mask"], split)
         gone = next((path for path in (pair.picture, pair.mask) if not path.is_file()), None)
         if gone:
             raise DataCorrupt(

@@ -15,9 +15,10 @@ from ...core.types import Data
 from ..images import MODES, UNREADABLE, read_upright, reason_of
 from ..kept_rows import KeptRows
 from ..scaling import SCALINGS, names_for
+from ..splits.doubles import say_double_files
+from ..splits.named import divided
 from .masks import AUTO, BINARY, IGNORE, INDICES, Coding, coding_of, read_mask, require_sizes
 from .pairs import Pair, list_pairs
-from .splits import divided
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,6 +169,8 @@ class SegmentationFolder(Data):
     def load(self) -> tuple[PicturesWithMasks, PicturesWithMasks]:
         """The training and the test split, of which nothing is read yet but what the masks' numbers mean."""
         self.require()
+        train, _, test = ([self._pairs[number].picture for number in part] for part in self._parts)
+        say_double_files(train, test, "images")
         return self._split(self._parts[0]), self._split(self._parts[2])
 
     @cached_property

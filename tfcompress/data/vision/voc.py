@@ -12,8 +12,8 @@ from xml.parsers import expat
 from ...core.errors import DataCorrupt
 from ...core.remarks import remark
 from ..listing import SUFFIXES
+from ..splits.named import TEST, TRAIN, VALIDATION, split_named, split_said
 from .annotated import Annotated, Object
-from .splits import TEST, TRAIN, VALIDATION
 
 MOST_BYTES = 1 << 26  # of an XML file: more is no annotation of one image
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -29,7 +29,8 @@ def voc_pictures(folder: Path, files: list[Path]) -> Iterator[Annotated]:
     Coordinates are VOC's: pixels from 1 on, both ends included.
 
     Raises:
-      DataCorrupt: for a file that is no such annotation, or an image that is not there.
+      DataCorrupt: for a file that is no such annotation, an image that is not there, or train.txt beside a list of
+        another name alone.
     """
     pictures = _pictures({*(folder / place for place in _PLACES), *(path.parent for path in files)})
     splits = _splits(folder)
@@ -129,6 +130,9 @@ def _splits(folder: Path) -> Mapping[str, str] | None:
     pairs = [("trainval", TRAIN)] if {"trainval", "test"} <= set(lists) else [("train", TRAIN), ("val", VALIDATION)]
     asked = [(name, split) for name, split in (*pairs, ("test", TEST)) if name in lists]
     if len(asked) < 2:
+        others = [name for name in sorted(lists) if not any(map(split_named, name.split("_")))]
+        if asked and others:  # else the images of holdout.txt would be drawn from, too
+            split_said(others[0], folder / "ImageSets" / "Main", f"{others[0]}.txt")
         return None
     # A line of VOC's lists by class is a name and a number; these have the name alone.
     return {

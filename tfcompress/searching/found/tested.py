@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...core.errors import InvalidValue
 from ...core.types import Artifact, Recipe
-from ...data.splitting import TEST, HeldOut
+from ...data.splits.splitting import TEST, HeldOut
 from ...running.report import report_from_json
 from ...running.store import Store
 from ..budget import Budget

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from ..core.contracts import DataWithScalings
-from ..core.errors import InvalidValue, expect
-from ..core.examples.source import Source, Stream, Subset
-from ..core.settings import MOST_HELD_OUT
-from ..core.tasks.task import Task
-from ..core.types import Data
+from ...core.contracts import DataWithScalings
+from ...core.errors import InvalidValue, expect
+from ...core.examples.source import Source, Stream, Subset
+from ...core.settings import MOST_HELD_OUT
+from ...core.tasks.task import Task
+from ...core.types import Data
 
 VALIDATION, TEST = "validation", "test"
 LEAST_EXAMPLES = 2  # on each side of the cut
@@ -43,15 +43,21 @@ def split_by_label(
       num_examples: use only so many of each split. Defaults to None: all.
       groups: of each example. Defaults to None: each is alone.
 
+    Raises:
+      InvalidValue: for another word in `named`, which would be trained on; `split_said` gives these three.
+
     >>> split_by_label(["a", "a", "b", "b"], [""] * 4, 0.5, seed=0)
     ([3, 0], [2, 1])
     """
+    unknown = sorted(set(named) - {"train", "test", ""})
+    if unknown:
+        raise InvalidValue(f"named must be train, test or nothing. Received: {unknown[0]!r}. Use one of these.")
     draw = random.Random(seed)  # Python's own is the same everywhere, and comes without NumPy
     train, test = ([number for number, split in enumerate(named) if split == name] for name in ("train", "test"))
     has_test = bool(test)
     loose: dict[str, list[int]] = {}
     for number, split in enumerate(named):
-        if split not in ("train", "test"):
+        if not split:
             loose.setdefault(labels[number] if groups is None else "", []).append(number)
     for label in sorted(loose):
         together: dict[str, list[int]] = {}

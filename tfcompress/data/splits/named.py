@@ -1,15 +1,16 @@
-"""Splits by the names that folders and lists have, and by a draw where they have none."""
+"""Splits by the names that folders and lists have, and by a draw where they have none; other names are refused."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from ..listing import TRAIN_NAMES
-from ..splitting import split_by_label
+from ...core.errors import DataCorrupt
+from .splitting import split_by_label
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _NAMES = {
-    **dict.fromkeys((*TRAIN_NAMES, "trainval"), TRAIN),
+    **dict.fromkeys(("train", "training", "trainval"), TRAIN),
     **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
     **dict.fromkeys(("test", "testing"), TEST),
 }
@@ -23,7 +24,27 @@ def split_named(name: str) -> str:
     >>> split_named("Val"), split_named("train2017"), split_named("images")
     ('validation', 'train', '')
     """
-    return _NAMES.get(name.lower().rstrip("0123456789"), "")
+    return _NAMES.get(name.strip().lower().rstrip("0123456789"), "")
+
+
+def split_said(word: str, where: Path, example: str) -> str:
+    """The split that a word names, as `split_named`; "" for no word.
+
+    Args:
+      word: what a row, a folder or a file says of its split.
+      where: the list or the folder in which it does.
+      example: which row, folder or file that is.
+
+    Raises:
+      DataCorrupt: for a word that names no split: a row that says "holdout" is not to be trained on.
+    """
+    found = split_named(word)
+    if word.strip() and not found:
+        raise DataCorrupt(
+            f"data must have {', '.join(_NAMES)} or nothing as a split. Received: {where}, with {word!r} for "
+            f"{example}. Use one of these words, or take it out."
+        )
+    return found
 
 
 def divided(
