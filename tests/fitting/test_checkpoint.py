@@ -93,13 +93,48 @@ def pruned(watching, fit):
     return tfc.PruneLowMagnitude(0.5).apply(build(), Watched())
 
 
+def aware(watching, fit, rounding="nearest", teacher=None):
+    model = build(keras.layers.BatchNormalization())
+    half = np.arange(32).reshape(4, 8) % 2  # zeros, which are kept
+    model.layers[0].kernel.assign(model.layers[0].kernel * half)
+    trained = tfc.distilled(fit, teacher, student_loss_weight=0.5) if teacher else fit
+
+    def watched(model, callbacks=()):
+        return trained(model, [*callbacks, watching])
+
+    return tfc.QuantizeAware(rounding=rounding, per_layer_bits={model.layers[-1].name: 4}).apply(model, watched)
+
+
+def aware_at_random(watching, fit):
+    return aware(watching, fit, "stochastic")
+
+
+def aware_and_taught(watching, fit):
+    return aware(watching, fit, teacher=build())
+
+
+def clustered(watching, fit, preserve_sparsity=False):
+    def watched(model, callbacks=()):
+        return fit(model, [*callbacks, watching])
+
+    return tfc.Cluster(4, preserve_sparsity=preserve_sparsity).apply(build(), watched)
+
+
+def clustered_with_zeros(watching, fit):
+    return clustered(watching, fit, preserve_sparsity=True)
+
+
 def taught(watching, fit):
     model = build()
     tfc.distilled(fit, build(), student_loss_weight=0.5)(model, [watching])
     return model
 
 
-@pytest.mark.parametrize("train", [plain, with_adam, with_random_layers, pruned, taught])
+TRAININGS = [plain, with_adam, with_random_layers, pruned, taught, aware, aware_at_random, aware_and_taught]
+TRAININGS += [clustered, clustered_with_zeros]
+
+
+@pytest.mark.parametrize("train", TRAININGS)
 def test_what_was_cut_off_goes_on_to_the_same_weights(tmp_path, train):
     whole = train(Watching(), FIT).get_weights()
     with pytest.raises(Cut), resumable(tmp_path / "work"):

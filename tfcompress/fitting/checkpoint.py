@@ -22,7 +22,8 @@ from ..core.progress import checkpoint_path
 from .random_layers import states_of_draws
 
 EVERY_S = 5.0  # at most this much of short epochs is lost
-STATELESS = ("UpdatePruningStep",)  # tfmot's: it counts by the optimizer's steps
+# tfmot's counts by the optimizer's steps; ours has its masks from the weights that its stage begins with.
+STATELESS = ("UpdatePruningStep", "KeptZeros")
 
 
 class Checkpoint:
