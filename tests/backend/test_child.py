@@ -61,6 +61,49 @@ def test_a_child_dies_with_its_parent(more):
         assert status.exists()
         parent.kill()
         deadline = time.monotonic() + 10
-        while status.exists() and "Z (zombie)" not in status.read_text():
+        while not has_ended(status):
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+
+BUSY = "ctypes.PyDLL(None).sleep(600)"  # in native code, with Python's lock
+
+
+@ON_LINUX
+def test_a_child_in_native_code_ends_with_its_stdin_though_its_thread_ended_before():
+    ours = "import ctypes; from tfcompress.backend.child import end_with_stdin; end_with_stdin()\n"
+    child = f"{ours}print(1, flush=True); {BUSY}"
+    code = (
+        "import subprocess, sys, threading, time\n"
+        "def start():\n"
+        f"    child = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=-1, stdout=-1)\n"
+        "    child.stdout.readline()\n    print(child.pid, flush=True)\n    kept.append(child)\n"
+        "kept = []\nthread = threading.Thread(target=start)\nthread.start()\nthread.join()\ntime.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        status = Path(f"/proc/{int(parent.stdout.readline())}/status")
+        time.sleep(0.7)  # the thread that started it has ended; it looks each half second
+        assert not has_ended(status)
+        parent.kill()
+        deadline = time.monotonic() + 10
+        while not has_ended(status):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def has_ended(status):
+    return not status.exists() or "Z (zombie)" in status.read_text()
+
+
+@ON_LINUX
+def test_a_limit_of_cpu_time_is_that_of_each_job_and_never_above_what_was_given():
+    code = (
+        "import os, resource, time\nfrom tfcompress.backend.child import cpu_time_limit, limit_cpu_time\n"
+        "given = cpu_time_limit()\nlimit_cpu_time(60, given)\nfirst = cpu_time_limit()\n"
+        "while time.process_time() < 1.5: pass\n"
+        "limit_cpu_time(60, given)\nprint(first / os.cpu_count(), cpu_time_limit() - first)\n"
+        "limit_cpu_time(60, 40)\nprint(cpu_time_limit())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, more, given = map(float, done.stdout.split())
+    assert 90 <= first < 92 and more in (1, 2) and given == 40

@@ -55,6 +55,17 @@ def test_the_trial_says_of_a_file_that_no_runtime_reads_what_is_wrong(mostly_zer
     assert "outputs differ" in _trial(plain, other)
 
 
+def test_a_trial_that_does_not_end_is_killed_and_said(tmp_path, monkeypatch):
+    from tfcompress.export import sparse
+
+    monkeypatch.setattr(sparse, "_TRIAL", "import time; time.sleep(60)")
+    monkeypatch.setattr(sparse, "TIME_LIMIT_S", 0.5)
+    assert sparse._trial(tmp_path / "plain", tmp_path / "sparse") == "did not finish within 0.5 s"
+    monkeypatch.setattr(sparse, "_TRIAL", "import os; os.abort()")
+    monkeypatch.setattr(sparse, "TIME_LIMIT_S", 60)
+    assert sparse._trial(tmp_path / "plain", tmp_path / "sparse") == "crashed with SIGABRT (signal 6)"
+
+
 def copy_and_move(model):
     moved = copy_model(model)
     moved.get_layer("logits").bias.assign_add(np.ones(10) * 100)

@@ -74,6 +74,14 @@ def with_adam(watching, fit):
     return model
 
 
+def with_random_layers(watching, fit):
+    noisy = [keras.layers.Dropout(0.5), keras.layers.GaussianNoise(0.1), keras.layers.Reshape((2, 4))]
+    memory = keras.layers.LSTM(3, dropout=0.3, recurrent_dropout=0.3)
+    model = build(*noisy, keras.layers.SpatialDropout1D(0.3, seed=5), memory)
+    fit(model, [watching])
+    return model
+
+
 def pruned(watching, fit):
     @dataclasses.dataclass(frozen=True)
     class Watched:
@@ -85,13 +93,48 @@ def pruned(watching, fit):
     return tfc.PruneLowMagnitude(0.5).apply(build(), Watched())
 
 
+def aware(watching, fit, rounding="nearest", teacher=None):
+    model = build(keras.layers.BatchNormalization())
+    half = np.arange(32).reshape(4, 8) % 2  # zeros, which are kept
+    model.layers[0].kernel.assign(model.layers[0].kernel * half)
+    trained = tfc.distilled(fit, teacher, student_loss_weight=0.5) if teacher else fit
+
+    def watched(model, callbacks=()):
+        return trained(model, [*callbacks, watching])
+
+    return tfc.QuantizeAware(rounding=rounding, per_layer_bits={model.layers[-1].name: 4}).apply(model, watched)
+
+
+def aware_at_random(watching, fit):
+    return aware(watching, fit, "stochastic")
+
+
+def aware_and_taught(watching, fit):
+    return aware(watching, fit, teacher=build())
+
+
+def clustered(watching, fit, preserve_sparsity=False):
+    def watched(model, callbacks=()):
+        return fit(model, [*callbacks, watching])
+
+    return tfc.Cluster(4, preserve_sparsity=preserve_sparsity).apply(build(), watched)
+
+
+def clustered_with_zeros(watching, fit):
+    return clustered(watching, fit, preserve_sparsity=True)
+
+
 def taught(watching, fit):
     model = build()
     tfc.distilled(fit, build(), student_loss_weight=0.5)(model, [watching])
     return model
 
 
-@pytest.mark.parametrize("train", [plain, with_adam, pruned, taught])
+TRAININGS = [plain, with_adam, with_random_layers, pruned, taught, aware, aware_at_random, aware_and_taught]
+TRAININGS += [clustered, clustered_with_zeros]
+
+
+@pytest.mark.parametrize("train", TRAININGS)
 def test_what_was_cut_off_goes_on_to_the_same_weights(tmp_path, train):
     whole = train(Watching(), FIT).get_weights()
     with pytest.raises(Cut), resumable(tmp_path / "work"):
@@ -117,19 +160,9 @@ def test_a_training_that_was_done_is_not_repeated(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def dropping(watching, fit):
-    model = build(keras.layers.Dropout(0.5))
-    fit(model, [watching])
-
-
-def with_another_callback(watching, fit):
-    fit(build(), [watching, keras.callbacks.EarlyStopping("loss")])
-
-
-@pytest.mark.parametrize("train", [dropping, with_another_callback])
-def test_what_would_not_come_to_the_same_weights_keeps_nothing(tmp_path, train):
+def test_what_would_not_come_to_the_same_weights_keeps_nothing(tmp_path):
     with resumable(tmp_path / "work"):
-        train(Watching(), FIT)
+        FIT(build(), [Watching(), keras.callbacks.EarlyStopping("loss")])
     assert not (tmp_path / "work").exists()
 
 

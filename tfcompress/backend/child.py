@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
+import math
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from pathlib import Path
 # A child names what it begins with on stderr, so that a crash can be placed: "crashed with SIGSEGV while loading ...".
 PHASE_MARK = "tfcompress-phase: "
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+_LOOK_MS = 500  # how often a watching process looks whether the watched one is still there
 _SPARE_CPU_S = 30  # beyond the wall clock's limit on each core: for a child that is not waited for any more
 
 # What native libraries print when nothing is wrong, and what Python prints around the one line that matters.
@@ -121,6 +124,52 @@ def die_with_parent() -> None:
     """To be called first by a child: it is killed when the thread that started it ends, as with a killed process."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def end_with_stdin() -> None:
+    """To be called first by a child whose stdin is a pipe of its parent's: it is killed when that is closed.
+
+    For one that a thread starts, which may end before the process does. A process of its own looks, as native code may
+    keep Python's threads waiting: TensorFlow's converter does so for minutes. Nothing is done where there is no fork.
+    """
+    watched = os.getpid()
+    if not hasattr(os, "fork") or os.fork():
+        return
+    die_with_parent()
+    for each in (1, 2):
+        os.close(each)  # whoever reads what the other writes waits for its end
+    waiting = select.poll()
+    waiting.register(0, 0)  # for its end alone: what comes in is for the other
+    while os.getppid() == watched:
+        if waiting.poll(_LOOK_MS):
+            os.kill(watched, signal.SIGKILL)
+            break
+    os._exit(0)
+
+
+def limit_cpu_time(time_limit_s: float, given: float) -> None:
+    """Limits this process to CPU time for `time_limit_s` on all cores from now on, and to `given`. Linux alone can.
+
+    Args:
+      time_limit_s: seconds, above 0.
+      given: the limit that it was started with, as `cpu_time_limit` gave it.
+    """
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        most = used.ru_utime + used.ru_stime + (time_limit_s + _SPARE_CPU_S) * (os.cpu_count() or 1)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(min(most, given)), resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def cpu_time_limit() -> float:
+    """The seconds of CPU time that this process may use, infinite without a limit."""
+    with contextlib.suppress(ImportError):
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_CPU)[0]
+        return math.inf if limit == resource.RLIM_INFINITY else limit
+    return math.inf
 
 
 def describe_death(exit_code: int | None, time_limit_s: float, log: str) -> str:

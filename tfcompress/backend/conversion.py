@@ -25,12 +25,10 @@ from typing import IO, Any
 
 from ..core.temporaries import in_temporary_folder
 from .child import describe_death
-from .converter_child import EXAMPLES, JOB, RANGED, RESULT, SAVED_MODEL, WHOLE
+from .converter_child import EXAMPLES, JOB, RANGED, RESULT, SAVED_MODEL, TIME_LIMIT_S, WHOLE
 from .native import captured_stderr
 from .search_path import PACKAGE_PARENT, for_children
 from .tensorflow import prepare_environment, saving_utils, tf, without_keras_3
-
-TIME_LIMIT_S = 1800.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Or runs the file that is in such a folder, once, for those whom it would end.
 
-A line in is a folder, a line out says what became of it, as JSON. It ends when stdin does: with its parent.
+A line in is a folder, a line out says what became of it, as JSON. It ends when stdin does, with its parent; and is
+killed then in the middle of a conversion.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from .child import limit_data
+from .child import cpu_time_limit, end_with_stdin, limit_cpu_time, limit_data
 from .tensorflow import tf, without_keras_3
 
 EXAMPLES, SAVED_MODEL, JOB, RESULT = "examples.npy", "saved_model", "job.json", "model.tflite"  # in a job's folder
 RANGED = "ranged.tflite"  # in the place of a SavedModel: a float file with ranges, to be quantized
 WHOLE = "whole.tflite"  # instead: a file to be run
+TIME_LIMIT_S = 1800.0  # for a job
 
 
 def main() -> int:
     """Works until stdin ends."""
+    end_with_stdin()
+    given = cpu_time_limit()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # native code prints to stdout
     limit_data(0)
@@ -33,6 +37,7 @@ def main() -> int:
         _ = tf.lite  # imported now, before anything is asked
         gc.freeze()  # the converter collects garbage in each conversion: of TensorFlow's modules there will be none
         for line in sys.stdin:
+            limit_cpu_time(TIME_LIMIT_S, given)
             answers.write(json.dumps(_convert(Path(line.rstrip("\n")))) + "\n")
             answers.flush()
     return 0

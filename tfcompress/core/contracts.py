@@ -195,7 +195,10 @@ class CheckWithNeeds(Protocol):
 
 @runtime_checkable
 class ResumableCallback(Protocol):
-    """A Keras callback whose state is in the model and its optimizer alone, or comes back by `resumed`."""
+    """A Keras callback whose state is in the model and its optimizer alone, or comes back by `resumed`.
+
+    It may have `kept_variables`, a list of tf.Variables: they are kept, and have their values again before `resumed`.
+    """
 
     def resumed(self, done: int, epochs: int, history: Mapping[str, list[float]]) -> None:
         """Hears, before training begins, that `done` of its epochs were done by another process, with these logs."""

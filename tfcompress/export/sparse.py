@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from ..backend.child import run_limited
 from ..backend.native import captured_stderr
-from ..backend.search_path import PACKAGE_PARENT, for_children
+from ..backend.search_path import for_children
 from ..backend.tensorflow import tf
 from ..core.errors import ConversionFailed, expect
+from ..core.temporaries import in_temporary_folder
 from ..core.types import Artifact, Exporter
 from ..measuring.tflite import zipped_bytes
 from .float32 import Float32
@@ -26,7 +26,10 @@ TIME_LIMIT_S = 300
 
 # Loads a file under each kernel set of the CPU, runs it on one random example, and compares with the plain file's.
 _TRIAL = """
-import json, sys
+from tfcompress.backend.child import die_with_parent
+die_with_parent()
+import sys
+from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType as kernels
 
@@ -41,19 +44,19 @@ def outputs_of(path, resolver):
     return [interpreter.get_tensor(details["index"]).astype("float64") for details in interpreter.get_output_details()]
 
 plain, sparse = sys.argv[1:]
+fault = ""
 for resolver in (kernels.BUILTIN, kernels.BUILTIN_WITHOUT_DEFAULT_DELEGATES, kernels.BUILTIN_REF):
     expected = outputs_of(plain, resolver)
     try:
         found = outputs_of(sparse, resolver)
     except (RuntimeError, ValueError) as error:
-        print(json.dumps(f"{resolver.name}: {error}"))
+        fault = f"{resolver.name}: {error}"
         break
     off = max(float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-9)) for a, b in zip(expected, found))
     if not off <= 1e-3:
-        print(json.dumps(f"{resolver.name}: outputs differ by {off:.2g} of the largest"))
+        fault = f"{resolver.name}: outputs differ by {off:.2g} of the largest"
         break
-else:
-    print(json.dumps(""))
+Path("fault.txt").write_text(fault)
 """
 
 
@@ -146,18 +149,6 @@ def _encode(data: bytes) -> bytes:
 def _trial(plain: Path, sparse: Path) -> str:
     """Why `sparse` cannot be used, "" when it can; in a child, as native code that meets a new file may crash."""
     command = [sys.executable, "-c", _TRIAL, str(plain.resolve()), str(sparse.resolve())]
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=TIME_LIMIT_S,
-            check=False,
-            env={**os.environ, "PYTHONPATH": for_children()},
-            cwd=PACKAGE_PARENT,  # Python would import from the current folder
-        )
-    except subprocess.TimeoutExpired:
-        return f"did not finish in {TIME_LIMIT_S} s"
-    if done.returncode != 0:
-        return f"ended with exit code {done.returncode}: {done.stderr.strip()[-300:]}"
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    with in_temporary_folder("try") as folder:
+        end = run_limited(command, TIME_LIMIT_S, folder, {"PYTHONPATH": for_children()})
+        return end.death or (folder / "fault.txt").read_text()

@@ -1,8 +1,8 @@
 """A training that goes on where a killed process left it: weights, the optimizer's state and the epoch, on disk.
 
 The order of examples and their augmentation are functions of (seed, epoch), so that the weights in the end are those of
-a training that was not interrupted, bit for bit. What keeps a state elsewhere begins anew: a callback that does not say
-that it can be resumed, and layers that draw random numbers, such as Dropout.
+a training that was not interrupted, bit for bit; the state of random layers is kept too (`random_layers`), and that of
+callbacks in variables. What keeps a state elsewhere begins anew: a callback that does not say that it can be resumed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from ..backend.tensorflow import keras, tf
 from ..core.contracts import ResumableCallback
 from ..core.disk import output_errors
 from ..core.progress import checkpoint_path
+from .random_layers import states_of_draws
 
 EVERY_S = 5.0  # at most this much of short epochs is lost
-STATELESS = ("UpdatePruningStep",)  # tfmot's: it counts by the optimizer's steps
+# tfmot's counts by the optimizer's steps; ours has its masks from the weights that its stage begins with.
+STATELESS = ("UpdatePruningStep", "KeptZeros")
 
 
 class Checkpoint:
@@ -86,14 +88,15 @@ class Checkpoint:
             os.replace(partial, self.path)
 
     def _variables(self) -> list[Any]:
-        """The model's and the optimizer's, which are made first where no step was taken yet."""
+        """The model's, the optimizer's (made first where no step was taken yet), random layers' and callbacks'."""
         optimizer, trained = self.model.optimizer, self.model.trainable_variables
         if hasattr(optimizer, "build"):
             optimizer.build(trained)
         elif not optimizer.iterations.numpy():  # of Keras's older kind: a step makes them, and what it does is undone
             optimizer.apply_gradients([(tf.zeros_like(variable), variable) for variable in trained])
         own = optimizer.variables
-        return [*self.model.weights, *(own() if callable(own) else own)]
+        kept = [variable for callback in self.callbacks for variable in getattr(callback, "kept_variables", ())]
+        return [*self.model.weights, *(own() if callable(own) else own), *states_of_draws(self.model), *kept]
 
 
 def checkpoint_of(model: Any, epochs: int, callbacks: Sequence[Any]) -> Checkpoint | None:
@@ -101,13 +104,8 @@ def checkpoint_of(model: Any, epochs: int, callbacks: Sequence[Any]) -> Checkpoi
     path = checkpoint_path()
     if path is None or tf.distribute.has_strategy() or not all(map(_is_resumable, callbacks)):
         return None
-    return None if any(map(_draws, model._flatten_layers())) else Checkpoint(path, model, epochs, callbacks)
+    return Checkpoint(path, model, epochs, callbacks)
 
 
 def _is_resumable(callback: Any) -> bool:
     return isinstance(callback, ResumableCallback) or type(callback).__name__ in STATELESS
-
-
-def _draws(layer: Any) -> bool:
-    """Whether a layer draws random numbers while it trains."""
-    return hasattr(layer, "_random_generator") and getattr(layer, "rate", None) != 0

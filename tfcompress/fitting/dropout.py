@@ -12,7 +12,8 @@ from ..backend.tensorflow import keras
 @contextlib.contextmanager
 def dropout_of(model: Any, rate: float | None) -> Iterator[None]:
     """All of `model`'s Dropout layers, wrapped ones too, drop the share `rate` inside; None leaves them as they are."""
-    layers = [] if rate is None else [part for part in model.submodules if isinstance(part, keras.layers.Dropout)]
+    parts = () if rate is None else model._flatten_layers()
+    layers = [part for part in parts if isinstance(part, keras.layers.Dropout)]
     before = [layer.rate for layer in layers]
     try:
         for layer in layers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend.tensorflow import keras, tf
+from ..backend.tensorflow import tf
 
 
 def make_variables(model: Any, batches: Any) -> None:
@@ -23,7 +23,8 @@ def make_variables(model: Any, batches: Any) -> None:
       batches: the tf.data.Dataset that it is going to be trained on.
     """
     optimizer, outputs = model.optimizer, getattr(getattr(model, "student", model), "output", None)
-    layers = (each for each in model.submodules if isinstance(each, keras.layers.Layer))
+    # Not `submodules`, which fails on the masks of an LSTM's dropout.
+    layers = model._flatten_layers(include_self=False)
     if tf.distribute.has_strategy() or outputs is None or not all(layer.built for layer in layers):
         return
     # The second name is that of Keras's older kind, which a name such as "adam" still gives.

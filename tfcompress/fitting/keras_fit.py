@@ -28,6 +28,7 @@ from .first_step import make_variables
 from .learning_rates import CosineDecay, OneCycle, StepDecay
 from .losses import default_metrics, shares_loss
 from .objective import objective_of
+from .random_layers import readable_draws
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +168,8 @@ class KerasFit:
         with scope_of_strategy(model):
             self.require_replicas(tf.distribute.get_strategy().num_replicas_in_sync)
             products = bfloat16_products() if self.bfloat16 else contextlib.nullcontext()
-            with statistics_of_whole_batches(model), dropout_of(model, self.dropout), products:
+            dropout = dropout_of(model, self.dropout)
+            with statistics_of_whole_batches(model), dropout, readable_draws(model), products:
                 return self._fit(model, callbacks)
 
     def require_replicas(self, number: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Literal
 
 from ...backend.tensorflow import is_quantization_aware, tfmot, wrappers
@@ -145,10 +145,13 @@ class QuantizeAware:
         still = called_in_inference(model)
         in_inference = [wrapper.name for wrapper in wrappers(aware) if plain_name(wrapper) in still]
         preserve(aware, {**self._kept(aware, sparse, bits), INFERENCE: in_inference})
-        with rounded_stochastically(aware, self.seed) if self.rounding == "stochastic" else nullcontext():
-            fit(aware, callbacks=[average_plainly(aware), *self._zeros_in_float(aware, left)])
+        with self._rounding(aware) as drawn:
+            fit(aware, callbacks=[average_plainly(aware, drawn), *self._zeros_in_float(aware, left)])
         settle(aware)
         return aware
+
+    def _rounding(self, aware: Any) -> AbstractContextManager[list[Any]]:
+        return rounded_stochastically(aware, self.seed) if self.rounding == "stochastic" else nullcontext([])
 
     def _bits(self, model: Any, left: Collection[str]) -> dict[str, int]:
         """The bits of each layer that is not to have eight; those `left` in float are not chosen from."""

@@ -8,9 +8,10 @@ bias correction of a moving average amounts to (Kingma and Ba, "Adam", 2015, sec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ...backend.tensorflow import keras, wrappers
+from ...backend.tensorflow import keras, tf, wrappers
 
 DECAY = 0.999  # tfmot's, of quant_ops.MovingAvgQuantize
 NUM_STEPS = 100  # averaged plainly; then tfmot's own moving average goes on
@@ -46,23 +47,31 @@ def activation_ranges(model: Any) -> tuple[list[Any], list[Any]]:
     return minima, maxima
 
 
-def average_plainly(model: Any) -> Any:
-    """A Keras callback that averages the ranges of `model` plainly over the first `NUM_STEPS` steps of a fit."""
+def average_plainly(model: Any, kept: Sequence[Any] = ()) -> Any:
+    """A Keras callback that averages the ranges of `model` plainly over the first `NUM_STEPS` steps of a fit.
+
+    A training that was cut off goes on with it: what it counts, and the variables `kept`, are kept beside the model.
+    """
     minima, maxima = activation_ranges(model)
     variables = [*minima, *maxima]
-    state: dict[str, Any] = {"step": 0, "means": [float(variable.numpy()) for variable in variables]}
+    # In float64, as the ranges' own float32 would round the mean of each step.
+    means = tf.Variable([float(variable.numpy()) for variable in variables], dtype=tf.float64, trainable=False)
+    num_steps = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def correct(batch: int, logs: Any = None) -> None:
-        if state["step"] >= NUM_STEPS:
+        if (step := int(num_steps.numpy()) + 1) > NUM_STEPS:
             return
-        state["step"] += 1
+        num_steps.assign(step)
         after = [float(variable.numpy()) for variable in variables]
-        means = [plain_average(old, new, state["step"]) for old, new in zip(state["means"], after, strict=True)]
+        found = [plain_average(old, new, step) for old, new in zip(means.numpy().tolist(), after, strict=True)]
         # The observations are min(x, 0) and max(x, 0), so that zero is a level; rounding must not push them past it.
-        lows = [min(mean, 0.0) for mean in means[: len(minima)]]
-        highs = [max(mean, 0.0) for mean in means[len(minima) :]]
-        state["means"] = [*lows, *highs]
-        for variable, mean in zip(variables, state["means"], strict=True):
+        lows = [min(mean, 0.0) for mean in found[: len(minima)]]
+        highs = [max(mean, 0.0) for mean in found[len(minima) :]]
+        means.assign([*lows, *highs])
+        for variable, mean in zip(variables, [*lows, *highs], strict=True):
             variable.assign(mean)
 
-    return keras.callbacks.LambdaCallback(on_train_batch_end=correct)
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=correct)
+    callback.kept_variables = [means, num_steps, *kept]
+    callback.resumed = lambda done, epochs, history: None  # all of its state is in the variables
+    return callback

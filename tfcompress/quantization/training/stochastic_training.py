@@ -19,16 +19,21 @@ LEVELS = 127  # on either side of zero: int8, symmetric, without -128
 
 
 @contextmanager
-def rounded_stochastically(model: Any, seed: int) -> Iterator[None]:
-    """While the block lasts, kernels of a quantization-aware `model` are rounded at random in training, by `seed`."""
+def rounded_stochastically(model: Any, seed: int) -> Iterator[list[Any]]:
+    """While the block lasts, kernels of a quantization-aware `model` are rounded at random in training, by `seed`.
+
+    It gives the variables that hold what is drawn next.
+    """
     before = {wrapper: wrapper._weight_vars for wrapper in wrappers(model)}
+    states = []
     for number, (wrapper, held) in enumerate(before.items()):
-        wrapper._weight_vars = [
-            (weight, _Stochastic(quantizer, tf.random.Generator.from_seed([seed, number], "philox")), variables)
-            for weight, quantizer, variables in held
-        ]
+        wrapper._weight_vars = []
+        for weight, quantizer, variables in held:
+            rounding = _Stochastic(quantizer, tf.random.Generator.from_seed([seed, number], "philox"))
+            wrapper._weight_vars.append((weight, rounding, variables))
+            states.append(rounding.generator.state)
     try:
-        yield
+        yield states
     finally:
         for wrapper, held in before.items():
             wrapper._weight_vars = held
