@@ -79,7 +79,7 @@ class KeptRows:
         import numpy as np
 
         is_made = self._is_made[np.asarray(indices, "int64")]
-        return int(is_made.size - is_made.sum()) * self.dtype.itemsize
+        return int((is_made.size - is_made.sum()) * self.dtype.itemsize)
 
     def fill(self, rows: Iterable[Any]) -> None:
         """Keeps rows that come one after another, from the first to as many as there are."""
