@@ -27,6 +27,7 @@ from .fitting.evaluate_only import Unchanged
 from .measuring.targets.target import Target
 from .reporting.finishing import write_reports
 from .reporting.notebook import ReportWithPage
+from .running.finished import note_asked
 from .running.order.following import require_order
 from .running.report import Report
 from .running.run import run
@@ -36,6 +37,7 @@ from .searching.found.outcome import Outcome
 from .targeting import as_target, checks_for, expect_taken, exporters_for, for_target, recipe_for
 
 ORIGINAL = "original"  # the stage of the model that comes in
+TITLE = "A trained model, compressed"
 LEARNING_RATE = 5e-4  # of Adam at the start of each training: the model is a trained one, which a large step undoes
 
 
@@ -108,6 +110,7 @@ def compress(
     verbose: int | Progress = 1,
     name: str = "model",
     command: str = "tfcompress.compress(...)",
+    request: str | None = None,
 ) -> Compressed:
     """Applies techniques to a trained model, one after another, exports it, and checks and measures the files.
 
@@ -142,6 +145,7 @@ def compress(
       verbose: 1 prints a line for each piece of work, 0 nothing; or a `Progress` of your own. Defaults to 1.
       name: the files' names begin with it. Defaults to "model".
       command: what was typed, for the report.
+      request: a name for all of these arguments, under which a command line finds the finished run. Defaults to None.
 
     Returns:
       A `Compressed`: `model`, `files`, `report`, `save(folder)`, and for a model of Keras 3 `keras3()`.
@@ -191,7 +195,7 @@ def compress(
     if target is not None and stages[-1].name != ORIGINAL:
         recipe = dataclasses.replace(recipe, exports=recipe_for(recipe, target).exports)
     require_order(recipe)
-    return _run(recipe, model, out, verbose, name, command)
+    return _run(recipe, model, out, verbose, name, command, request)
 
 
 def search(
@@ -359,6 +363,15 @@ def _exports(stages: Sequence[Stage], exports: Sequence[Exporter] | None) -> Map
     return {ORIGINAL: (Float32(),), last.name: tuple(exports)}
 
 
+def usual_checks(target: Target | str | None = None) -> tuple[Check, ...]:
+    """What `compress` runs files on where `checks` does not say it.
+
+    >>> [check.name for check in usual_checks("mcu")]
+    ['cpu-reference', 'microcontroller', 'target-mcu']
+    """
+    return _checks(None if target is None else checks_for(as_target(target)))
+
+
 def _checks(checks: Sequence[Check] | None) -> tuple[Check, ...]:
     from .delegates.cpu import CpuBuiltin, CpuCompiledModel, CpuReference, CpuXnnpack
     from .delegates.gpu import GpuDelegate
@@ -395,7 +408,13 @@ def usual_techniques(
 
 
 def _run(
-    recipe: Recipe, original: Any, out: str | Path | None, verbose: int | Progress, name: str, command: str
+    recipe: Recipe,
+    original: Any,
+    out: str | Path | None,
+    verbose: int | Progress,
+    name: str,
+    command: str,
+    request: str | None,
 ) -> Compressed:
     from .publishing.card import write_card
 
@@ -407,8 +426,9 @@ def _run(
     try:
         progress: Progress = (Printed() if verbose else Silent()) if isinstance(verbose, int) else verbose
         store.open(command=command)
+        note_asked(store, name, request)
         with noise_to(store.root / LOG):
-            report = run(recipe, store, name, "A trained model, compressed", command=command, progress=progress)
+            report = run(recipe, store, name, TITLE, command=command, progress=progress)
             if report is None:
                 raise InvalidValue(
                     "compress runs in one process. Received: one of several workers. Use tfcompress recipe."

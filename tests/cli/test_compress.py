@@ -1,14 +1,23 @@
 """The command `tfcompress compress`: a job of the user's own, and a model's file with examples in .npz files."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tfcompress as tfc
 from tfcompress.backend.tensorflow import keras
-from tfcompress.cli.compress import main
+from tfcompress.cli.compress import _asked, _parser, main
+from tfcompress.running.finished import note_asked
+from tfcompress.running.store import Store
 
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+SAME = ["my.keras", "--train", "train.npz", "--test", "test.npz"]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 5)).astype("float32")
 Y = (X[:, :1] + X[:, 1:2] ** 2).astype("float32")
@@ -66,13 +75,63 @@ def test_a_file_that_loses_more_than_it_may_fails(folder, capsys):
     assert re.search(r"Fails: tflite/job-prune_low_magnitude-int8.tflite: MAE .* than max_drop=0% allows", said.out)
 
 
-def test_a_compiled_model_says_itself_what_is_asked_of_it(folder, capsys):
+def test_a_finished_run_of_a_compiled_model_answers_without_tensorflow(folder, capsys, monkeypatch):
     model = keras.Sequential([keras.Input((5,), name="x"), keras.layers.Dense(1, name="y")])
     model.compile("adam", "mae")
     model.save("my.keras")
     assert main(["my.keras", "--train", "train.npz", "--test", "test.npz"]) == 0
     assert "MAE" in capsys.readouterr().out
     assert (folder / "saved_models" / "my" / "tflite" / "my-original-int8.tflite").exists()
+    assert again(folder) == "0"
+    assert is_work(monkeypatch, "--seed", "1")
+    assert not is_work(monkeypatch, "--quiet")
+    note_asked(Store(folder / "saved_models" / "my"), "my", None)  # as a run by tfc.compress in that folder does
+    assert is_work(monkeypatch)
+
+
+def test_other_examples_are_another_question(folder):
+    tfc.save_model(keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)]), "my.keras")
+    options = _parser("x").parse_args(SAME)
+    before = _asked(options)
+    assert before == _asked(options) and before is not None
+    np.savez("test.npz", x=X[150:], y=Y[150:])
+    assert _asked(options) not in (before, None)
+    assert _asked(_parser("x").parse_args(["job.py"])) is None
+    assert _asked(_parser("x").parse_args([*SAME, "--custom", "layers.py"])) is None
+
+
+def is_work(monkeypatch, *options):
+    """Whether the same command with these options does not come back with the report that is there."""
+
+    def work(*args, **settings):
+        raise Work
+
+    monkeypatch.setattr("tfcompress.cli.compress.compress", work)
+    try:
+        return main([*SAME, *options, "--debug"]) != 0
+    except Work:
+        return True
+
+
+class Work(Exception):
+    pass
+
+
+AGAIN = """
+import sys
+from tfcompress.cli.compress import main
+code = main(["my.keras", "--train", "train.npz", "--test", "test.npz"])
+print(code, *("tensorflow",) if "tensorflow" in sys.modules else ())
+"""
+
+
+def again(folder):
+    """The last line of the same command in a process of its own: its exit code, and whether TensorFlow was imported."""
+    done = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True, cwd=folder, env=ENVIRONMENT)
+    assert "Verdict: pass" in done.stdout, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("0")
+    return last
 
 
 @pytest.mark.parametrize(

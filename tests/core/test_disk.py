@@ -19,9 +19,19 @@ class ResourceExhaustedError(Exception):
     """As TensorFlow calls its own."""
 
 
+class OutOfRangeError(Exception):
+    """As TensorFlow calls what a disk says, too."""
+
+    __module__ = "tensorflow.python.framework.errors_impl"
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
+        (OutOfRangeError("{{node Save}} /data/x/variables; File too large [Op:Save]"), FileTooLarge, "^/data/x/vari"),
+        (OSError("Can't write (errno = 27, error message = 'File too large')"), FileTooLarge, "^A file must be"),
+        (OutOfRangeError("{{node Save}} /data/x; No space left on device [Op:Save]"), OutputFull, "No space left"),
+        (OSError("Can't write (errno = 28, error message = 'No space left on device')"), OutputFull, "No space left"),
         (system(errno.EFBIG, "big.npy"), FileTooLarge, "big.npy must be within .*ulimit -f"),
         (system(errno.EFBIG), FileTooLarge, "A file must be within"),
         (MemoryError("Unable to allocate 3 GiB"), OutOfMemory, "none left .Unable to allocate 3 GiB."),
@@ -44,7 +54,13 @@ def test_what_the_machine_lacks_is_told_whatever_raised_it(error, kind, words):
         assert re.search(words, str(found))
 
 
-@pytest.mark.parametrize("error", [ValueError("memory"), system(errno.ENOENT, "x"), ResourceExhaustedError("quota")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(ValueError("memory"), ValueError("File too large"), system(errno.ENOENT, "x")),
+        *(ResourceExhaustedError("quota"), OutOfRangeError("End of sequence")),
+    ],
+)
 def test_any_other_error_is_none_of_these(error):
     assert resource_error(error) is None
 

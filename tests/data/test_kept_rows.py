@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from tfcompress.core.errors import OutputFull
+from tfcompress.core.errors import TemporaryFull
 from tfcompress.data import kept_rows
 from tfcompress.data.kept_rows import KeptRows
 
@@ -67,7 +67,7 @@ def test_a_full_disk_is_one_line(monkeypatch):
 
     monkeypatch.setattr(kept_rows.os, "pwrite", full)
     with pytest.raises(
-        OutputFull, match="must have room for 8 GB of decoded examples. .* name another folder in TMPDIR"
+        TemporaryFull, match="must have room for 8 GB of decoded examples. .* name another folder in TMPDIR"
     ):
         KeptRows(1_000_000, ("uint8", (2000, 4)), lambda number: 0).rows([0])
 

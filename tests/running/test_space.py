@@ -5,14 +5,15 @@ import pytest
 
 from tfcompress.backend.tensorflow import keras
 from tfcompress.core.errors import OutputFull, TemporaryFull
-from tfcompress.core.examples.source import Split
+from tfcompress.core.examples.source import Split, Subset
 from tfcompress.core.remarks import collecting
+from tfcompress.data.kept_rows import KeptRows
 from tfcompress.running import space
 
 MODEL = SimpleNamespace(count_params=lambda: 1_000_000, outputs=[np.empty((1, 10)), np.empty((1, 5, 2))])
 RECIPE = SimpleNamespace(
     data=SimpleNamespace(test=Split(np.zeros((500, 100, 100), "uint8"), np.zeros(500))),
-    stages=(1, 2, 3),
+    stages=(SimpleNamespace(fit=None),) * 3,
     exports={"a": (1, 2)},
     checks=(1,),
 )
@@ -39,6 +40,22 @@ def test_a_disk_that_cannot_hold_the_run_is_told_before_it_begins(monkeypatch, t
     else:
         with pytest.raises(error, match=words):
             space.require_space(tmp_path / "run", RECIPE, MODEL)
+
+
+def test_decoded_examples_that_are_kept_count_as_far_as_a_fit_sees_them(monkeypatch, tmp_path):
+    rows = KeptRows(100, ("uint8", (100, 100)), lambda number: np.zeros((100, 100)))
+    train = Subset(SimpleNamespace(bytes_to_keep=rows.bytes_to_keep), range(10, 90))
+    data = SimpleNamespace(test=RECIPE.data.test, train=train)
+    fits = [SimpleNamespace(steps=steps, batch_size=10, fit=None) for steps in (3, 2)]
+    stages = tuple(SimpleNamespace(fit=fit) for fit in (None, *fits))
+    recipe = SimpleNamespace(**{**vars(RECIPE), "data": data, "stages": stages})
+    rows.rows([10, 11, 95])
+    # 500 test inputs, and 30 rows of 10,000 bytes, of which two are there
+    with_free(monkeypatch, here=10**9, temporary=5_280_000)
+    space.require_space(tmp_path / "run", recipe, MODEL)
+    with_free(monkeypatch, here=10**9, temporary=5_279_999)
+    with pytest.raises(TemporaryFull, match="room for 5 MB of test inputs, which checks read, and of decoded examples"):
+        space.require_space(tmp_path / "run", recipe, MODEL)
 
 
 def test_without_checks_no_inputs_are_written(monkeypatch, tmp_path):

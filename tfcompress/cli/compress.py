@@ -11,10 +11,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api import LEARNING_RATE, compress, usual_techniques
+from ..api import LEARNING_RATE, TITLE, compress, usual_checks, usual_techniques
 from ..backend.threads import use_one_thread
+from ..core.code import our_code
 from ..core.errors import InvalidRecipe, TfcompressError, UnreadableModel, Usage
+from ..core.identity import fingerprint
 from ..measuring.targets.target import PRESETS
+from ..running.finished import report_asked_before
+from ..running.folder.seals import digest
+from ..running.store import Store
+from ..running.versions import versions
 from .errors import exit_code_of
 from .recipe import INTERRUPTED, raise_verdict, run_folder
 from .recipe_file import import_file
@@ -23,6 +29,7 @@ from .saying import EVENTS_HELP, Speaker, add_options, log_curves, speaking
 if TYPE_CHECKING:
     from ..core.tasks.task import Task
     from ..core.types import Data
+    from ..running.report import Report
 
 DESCRIPTION = """\
 Compresses a trained Keras model: removes channels, prunes, clusters and trains with int8's rounding, in this order and
@@ -49,6 +56,9 @@ unreadable; 45 loss no number any more; 50 conversion failed; 60 a file failed a
 130 interrupted; 143 terminated
 """
 TASKS = ("classification", "segmentation", "regression", "reconstruction")
+MODELS = (".keras", ".h5")
+FILES = ("job", "train", "test")  # options that name what is read
+NOT_ASKED = ("out", "quiet", "json", "tensorboard", "debug")  # options that change no file of a run
 
 
 def main(arguments: list[str], prog: str = "tfcompress compress") -> int:
@@ -121,10 +131,28 @@ def _run(options: argparse.Namespace, folder: Path, command: str, speaker: Speak
         )
     is_python = job.suffix == ".py"
     _require_examples(options, is_python)
+    asked = _asked(options)
+    report = asked and report_asked_before(asked, Store(folder), TITLE, usual_checks(options.target), speaker.progress)
+    return _told(report or _compressed(options, folder, command, speaker, asked), options, folder, speaker)
+
+
+def _asked(options: argparse.Namespace) -> str | None:
+    """A name for all that is asked for, and what answers it; None for a job, whose code only running it tells."""
+    files = {name: Path(getattr(options, name) or "") for name in FILES}
+    are_known = files["job"].suffix in MODELS and all(files[each].suffix == ".npz" for each in ("train", "test"))
+    if options.custom or not are_known or not all(file.is_file() for file in files.values()):
+        return None
+    held = {name: (str(file), digest(file)) for name, file in files.items()}
+    others = {name: value for name, value in vars(options).items() if name not in (*FILES, *NOT_ASKED)}
+    return fingerprint([held, others, versions(), our_code()])
+
+
+def _compressed(options: argparse.Namespace, folder: Path, command: str, speaker: Speaker, asked: str | None) -> Report:
+    job = options.job
     from ..backend.tensorflow import start_quietly
 
     start_quietly()
-    module = import_file(job, "a job") if is_python else None
+    module = import_file(job, "a job") if job.suffix == ".py" else None
     model = _called(module, "model") if module else _model(options)
     small = compress(
         model,
@@ -142,10 +170,15 @@ def _run(options: argparse.Namespace, folder: Path, command: str, speaker: Speak
         verbose=speaker.progress,
         name=job.stem,
         command=command,
+        request=asked,
     )
-    speaker.report(small.report, folder)
-    log_curves(small.report, options.tensorboard)
-    raise_verdict(small.report)
+    return small.report
+
+
+def _told(report: Report, options: argparse.Namespace, folder: Path, speaker: Speaker) -> int:
+    speaker.report(report, folder)
+    log_curves(report, options.tensorboard)
+    raise_verdict(report)
     return 0
 
 

@@ -216,6 +216,14 @@ class Identified(Protocol):
 
 
 @runtime_checkable
+class KeepsRows(Protocol):
+    """A source whose examples are kept on disk, in the folder for temporary files, once they were asked for."""
+
+    def bytes_to_keep(self, indices: Any) -> int:
+        """What will be written when these examples are asked for; those that are there already do not count."""
+
+
+@runtime_checkable
 class Versioned(Protocol):
     """What has parts that nobody can compare (a connection, a stream): `version` counts in their place."""
 

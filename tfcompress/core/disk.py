@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -87,8 +88,8 @@ def resource_error(error: BaseException) -> TfcompressError | None:
         number = error.errno if isinstance(error, OSError) else None
         if number in _FULL or _names_a_full_disk(error):
             return _temporary_full() if _is_of_temporaries(error) else _full(getattr(error, "filename", None))
-        if number == errno.EFBIG:
-            name = getattr(error, "filename", None) or "A file"
+        if number == errno.EFBIG or _says(error, errno.EFBIG):
+            name = getattr(error, "filename", None) or _named_in(error) or "A file"
             return FileTooLarge(
                 f"{name} must be within the largest size of a file here. Received: a larger one. Raise the limit "
                 f"(ulimit -f), or choose another disk with --out. {_GOES_ON}"
@@ -122,8 +123,22 @@ def _temporary_full() -> TemporaryFull:
 
 
 def _names_a_full_disk(error: BaseException) -> bool:
-    """Whether TensorFlow says so, which has no errno."""
-    return type(error).__name__ == "ResourceExhaustedError" and "no space left on device" in str(error).lower()
+    """Whether TensorFlow or h5py says so, which have no errno."""
+    return any(_says(error, number) for number in _FULL)
+
+
+def _says(error: BaseException, number: int) -> bool:
+    """Whether these are the words of the disk's `number`, in an error that comes without it."""
+    kind = type(error)
+    is_of_tensorflow = kind.__module__.startswith("tensorflow.") or kind.__name__ == "ResourceExhaustedError"
+    without_number = isinstance(error, OSError) and error.errno is None  # as h5py raises it
+    return (is_of_tensorflow or without_number) and os.strerror(number).lower() in str(error).lower()
+
+
+def _named_in(error: BaseException) -> str | None:
+    """The file of an error of TensorFlow's: "{{node}} /tmp/x/variables; File too large [Op:SaveV2]"."""
+    found = re.search(r"(/\S+); ", str(error))
+    return found[1] if found else None
 
 
 def _names_the_memory(error: BaseException) -> bool:

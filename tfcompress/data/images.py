@@ -95,6 +95,10 @@ class Images:
 
         return self._pixels.rows(indices), self.targets[np.asarray(indices)]
 
+    def bytes_to_keep(self, indices: Indices) -> int:
+        """What is written when these are asked for."""
+        return self._pixels.bytes_to_keep(indices)
+
 
 def sized(image: Image, shape: tuple[int, int, int], resize: str) -> np.ndarray:
     """An image as bytes of `shape`."""

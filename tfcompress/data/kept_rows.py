@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import OutputFull
+from ..core.errors import TemporaryFull
 from ..core.examples.source import Indices
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class KeptRows:
 
         Raises:
           IndexError: for a number that there is not.
-          OutputFull: when the disk has no room for more.
+          TemporaryFull: when the disk has no room for more.
           And what `make` raises.
         """
         import numpy as np
@@ -68,6 +68,18 @@ class KeptRows:
         for row, number in zip(found.reshape(-1).view("uint8").reshape(len(numbers), size), numbers, strict=True):
             os.preadv(self._file, [row.data], int(number) * size)
         return found
+
+    def bytes_to_keep(self, indices: Indices) -> int:
+        """What `rows` will write of these.
+
+        >>> kept = KeptRows(5, "int64", lambda number: number)
+        >>> kept.rows([1]).tolist(), kept.bytes_to_keep(range(5))
+        ([1], 32)
+        """
+        import numpy as np
+
+        is_made = self._is_made[np.asarray(indices, "int64")]
+        return int((is_made.size - is_made.sum()) * self.dtype.itemsize)
 
     def fill(self, rows: Iterable[Any]) -> None:
         """Keeps rows that come one after another, from the first to as many as there are."""
@@ -93,7 +105,7 @@ class KeptRows:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise OutputFull(
+            raise TemporaryFull(
                 f"{tempfile.gettempdir()} must have room for {len(self) * self.dtype.itemsize / 1e9:.2g} GB of decoded "
                 "examples. Received: a disk that is full. Free some space, or name another folder in TMPDIR."
             ) from error

@@ -55,6 +55,10 @@ class Prepared:
         columns = (rows[name] for name in rows.dtype.names or ())
         return tuple(mapped(lambda leaf: None if leaf is None else next(columns), part) for part in form)
 
+    def bytes_to_keep(self, indices: Indices) -> int:
+        """What is written when these are asked for; 0 before the first is, as nobody knows how large one is."""
+        return self._found[1].bytes_to_keep(indices) if self._found else 0
+
     def _open(self) -> tuple[tuple[Nest, ...], KeptRows]:
         """The form of an example, and where the examples are kept."""
         import numpy as np

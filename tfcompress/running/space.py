@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..core.contracts import FitInBatches, layers_of_fit
+from ..core.contracts import FitInBatches, KeepsRows, data_in, layers_of_fit
 from ..core.errors import OutputFull, TemporaryFull
 from ..core.examples.nests import leaves
+from ..core.examples.source import Source
 from ..core.examples.spool import Spool
 from ..core.remarks import remark
 from ..core.types import Data, Fit, Recipe
@@ -49,11 +50,13 @@ def require_space(root: Path, recipe: Recipe, model: Any) -> None:
             f"{_megabytes(free)} free. Free some space, or choose another folder with --out."
         )
     inputs = _bytes_of_inputs(recipe.data) if num_files and recipe.checks else 0
+    rows = _bytes_of_rows(recipe)
     place = Path(tempfile.gettempdir())
     free = _free(place)
-    if free < inputs:
+    if free < inputs + rows:
+        of = [*(["test inputs, which checks read"] if inputs else []), *(["decoded examples"] if rows else [])]
         raise TemporaryFull(
-            f"{place} must have room for {_megabytes(inputs)} of test inputs, which checks read. Received: "
+            f"{place} must have room for {_megabytes(inputs + rows)} of {', and of '.join(of)}. Received: "
             f"{_megabytes(free)} free. Free some space, or name a folder on another disk in TMPDIR."
         )
 
@@ -118,6 +121,22 @@ def _bytes_of_inputs(data: Data) -> int:
         return 0
     stored = data.test.batch([0])[0]
     return len(data.test) * sum(int(leaf[0].nbytes) for leaf in leaves(stored) if leaf is not None)
+
+
+def _bytes_of_rows(recipe: Recipe) -> int:
+    """Of examples that are kept on disk once they are decoded: those of all tests, and what the longest fit sees."""
+    seen: dict[int, tuple[Any, int]] = {id(recipe.data.test): (recipe.data.test, len(recipe.data.test))}
+    for fit in (stage.fit for stage in recipe.stages if stage.fit is not None):
+        split = (data_in(fit) or recipe.data).train
+        if isinstance(split, KeepsRows) and isinstance(split, Source):
+            count = min(len(split), fit.steps * (_batch_size(fit) or 1))
+            seen[id(split)] = split, max(count, seen.get(id(split), (split, 0))[1])
+    return sum(split.bytes_to_keep(range(count)) for split, count in seen.values() if isinstance(split, KeepsRows))
+
+
+def _batch_size(fit: Fit | None) -> int | None:
+    """Examples in a step; None where the fit does not say it."""
+    return next((each.batch_size for each in layers_of_fit(fit) if isinstance(each, FitInBatches)), None)
 
 
 def _free(folder: Path) -> int:

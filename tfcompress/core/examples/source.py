@@ -84,6 +84,13 @@ class Subset:
 
         return self.source.batch(np.asarray(self.indices)[np.asarray(indices)])
 
+    def bytes_to_keep(self, indices: Indices) -> int:
+        """What is written when these are asked for, where the source keeps what it read (`KeepsRows`)."""
+        import numpy as np
+
+        of_source = getattr(self.source, "bytes_to_keep", None)
+        return of_source(np.asarray(self.indices)[np.asarray(indices)]) if of_source else 0
+
 
 @dataclasses.dataclass(frozen=True)
 class Stream:

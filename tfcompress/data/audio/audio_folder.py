@@ -192,6 +192,10 @@ class Recordings:
 
         return self._rows.rows(indices), self.targets[np.asarray(indices)]
 
+    def bytes_to_keep(self, indices: Indices) -> int:
+        """What is written when these are asked for."""
+        return self._rows.bytes_to_keep(indices)
+
     def clip(self, number: int) -> np.ndarray:
         """A recording as a clip, (num_samples,), float32."""
         return _clip(self.paths[number], self.features)

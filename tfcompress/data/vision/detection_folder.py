@@ -246,6 +246,10 @@ class PicturesWithBoxes:
         """That of the images, with the rows."""
         return self.pictures.identity()
 
+    def bytes_to_keep(self, indices: Any) -> int:
+        """What is written when these are asked for."""
+        return self.pictures.bytes_to_keep(indices)
+
     def batch(self, indices: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """These images and their rows. Raises `DataCorrupt` for one that cannot be decoded."""
         pixels, rows = self.pictures.batch(indices)

@@ -220,6 +220,10 @@ class PicturesWithMasks:
         rows = self._rows.rows(indices)
         return rows["picture"], rows["mask"]
 
+    def bytes_to_keep(self, indices: Indices) -> int:
+        """What is written when these are asked for."""
+        return self._rows.bytes_to_keep(indices)
+
 
 def _example(
     pairs: tuple[Pair, ...], shape: tuple[int, int, int], tiles: int, coding: Coding, number: int
